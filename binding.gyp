@@ -1,0 +1,41 @@
+{
+  "variables": {
+    # Set by this project's own scripts only: a user's newer compiler must not
+    # fail an installation over a new warning.
+    "kpass_werror%": "<!(node -p \"process.env.KPASS_WERROR ? 1 : 0\")"
+  },
+  "targets": [
+    {
+      "target_name": "kpass",
+      "sources": [
+        "native/addon.cc",
+        "native/context.cc",
+        "native/exit_gate.cc",
+        "native/pool.cc",
+        "native/verify.cc"
+      ],
+      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+      "defines": [
+        "NAPI_VERSION=8",
+        "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS",
+        "NODE_ADDON_API_DISABLE_DEPRECATED"
+      ],
+      "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++20", "-std=gnu++17"],
+      "cflags_cc": [
+        "-std=c++17",
+        "-fexceptions",
+        "-fvisibility=hidden",
+        "-Wall",
+        "-Wextra",
+        "-Wpedantic",
+        "-Wconversion",
+        "<!@(pkg-config --cflags krb5)"
+      ],
+      "libraries": ["<!@(pkg-config --libs krb5)"],
+      # A thread may still be in libkrb5 when the last environment that loaded
+      # the addon is gone: the code must stay mapped.
+      "ldflags": ["-Wl,-z,nodelete"],
+      "conditions": [["kpass_werror==1", { "cflags_cc": ["-Werror"] }]]
+    }
+  ]
+}
