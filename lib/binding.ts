@@ -1,0 +1,102 @@
+// Loads the native addon, and gives it types. No other file does.
+
+import { join } from 'node:path';
+import load from 'node-gyp-build';
+
+/** A pool of threads, owned by whoever holds this value. */
+export interface Pool {
+  readonly pool: unique symbol;
+}
+
+export interface NativeRequest {
+  user: string;
+  service: string;
+  host: string | null;
+  keytab: string | null;
+  /** Empty: the service's own realm. */
+  realms: readonly string[];
+  canonicalize: boolean;
+  /** kpass's own fragments of krb5.conf, around the files of `config`. */
+  firstConfig: string;
+  config: readonly string[];
+  lastConfig: string;
+  /** Each file of `config` must be readable; otherwise one of them. */
+  configNamed: boolean;
+}
+
+/** native/verify.h, struct Outcome. */
+export interface NativeOutcome {
+  verified: boolean;
+  step: string;
+  code: number;
+  message: string;
+  principal: string;
+  realm: string;
+  service: string;
+  keytab: string;
+  kdcs: string;
+  keytabExposed: boolean;
+}
+
+export interface PoolStats {
+  threads: number;
+  active: number;
+  stalled: number;
+  queued: number;
+}
+
+/** native/addon.cc says what each does. */
+export interface Binding {
+  start(onSettled: (id: number, outcome: NativeOutcome) => void): void;
+  createPool(threads: number, queue: number): Pool;
+  sharedPool(threads: number, queue: number): Pool;
+  submit(
+    pool: Pool,
+    id: number,
+    request: NativeRequest,
+    password: string | Uint8Array,
+  ): 'accepted' | 'full' | 'no-thread' | 'no-memory';
+  abandon(id: number): void;
+  closePool(pool: Pool): void;
+  poolStats(pool: Pool): PoolStats;
+  defaultConfig(): string[];
+}
+
+/** Where the package is: beside dist/, which holds this file. */
+const PACKAGE = join(__dirname, '..');
+
+/** The fragments of krb5.conf that say what kpass depends on. */
+export const FIRST_CONFIG = join(PACKAGE, 'native', 'conf', 'first.conf');
+export const LAST_CONFIG = join(PACKAGE, 'native', 'conf', 'last.conf');
+
+function loadBinding(): Binding {
+  if (process.platform !== 'linux') {
+    throw new Error(`kpass runs on Linux only; this is ${process.platform}`);
+  }
+  try {
+    return load(PACKAGE) as Binding;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(
+      `kpass cannot load its native addon on ${process.platform} ${process.arch}, ` +
+        `Node ${process.version}: ${reason.trim()}\n${remedy(reason)}`,
+      { cause },
+    );
+  }
+}
+
+function remedy(reason: string): string {
+  if (/libkrb5|libk5crypto|libcom_err/.test(reason)) {
+    return (
+      'MIT Kerberos is not installed here. Install libkrb5-3 (Debian, Ubuntu), ' +
+      'krb5-libs (Fedora, RHEL, Alpine) or krb5 (Arch, openSUSE).'
+    );
+  }
+  return (
+    'It is built when kpass is installed, which needs a C++ compiler, make, Python, pkg-config ' +
+    'and the headers of MIT Kerberos: libkrb5-dev (Debian, Ubuntu), krb5-devel (Fedora, RHEL), ' +
+    'krb5-dev (Alpine). Install them, then run: npm rebuild kpass'
+  );
+}
+
+export const binding: Binding = loadBinding();

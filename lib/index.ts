@@ -1,0 +1,10 @@
+export type { DenialReason, KpassErrorCode } from './errors.js';
+export { KpassError } from './errors.js';
+export { type KpassOptions, kpass } from './kpass.js';
+export {
+  type Verdict,
+  Verifier,
+  type VerifierOptions,
+  type VerifierStats,
+  type VerifyOptions,
+} from './verifier.js';

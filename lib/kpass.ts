@@ -1,0 +1,52 @@
+// pykpass's one function: the same order and meaning of arguments.
+
+import { checkCallOptions, checkCredentials, checkSettings, DEFAULT_SIZES } from './arguments.js';
+import { binding } from './binding.js';
+import { KpassError } from './errors.js';
+import { type VerifierOptions, type VerifyOptions, verify } from './verifier.js';
+
+/** As for a {@link Verifier}; there is one pool of threads for all calls of the process. */
+export type KpassOptions = Pick<VerifierOptions, 'realms' | 'timeout' | 'config' | 'canonicalize'> &
+  Pick<VerifyOptions, 'signal'>;
+
+/**
+ * Whether this is the user's password in Kerberos: obtains a ticket for `service/host` with it
+ * and verifies that ticket with the service's key in `keytab`, so that no impostor of the KDC
+ * can say yes.
+ *
+ * @param user 'alice', 'alice/admin' or 'alice@EXAMPLE.COM'
+ * @param password read before this returns, and never changed: a Uint8Array can then be wiped
+ * @param service the service's first name, e.g. 'HTTP'
+ * @param host taken as written, in lower case; null: this machine's canonical host name
+ * @param keytab 'FILE:/path' or a path; null or '': libkrb5's default keytab
+ * @returns true: the password is right and the KDC is genuine. false: this name and password do
+ *   not authenticate. Rejects with a {@link KpassError} for all else, which has the code
+ *   ERR_KPASS_ACCOUNT when the account is expired, disabled or refused; with the signal's reason
+ *   when aborted; with a TypeError for arguments that are a mistake of the program.
+ */
+export async function kpass(
+  user: string,
+  password: string | Uint8Array,
+  service: string,
+  host?: string | null,
+  keytab?: string | null,
+  options?: KpassOptions,
+): Promise<boolean> {
+  checkCredentials(user, password);
+  const { signal } = checkCallOptions(options);
+  const settings = checkSettings({ ...options, service, host, keytab });
+  const pool = binding.sharedPool(DEFAULT_SIZES.threads, DEFAULT_SIZES.queue);
+  const verdict = await verify(pool, settings, user, password, settings.timeout, signal);
+  if (verdict.verified) return true;
+  if (verdict.reason === 'credentials') return false;
+  throw new KpassError('ERR_KPASS_ACCOUNT', ACCOUNT[verdict.reason], {
+    step: 'account',
+    reason: verdict.reason,
+  });
+}
+
+const ACCOUNT = {
+  expired: 'the password must be changed, says the KDC',
+  disabled: 'the account is locked, revoked or expired, says the KDC',
+  policy: 'the KDC refuses this login',
+};

@@ -1,0 +1,316 @@
+// The only file that knows Node-API. JavaScript checks its arguments and makes
+// errors and verdicts; this side takes plain values and gives back plain
+// records.
+//
+// A call is known to JavaScript by a number. Its record comes to the function
+// given to start(), on the JavaScript thread, at most once; never if abandoned.
+
+#define NAPI_VERSION 8
+#include <napi.h>
+
+#include <cstdint>
+#include <new>
+#include <unordered_map>
+
+#include "exit_gate.h"
+#include "pool.h"
+
+extern "C" {
+// Exported by libkrb5, but declared in none of its headers.
+krb5_error_code krb5_get_default_config_files(char*** filenames);
+void krb5_free_config_files(char** filenames);
+}
+
+namespace kpass {
+namespace {
+
+class JsCall;
+
+// Where threads leave finished calls for one environment's JavaScript thread.
+// It outlives the environment, whose end it is told of, so that no thread ever
+// touches a thread-safe function that Node is taking down.
+class Mailbox : public RefCounted {
+ public:
+  void Open(napi_threadsafe_function wake) { wake_ = wake; }
+
+  void Close() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    wake_ = nullptr;
+    finished_.clear();
+  }
+
+  void Post(Ref<JsCall> call) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (wake_ == nullptr) return;
+    finished_.push_back(std::move(call));
+    if (finished_.size() == 1) {
+      napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking);
+    }
+  }
+
+  std::vector<Ref<JsCall>> Collect() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return std::exchange(finished_, {});
+  }
+
+ private:
+  std::mutex mutex_;
+  napi_threadsafe_function wake_ = nullptr;
+  std::vector<Ref<JsCall>> finished_;
+};
+
+class JsCall : public Call {
+ public:
+  JsCall(uint32_t id, Request request, Secret password, Ref<Pool> pool,
+         Ref<Mailbox> mailbox)
+      : Call(std::move(request), std::move(password)),
+        id(id),
+        pool(std::move(pool)),
+        mailbox_(std::move(mailbox)) {}
+
+  void Settle(Outcome settled) override {
+    outcome = std::move(settled);
+    mailbox_->Post(Ref<JsCall>(this));
+  }
+
+  const uint32_t id;
+  const Ref<Pool> pool;
+  Outcome outcome;  // written before the call is posted, read after
+
+ private:
+  const Ref<Mailbox> mailbox_;
+};
+
+// What belongs to one environment: the main thread's, or a worker's.
+class Environment {
+ public:
+  Environment() : mailbox(new Mailbox) {}
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+  ~Environment() { End(); }
+
+  // Nothing of this environment is used by a thread after this.
+  void End() {
+    mailbox->Close();
+    for (const auto& [id, call] : calls) call->pool->Abandon(*call);
+    calls.clear();
+  }
+
+  const Ref<Mailbox> mailbox;
+  std::unordered_map<uint32_t, Ref<JsCall>> calls;  // submitted, not settled
+};
+
+Environment& Of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
+
+// --- Plain values in ---------------------------------------------------------
+
+std::string TextOf(Napi::Value value) {
+  return value.As<Napi::String>().Utf8Value();
+}
+
+std::optional<std::string> OptionalText(Napi::Value value) {
+  if (!value.IsString()) return std::nullopt;
+  return TextOf(value);
+}
+
+std::vector<std::string> TextsOf(Napi::Value value) {
+  const auto array = value.As<Napi::Array>();
+  std::vector<std::string> texts;
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    texts.push_back(TextOf(array.Get(i)));
+  }
+  return texts;
+}
+
+Request RequestOf(Napi::Object from) {
+  Request request;
+  request.user = TextOf(from.Get("user"));
+  request.service = TextOf(from.Get("service"));
+  request.host = OptionalText(from.Get("host"));
+  request.keytab = OptionalText(from.Get("keytab"));
+  request.realms = TextsOf(from.Get("realms"));
+  request.canonicalize = from.Get("canonicalize").ToBoolean();
+  request.config.first = TextOf(from.Get("firstConfig"));
+  request.config.files = TextsOf(from.Get("config"));
+  request.config.last = TextOf(from.Get("lastConfig"));
+  request.config.named = from.Get("configNamed").ToBoolean();
+  return request;
+}
+
+// Straight into the Secret: no copy in between that would have to be wiped.
+Secret SecretOf(Napi::Env env, Napi::Value value) {
+  if (value.IsString()) {
+    size_t size = 0;
+    napi_get_value_string_utf8(env, value, nullptr, 0, &size);
+    Secret secret(size);
+    napi_get_value_string_utf8(env, value, secret.data(), size + 1, &size);
+    return secret;
+  }
+  const auto bytes = value.As<Napi::Uint8Array>();
+  const size_t size = bytes.ByteLength();
+  Secret secret(size);
+  // An empty array's data may be null, which memcpy must not be given.
+  if (size > 0) memcpy(secret.data(), bytes.Data(), size);
+  return secret;
+}
+
+Ref<Pool> PoolOf(Napi::Value value) {
+  return Ref<Pool>(value.As<Napi::External<Pool>>().Data());
+}
+
+// --- Plain records out -------------------------------------------------------
+
+Napi::Object RecordOf(Napi::Env env, const Outcome& outcome) {
+  Napi::Object record = Napi::Object::New(env);
+  record.Set("verified", outcome.verified);
+  record.Set("step", outcome.step);
+  record.Set("code", outcome.code);
+  record.Set("message", outcome.message);
+  record.Set("principal", outcome.principal);
+  record.Set("realm", outcome.realm);
+  record.Set("service", outcome.service);
+  record.Set("keytab", outcome.keytab);
+  record.Set("kdcs", outcome.kdcs);
+  record.Set("keytabExposed", outcome.keytab_exposed);
+  return record;
+}
+
+// --- What JavaScript calls ---------------------------------------------------
+
+// Runs on the JavaScript thread after Mailbox::Post woke it.
+void DeliverFinished(napi_env raw_env, napi_value on_settled, void*, void*) {
+  if (raw_env == nullptr || on_settled == nullptr) return;
+  const Napi::Env env(raw_env);
+  const Napi::Function settled(env, on_settled);
+  for (const Ref<JsCall>& call : Of(env).mailbox->Collect()) {
+    if (Of(env).calls.erase(call->id) == 0) continue;
+    const Napi::HandleScope scope(env);
+    settled.Call(
+        {Napi::Number::New(env, call->id), RecordOf(env, call->outcome)});
+    if (env.IsExceptionPending()) return;  // the environment is terminating
+  }
+}
+
+// start(onSettled): once per environment, before anything else.
+void Start(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  napi_threadsafe_function wake = nullptr;
+  const napi_status status = napi_create_threadsafe_function(
+      env, info[0], nullptr, Napi::String::New(env, "kpass"), 0, 1, nullptr,
+      nullptr, nullptr, DeliverFinished, &wake);
+  if (status != napi_ok) return;
+  // Pending promises keep the process alive, by their timers; this does not.
+  napi_unref_threadsafe_function(env, wake);
+  Environment& environment = Of(env);
+  environment.mailbox->Open(wake);
+  // Added after the function, so run before Node takes the function down.
+  env.AddCleanupHook([](Environment* ending) { ending->End(); }, &environment);
+}
+
+Napi::Value ExternalPool(Napi::Env env, Ref<Pool> pool) {
+  pool->Retain();  // for the External, given back by its finalizer
+  return Napi::External<Pool>::New(env, pool.get(), [](Napi::Env, Pool* gone) {
+    gone->Close();
+    gone->Release();
+  });
+}
+
+// createPool(threads, queue): a pool that lasts as long as the value returned.
+Napi::Value CreatePool(const Napi::CallbackInfo& info) {
+  return ExternalPool(info.Env(),
+                      Ref<Pool>(new Pool(info[0].ToNumber().Uint32Value(),
+                                         info[1].ToNumber().Uint32Value())));
+}
+
+// sharedPool(threads, queue): the process's one pool, whichever worker asks;
+// made with the sizes that the first one gives.
+Napi::Value SharedPool(const Napi::CallbackInfo& info) {
+  static const Ref<Pool>* const shared = new Ref<Pool>(new Pool(
+      info[0].ToNumber().Uint32Value(), info[1].ToNumber().Uint32Value()));
+  Pool* const pool = shared->get();
+  return Napi::External<Pool>::New(info.Env(), pool);
+}
+
+const char* Admit(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Environment& environment = Of(env);
+  const uint32_t id = info[1].ToNumber().Uint32Value();
+  const Ref<Pool> pool = PoolOf(info[0]);
+  const Ref<JsCall> call(new JsCall(id, RequestOf(info[2].As<Napi::Object>()),
+                                    SecretOf(env, info[3]), pool,
+                                    environment.mailbox));
+  environment.calls.emplace(id, call);
+  const Pool::Admission admission = pool->Submit(Ref<Call>(call.get()));
+  if (admission == Pool::Admission::kAccepted) return "accepted";
+  environment.calls.erase(id);
+  return admission == Pool::Admission::kFull ? "full" : "no-thread";
+}
+
+// submit(pool, id, request, password): 'accepted', 'full', 'no-thread' or
+// 'no-memory'. The password has been read when it returns.
+Napi::Value Submit(const Napi::CallbackInfo& info) {
+  const char* answer = "no-memory";
+  try {
+    answer = Admit(info);
+  } catch (const std::bad_alloc&) {  // no exception may pass through Node
+    Of(info.Env()).calls.erase(info[1].ToNumber().Uint32Value());
+  }
+  return Napi::String::New(info.Env(), answer);
+}
+
+// abandon(id): its record will not come.
+void Abandon(const Napi::CallbackInfo& info) {
+  Environment& environment = Of(info.Env());
+  const auto entry = environment.calls.find(info[0].ToNumber().Uint32Value());
+  if (entry == environment.calls.end()) return;
+  entry->second->pool->Abandon(*entry->second);
+  environment.calls.erase(entry);
+}
+
+// closePool(pool): its threads end when its queue is empty.
+void ClosePool(const Napi::CallbackInfo& info) { PoolOf(info[0])->Close(); }
+
+// poolStats(pool): { threads, active, stalled, queued }.
+Napi::Value PoolStats(const Napi::CallbackInfo& info) {
+  const Pool::Stats stats = PoolOf(info[0])->GetStats();
+  Napi::Object record = Napi::Object::New(info.Env());
+  record.Set("threads", static_cast<double>(stats.threads));
+  record.Set("active", static_cast<double>(stats.active));
+  record.Set("stalled", static_cast<double>(stats.stalled));
+  record.Set("queued", static_cast<double>(stats.queued));
+  return record;
+}
+
+// defaultConfig(): KRB5_CONFIG's files, or the system's. Asked for on this
+// thread, for process.env changes the environment under the others' feet.
+Napi::Value DefaultConfig(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Napi::Array files = Napi::Array::New(env);
+  char** names = nullptr;
+  if (krb5_get_default_config_files(&names) != 0) return files;
+  for (uint32_t i = 0; names[i] != nullptr; ++i) {
+    files.Set(i, Napi::String::New(env, names[i]));
+  }
+  krb5_free_config_files(names);
+  return files;
+}
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  ExitGate::Install();
+  env.SetInstanceData(new Environment);
+  exports.Set("start", Napi::Function::New(env, Start));
+  exports.Set("createPool", Napi::Function::New(env, CreatePool));
+  exports.Set("sharedPool", Napi::Function::New(env, SharedPool));
+  exports.Set("submit", Napi::Function::New(env, Submit));
+  exports.Set("abandon", Napi::Function::New(env, Abandon));
+  exports.Set("closePool", Napi::Function::New(env, ClosePool));
+  exports.Set("poolStats", Napi::Function::New(env, PoolStats));
+  exports.Set("defaultConfig", Napi::Function::New(env, DefaultConfig));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(kpass, Init)
+
+}  // namespace kpass

@@ -1,0 +1,167 @@
+#include "pool.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <new>
+#include <system_error>
+#include <thread>
+
+#include "exit_gate.h"
+
+namespace kpass {
+namespace {
+
+constexpr std::chrono::seconds kIdle{5};
+
+// A thread is started with every signal blocked: they are the program's.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
+};
+
+Outcome OutOfMemory() {
+  Outcome outcome;
+  outcome.step = "malloc";
+  outcome.code = ENOMEM;
+  return outcome;
+}
+
+}  // namespace
+
+size_t Pool::Places() const { return std::min(limit_, 2 * limit_ - stalled_); }
+
+Pool::Admission Pool::Submit(Ref<Call> call) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (active_ + queue_.size() >= Places() + queue_limit_) {
+    return Admission::kFull;
+  }
+  queue_.push_back(std::move(call));
+  if (!StartThreadIfUseful() && active_ + idle_ == 0) {
+    queue_.pop_back();
+    return Admission::kNoThread;
+  }
+  work_.notify_one();
+  return Admission::kAccepted;
+}
+
+// False when the system refused one.
+bool Pool::StartThreadIfUseful() {
+  if (idle_ >= queue_.size() || active_ + idle_ >= Places()) return true;
+  try {
+    const SignalsBlocked blocked;
+    std::thread([pool = Ref<Pool>(this)] { pool->Work(); }).detach();
+  } catch (const std::exception&) {
+    return false;
+  }
+  ++idle_;
+  return true;
+}
+
+void Pool::Abandon(Call& call) {
+  // A queued call gives its place in the queue to the next.
+  Ref<Call> dropped;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    switch (call.state_) {
+      case Call::State::kQueued: {
+        const auto place = std::find_if(
+            queue_.begin(), queue_.end(),
+            [&call](const Ref<Call>& queued) { return queued.get() == &call; });
+        if (place == queue_.end()) return;
+        dropped = std::move(*place);
+        queue_.erase(place);
+        call.state_ = Call::State::kDone;
+        break;
+      }
+      case Call::State::kActive:
+        call.state_ = Call::State::kStalled;
+        --active_;
+        ++stalled_;
+        StartThreadIfUseful();
+        work_.notify_one();
+        break;
+      case Call::State::kStalled:
+      case Call::State::kDone:
+        return;
+    }
+  }
+  call.verification_.Abandon();
+}
+
+void Pool::Close() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  closed_ = true;
+  work_.notify_all();
+}
+
+Pool::Stats Pool::GetStats() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return {idle_ + active_ + stalled_, active_, stalled_, queue_.size()};
+}
+
+// The whole life of one thread. It holds a reference to the pool.
+void Pool::Work() {
+  KeptContext kept;
+  std::unique_lock<std::mutex> lock(mutex_);
+  while (const Ref<Call> call = Next(lock)) RunCall(*call, kept, lock);
+  --idle_;
+  lock.unlock();
+  const InsideLibkrb5 inside;
+  kept.Drop();
+}
+
+// The next call in line, or nothing: this thread is not needed any more.
+Ref<Call> Pool::Next(std::unique_lock<std::mutex>& lock) {
+  const auto ready = [this] { return !queue_.empty() && active_ < Places(); };
+  while (!ready()) {
+    if (closed_ && queue_.empty()) return {};
+    // By the system's clock, for the steady one needs glibc 2.30.
+    const auto until = std::chrono::system_clock::now() + kIdle;
+    if (work_.wait_until(lock, until) == std::cv_status::timeout && !ready()) {
+      return {};
+    }
+  }
+  Ref<Call> call = std::move(queue_.front());
+  queue_.pop_front();
+  --idle_;
+  ++active_;
+  call->state_ = Call::State::kActive;
+  return call;
+}
+
+void Pool::RunCall(Call& call, KeptContext& kept,
+                   std::unique_lock<std::mutex>& lock) {
+  lock.unlock();
+  Outcome outcome;
+  try {
+    const InsideLibkrb5 inside;
+    outcome = call.verification_.Run(kept);
+  } catch (const std::bad_alloc&) {
+    outcome = OutOfMemory();
+  }
+  lock.lock();
+  const bool abandoned = call.state_ == Call::State::kStalled;
+  --(abandoned ? stalled_ : active_);
+  ++idle_;
+  call.state_ = Call::State::kDone;
+  if (abandoned) return;
+  lock.unlock();
+  call.Settle(std::move(outcome));
+  lock.lock();
+}
+
+}  // namespace kpass

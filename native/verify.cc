@@ -1,0 +1,484 @@
+// The Kerberos conversation, top to bottom: Conversation::Hold is its order.
+//
+// RFC 4120; https://web.mit.edu/kerberos/krb5-latest/doc/appdev/init_creds.html
+
+#include "verify.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <profile.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "exit_gate.h"
+#include "krb5_ptr.h"
+
+namespace kpass {
+namespace {
+
+// Asked for, in seconds. With five minutes or less, krb5_verify_init_creds
+// fails whenever the second ticks over: it wants five minutes still to come.
+constexpr krb5_deltat kTicketLife = 600;
+
+constexpr size_t kMaxUserBytes = 256;
+constexpr size_t kMaxPasswordBytes = 1024;
+constexpr size_t kMaxKeytabName = 1100;  // MAX_KEYTAB_NAME_LEN, not public
+
+// The first byte of a message is its ASN.1 tag (RFC 4120, 5.10).
+constexpr unsigned char kAsReq = 0x60 | 10;
+constexpr unsigned char kKrbError = 0x60 | 30;
+
+bool HasTag(const krb5_data& message, unsigned char tag) {
+  return message.length > 0 &&
+         static_cast<unsigned char>(message.data[0]) == tag;
+}
+
+std::string_view View(const krb5_data& data) {
+  return {data.data, data.length};
+}
+
+}  // namespace
+
+bool Verification::PasswordWellFormed() const {
+  // libkrb5 takes the password as a C string: "right\0junk" would pass.
+  return password_.size() > 0 && password_.size() <= kMaxPasswordBytes &&
+         strlen(password_.c_str()) == password_.size();
+}
+
+bool Verification::Begin() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  computing_ = !abandoned_;
+  return computing_;
+}
+
+void Verification::End() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  computing_ = false;
+  password_.Wipe();
+}
+
+// Once abandoned, neither lets the conversation go on.
+bool Verification::LeaveForNetwork() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (abandoned_) return false;
+  computing_ = false;
+  return true;
+}
+
+bool Verification::ReturnFromNetwork() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (abandoned_) return false;
+  computing_ = true;
+  return true;
+}
+
+void Verification::Abandon() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  abandoned_ = true;
+  if (!computing_) password_.Wipe();
+}
+
+// The state of one conversation. Every step returns whether to go on, and has
+// noted in `outcome_` why not.
+class Conversation {
+ public:
+  Conversation(Verification& verification, krb5_context context)
+      : verification_(verification),
+        request_(verification.request()),
+        context_(context),
+        service_(context),
+        client_(context),
+        keytab_(context),
+        creds_(context) {}
+
+  Outcome Hold() {
+    Hooked hooked(context_, this);
+    (void)(NameService() && NameClient() && OpenKeytab() && GetTicket() &&
+           CheckClient() && VerifyTicket());
+    return std::move(outcome_);
+  }
+
+ private:
+  // The hooks are on for one conversation: the context is kept for the next.
+  class Hooked {
+   public:
+    Hooked(krb5_context context, Conversation* conversation)
+        : context_(context) {
+      krb5_set_kdc_send_hook(context_, OnSend, conversation);
+      krb5_set_kdc_recv_hook(context_, OnReply, conversation);
+    }
+    Hooked(const Hooked&) = delete;
+    Hooked& operator=(const Hooked&) = delete;
+    ~Hooked() {
+      krb5_set_kdc_send_hook(context_, nullptr, nullptr);
+      krb5_set_kdc_recv_hook(context_, nullptr, nullptr);
+    }
+
+   private:
+    krb5_context context_;
+  };
+
+  bool NameService();
+  bool NameClient();
+  bool OpenKeytab();
+  bool GetTicket();
+  bool CheckClient();
+  bool VerifyTicket();
+
+  krb5_error_code RequestTicket(const char* service);
+  krb5_error_code LocalHost(std::string* host);
+  krb5_error_code RealmOf(const std::string& host, std::string* realm);
+  void NoteKeytabMode();
+  std::string ConfiguredKdcs() const;
+
+  bool Check(const char* step, krb5_error_code code);
+  bool Refuse(const char* step);
+
+  static krb5_error_code OnSend(krb5_context, void* data,
+                                const krb5_data* realm,
+                                const krb5_data* message, krb5_data**,
+                                krb5_data**);
+  static krb5_error_code OnReply(krb5_context context, void* data,
+                                 krb5_error_code code, const krb5_data*,
+                                 const krb5_data* message,
+                                 const krb5_data* reply, krb5_data**);
+
+  Verification& verification_;
+  const Request& request_;
+  krb5_context context_;
+  Principal service_;
+  std::string service_realm_;
+  Principal client_;
+  Keytab keytab_;
+  Creds creds_;
+  krb5_error_code refusal_ = 0;  // a KDC has refused the password, with this
+  Outcome outcome_;
+};
+
+Outcome Verification::Run(KeptContext& kept) {
+  struct Ended {  // on every path, that of a failed allocation included
+    Verification& verification;
+    ~Ended() { verification.End(); }
+  };
+  Outcome outcome;
+  outcome.step = "abandoned";
+  if (!Begin()) return outcome;
+  const Ended ended{*this};
+
+  ContextError error;
+  if (!PasswordWellFormed()) {
+    outcome.step = "input";
+  } else if (krb5_context context = kept.Get(request_.config, &error)) {
+    outcome = Conversation(*this, context).Hold();
+  } else {
+    outcome.step = error.step;
+    outcome.code = error.code;
+    outcome.message = std::move(error.message);
+  }
+  return outcome;
+}
+
+// service/host@REALM, put together here and not by krb5_sname_to_principal,
+// which sends the host through DNS. Parsed as a plain name, not as a host-based
+// service: libkrb5 tries other hosts' keys for those, as krb5.conf tells it.
+bool Conversation::NameService() {
+  std::string host;
+  if (request_.host) {
+    host = *request_.host;
+  } else if (!Check("krb5_expand_hostname", LocalHost(&host))) {
+    return false;
+  }
+  std::transform(host.begin(), host.end(), host.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  if (!Check("krb5_get_host_realm", RealmOf(host, &service_realm_))) {
+    return false;
+  }
+
+  outcome_.service = request_.service + "/" + host + "@" + service_realm_;
+  outcome_.realm = service_realm_;
+  const krb5_error_code code =
+      krb5_parse_name(context_, outcome_.service.c_str(), service_.Out());
+  if (!Check("krb5_parse_name", code)) return false;
+  // A separator or an escape within one of the parts makes another name of it.
+  const bool as_meant = service_->length == 2 &&
+                        View(service_->data[0]) == request_.service &&
+                        View(service_->data[1]) == host;
+  return as_meant || Check("krb5_parse_name", KRB5_PARSE_MALFORMED);
+}
+
+krb5_error_code Conversation::LocalHost(std::string* host) {
+  std::string name(HOST_NAME_MAX + 1, '\0');
+  if (gethostname(name.data(), name.size()) != 0) return errno;
+  Text canonical(context_);
+  const krb5_error_code code =
+      krb5_expand_hostname(context_, name.c_str(), canonical.Out());
+  if (code == 0) *host = canonical.get();
+  return code;
+}
+
+// What [domain_realm] says, or the default realm. Never a guess from DNS.
+krb5_error_code Conversation::RealmOf(const std::string& host,
+                                      std::string* realm) {
+  HostRealms realms(context_);
+  krb5_error_code code =
+      krb5_get_host_realm(context_, host.c_str(), realms.Out());
+  if (code != 0) return code;
+  if (realms.get() != nullptr && realms.get()[0] != nullptr &&
+      *realms.get()[0] != '\0') {
+    *realm = realms.get()[0];
+    return 0;
+  }
+  DefaultRealm fallback(context_);
+  code = krb5_get_default_realm(context_, fallback.Out());
+  if (code == 0) *realm = fallback.get();
+  return code;
+}
+
+// A name without a realm is of the service's realm, if that is one of those
+// that may log in, and otherwise of the first that may. A realm that may not is
+// refused here: libkrb5 would look up its KDC and talk to it.
+bool Conversation::NameClient() {
+  const std::vector<std::string> own{service_realm_};
+  const std::vector<std::string>& realms =
+      request_.realms.empty() ? own : request_.realms;
+  const auto allowed = [&realms](const std::string& realm) {
+    return std::find(realms.begin(), realms.end(), realm) != realms.end();
+  };
+
+  std::string name = request_.user;
+  const size_t at = name.find('@');
+  if (at == std::string::npos) {
+    outcome_.realm = allowed(service_realm_) ? service_realm_ : realms.front();
+    name += "@" + outcome_.realm;
+  } else if (const std::string realm = name.substr(at + 1); allowed(realm)) {
+    outcome_.realm = realm;
+  } else {
+    return Refuse("realm");
+  }
+
+  if (request_.user.empty() || request_.user.size() > kMaxUserBytes ||
+      krb5_parse_name(context_, name.c_str(), client_.Out()) != 0) {
+    return Refuse("input");
+  }
+  // What libkrb5 read must be what stands there: no escapes, no second realm.
+  UnparsedName text(context_);
+  if (krb5_unparse_name(context_, client_.get(), text.Out()) != 0 ||
+      text.get() != name || client_->length < 1 ||
+      client_->data[0].length == 0) {
+    return Refuse("input");
+  }
+  // WELLKNOWN/ANONYMOUS gets tickets for any password (RFC 8062).
+  const std::string_view first = View(client_->data[0]);
+  constexpr std::string_view kWellKnown = "WELLKNOWN";
+  if (first.size() == kWellKnown.size() &&
+      strncasecmp(first.data(), kWellKnown.data(), first.size()) == 0) {
+    return Refuse("input");
+  }
+  return true;
+}
+
+// Without the service's key nothing can be verified: not worth asking a KDC.
+bool Conversation::OpenKeytab() {
+  const krb5_error_code code =
+      request_.keytab
+          ? krb5_kt_resolve(context_, request_.keytab->c_str(), keytab_.Out())
+          : krb5_kt_default(context_, keytab_.Out());
+  if (request_.keytab) outcome_.keytab = *request_.keytab;
+  if (!Check("krb5_kt_resolve", code)) return false;
+
+  std::string name(kMaxKeytabName, '\0');
+  if (krb5_kt_get_name(context_, keytab_.get(), name.data(),
+                       static_cast<unsigned>(name.size())) == 0) {
+    outcome_.keytab = name.c_str();
+  }
+  KeytabEntry entry(context_);
+  if (!Check("krb5_kt_get_entry",
+             krb5_kt_get_entry(context_, keytab_.get(), service_.get(), 0, 0,
+                               entry.Out()))) {
+    return false;
+  }
+  NoteKeytabMode();
+  return true;
+}
+
+void Conversation::NoteKeytabMode() {
+  for (const std::string_view type : {"FILE:", "WRFILE:"}) {
+    if (outcome_.keytab.compare(0, type.size(), type) != 0) continue;
+    // Not stat(): that raises the glibc which a built addon needs to 2.33.
+    struct statx file = {};
+    const char* path = outcome_.keytab.c_str() + type.size();
+    outcome_.keytab_exposed =
+        statx(AT_FDCWD, path, 0, STATX_MODE, &file) == 0 &&
+        (file.stx_mode & (S_IRGRP | S_IROTH)) != 0;
+  }
+}
+
+// Asks for the service's own ticket: one exchange fewer than by way of a TGT.
+// That cannot work for users of another realm; with canonicalization, which AD
+// and Samba grant with a TGT only; and where the KDC refuses it.
+bool Conversation::GetTicket() {
+  const bool direct =
+      !request_.canonicalize &&
+      krb5_realm_compare(context_, client_.get(), service_.get());
+  krb5_error_code code;
+  if (direct) {
+    UnparsedName service(context_);
+    code = krb5_unparse_name(context_, service_.get(), service.Out());
+    if (!Check("krb5_unparse_name", code)) return false;
+    code = RequestTicket(service.get());
+    if (code == KRB5KDC_ERR_MUST_USE_USER2USER || code == KRB5KDC_ERR_POLICY) {
+      code = RequestTicket(nullptr);
+    }
+  } else {
+    code = RequestTicket(nullptr);
+  }
+  return Check("krb5_get_init_creds_password", code);
+}
+
+// `service` null: a TGT of the client's realm.
+krb5_error_code Conversation::RequestTicket(const char* service) {
+  InitCredsOpt opt(context_);
+  krb5_error_code code = krb5_get_init_creds_opt_alloc(context_, opt.Out());
+  if (code != 0) return code;
+  krb5_get_init_creds_opt_set_tkt_life(opt.get(), kTicketLife);
+  krb5_get_init_creds_opt_set_renew_life(opt.get(), 0);
+  krb5_get_init_creds_opt_set_forwardable(opt.get(), 0);
+  krb5_get_init_creds_opt_set_proxiable(opt.get(), 0);
+  krb5_get_init_creds_opt_set_address_list(opt.get(), nullptr);
+  krb5_get_init_creds_opt_set_canonicalize(opt.get(), request_.canonicalize);
+  // Should pkinit be there in spite of conf/first.conf: no identity for it.
+  code = krb5_get_init_creds_opt_set_pa(context_, opt.get(),
+                                        "X509_user_identity", "");
+  if (code != 0) return code;
+
+  code = krb5_get_init_creds_password(context_, creds_.Out(), client_.get(),
+                                      verification_.password(),
+                                      /*prompter=*/nullptr, /*data=*/nullptr,
+                                      /*start_time=*/0, service, opt.get());
+  // A try that OnSend stopped, and for which libkrb5 had no earlier error.
+  if (code == KRB5_KDC_UNREACH && refusal_ != 0) return refusal_;
+  return code;
+}
+
+// The ticket must be for who was asked, save that canonicalization may rename
+// the account within its realm. (RFC 8062: anonymous tickets name nobody.)
+bool Conversation::CheckClient() {
+  if ((creds_->ticket_flags & TKT_FLG_ANONYMOUS) != 0) return Refuse("client");
+  const bool same =
+      krb5_principal_compare(context_, creds_->client, client_.get());
+  const bool renamed =
+      request_.canonicalize &&
+      krb5_realm_compare(context_, creds_->client, client_.get());
+  return same || renamed || Refuse("client");
+}
+
+// Makes a real AP-REQ of the ticket and reads it with the keytab's key: only
+// the realm's KDC, which shares that key, can have made the ticket.
+bool Conversation::VerifyTicket() {
+  UnparsedName principal(context_);
+  if (!Check("krb5_unparse_name",
+             krb5_unparse_name(context_, creds_->client, principal.Out()))) {
+    return false;
+  }
+  krb5_verify_init_creds_opt opt;
+  krb5_verify_init_creds_opt_init(&opt);
+  // Without this, a keytab that cannot be used counts as success.
+  krb5_verify_init_creds_opt_set_ap_req_nofail(&opt, 1);
+  // The credential cache is NULL itself: a pointer to a null one would make
+  // libkrb5 keep the ticket in a cache of the whole process.
+  if (!Check("krb5_verify_init_creds",
+             krb5_verify_init_creds(context_, creds_.get(), service_.get(),
+                                    keytab_.get(), nullptr, &opt))) {
+    return false;
+  }
+  outcome_.principal = principal.get();
+  outcome_.realm = View(creds_->client->realm);
+  outcome_.verified = true;  // The one place where it becomes so.
+  return true;
+}
+
+// Before each message to a KDC.
+krb5_error_code Conversation::OnSend(krb5_context, void* data,
+                                     const krb5_data* realm,
+                                     const krb5_data* message, krb5_data**,
+                                     krb5_data**) {
+  auto* self = static_cast<Conversation*>(data);
+  // With canonicalization any KDC, or who answers for it, may refer the client
+  // to another realm: what the password encrypts is not sent there.
+  if (HasTag(*message, kAsReq) && View(*realm) != View(self->client_->realm)) {
+    return KRB5KDC_ERR_WRONG_REALM;
+  }
+  // One attempt, one count: after a refusal libkrb5 tries the password again
+  // at the primary KDC, which would count it twice toward a lockout. Told that
+  // no KDC answers, it returns the refusal.
+  if (self->refusal_ != 0 && HasTag(*message, kAsReq)) return KRB5_KDC_UNREACH;
+  if (!self->verification_.LeaveForNetwork()) return KRB5_KDC_UNREACH;
+  ExitGate::Leave();
+  return 0;
+}
+
+// After each, with the reply or the error of waiting for it.
+krb5_error_code Conversation::OnReply(krb5_context context, void* data,
+                                      krb5_error_code code, const krb5_data*,
+                                      const krb5_data* message,
+                                      const krb5_data* reply, krb5_data**) {
+  auto* self = static_cast<Conversation*>(data);
+  ExitGate::Enter();
+  if (!self->verification_.ReturnFromNetwork()) return KRB5_KDC_UNREACH;
+  if (code != 0 || !HasTag(*message, kAsReq) || !HasTag(*reply, kKrbError)) {
+    return code;
+  }
+  KrbError error(context);
+  if (krb5_rd_error(context, reply, error.Out()) != 0) return 0;
+  const auto refusal =
+      static_cast<krb5_error_code>(ERROR_TABLE_BASE_krb5 + error->error);
+  if (refusal == KRB5KDC_ERR_PREAUTH_FAILED ||
+      refusal == KRB5KRB_AP_ERR_BAD_INTEGRITY) {
+    self->refusal_ = refusal;
+  }
+  return 0;
+}
+
+bool Conversation::Check(const char* step, krb5_error_code code) {
+  if (code == 0) return true;
+  outcome_.step = step;
+  outcome_.code = code;
+  ErrorMessage message(context_);
+  *message.Out() = krb5_get_error_message(context_, code);
+  outcome_.message = message.get();
+  if (code == KRB5_KDC_UNREACH || code == KRB5_REALM_UNKNOWN ||
+      code == KRB5_REALM_CANT_RESOLVE) {
+    outcome_.kdcs = ConfiguredKdcs();
+  }
+  return false;
+}
+
+bool Conversation::Refuse(const char* step) {
+  outcome_.step = step;
+  return false;
+}
+
+std::string Conversation::ConfiguredKdcs() const {
+  profile_t profile = nullptr;
+  if (krb5_get_profile(context_, &profile) != 0) return "";
+  const char* const path[] = {"realms", outcome_.realm.c_str(), "kdc", nullptr};
+  char** values = nullptr;
+  std::string kdcs;
+  if (profile_get_values(profile, path, &values) == 0) {
+    for (char** value = values; *value != nullptr; ++value) {
+      if (!kdcs.empty()) kdcs += ", ";
+      kdcs += *value;
+    }
+    profile_free_list(values);
+  }
+  profile_abandon(profile);
+  return kdcs;
+}
+
+}  // namespace kpass

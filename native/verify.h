@@ -1,0 +1,77 @@
+// One verification of one user's password against Kerberos. Knows no
+// JavaScript; used by the addon, and by the programs that test the core alone.
+
+#ifndef KPASS_VERIFY_H_
+#define KPASS_VERIFY_H_
+
+#include <krb5/krb5.h>
+
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "context.h"
+#include "secret.h"
+
+namespace kpass {
+
+struct Request {
+  std::string user;                   // 'alice', 'alice/admin', 'alice@REALM'
+  std::string service;                // 'HTTP'
+  std::optional<std::string> host;    // as written; none: this machine's name
+  std::optional<std::string> keytab;  // none: libkrb5's default keytab
+  std::vector<std::string> realms;    // none: the service's own realm
+  bool canonicalize = false;          // let the KDC say the account's own name
+  Config config;
+};
+
+// What a verification came to. `verified` false is all that a fresh one says.
+struct Outcome {
+  bool verified = false;
+  const char* step = "";     // the libkrb5 call or stage that had the last word
+  krb5_error_code code = 0;  // its code; 0 where the refusal is kpass's own
+  std::string message;       // libkrb5's words for it; may hold a KDC's bytes
+  std::string principal;     // verified: the client, as the ticket names it
+  std::string realm;         // verified: its realm; otherwise the realm asked
+  std::string service;       // the service's principal, once known
+  std::string keytab;        // the keytab's name, once known
+  std::string kdcs;  // the realm's KDCs in krb5.conf, when none answered
+  bool keytab_exposed = false;  // group or others can read the keytab's file
+};
+
+class Verification {
+ public:
+  Verification(Request request, Secret password)
+      : request_(std::move(request)), password_(std::move(password)) {}
+
+  // Holds the whole conversation, on the calling thread, once. It can last as
+  // long as libkrb5 waits for a KDC. The password is wiped when it returns.
+  Outcome Run(KeptContext& kept);
+
+  // From any thread, at any time: lets no further message leave, and wipes the
+  // password, at once unless libkrb5 is just computing with it.
+  void Abandon();
+
+  const Request& request() const { return request_; }
+  const char* password() const { return password_.c_str(); }
+  bool PasswordWellFormed() const;
+
+ private:
+  friend class Conversation;
+
+  bool Begin();
+  void End();
+  bool LeaveForNetwork();
+  bool ReturnFromNetwork();
+
+  const Request request_;
+  std::mutex mutex_;
+  Secret password_;         // written only under mutex_
+  bool computing_ = false;  // libkrb5 may be reading the password
+  bool abandoned_ = false;
+};
+
+}  // namespace kpass
+
+#endif  // KPASS_VERIFY_H_
