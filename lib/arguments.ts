@@ -5,6 +5,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { inspect } from 'node:util';
+import { isUint8Array } from 'node:util/types';
 
 /** Longest names and passwords that are sent, in bytes of UTF-8. */
 const MAX_USER_BYTES = 256;
@@ -157,8 +158,11 @@ function checkTimeout(value: unknown): number | undefined {
 
 function checkSignal(value: unknown): AbortSignal | undefined {
   if (value === undefined) return undefined;
-  if (!(value instanceof AbortSignal)) throw wrongType('signal', 'an AbortSignal', value);
-  return value;
+  // Not instanceof: test runners and vm contexts have an AbortSignal of their own.
+  if (typeof value !== 'object' || value === null || !('aborted' in value)) {
+    throw wrongType('signal', 'an AbortSignal', value);
+  }
+  return value as AbortSignal;
 }
 
 /** One verification's own options. */
@@ -176,7 +180,7 @@ export function checkCallOptions(options: unknown): CallOptions {
 /** Throws for wrong types. Whether they can be right is `refused`'s question. */
 export function checkCredentials(user: unknown, password: unknown): void {
   if (typeof user !== 'string') throw wrongType('user', 'a string', user);
-  if (typeof password !== 'string' && !(password instanceof Uint8Array)) {
+  if (typeof password !== 'string' && !isUint8Array(password)) {
     throw wrongType('password', 'a string or a Uint8Array', password);
   }
 }

@@ -32,19 +32,26 @@ std::string Fingerprint(const Config& config) {
   return print;
 }
 
-// libkrb5 passes over files that it cannot read, and is content with none.
-bool Readable(const Config& config, ContextError* error) {
-  bool any = false;
-  bool all = true;
-  for (const std::string& file : config.files) {
-    if (access(file.c_str(), R_OK) == 0) {
-      any = true;
-      continue;
-    }
-    if (all) *error = {"krb5.conf", errno, file + ": " + strerror(errno)};
-    all = false;
+// Notes the first failure, and gives back whether there was one.
+bool Unreadable(const std::string& file, ContextError* error) {
+  if (access(file.c_str(), R_OK) == 0) return false;
+  if (error->step == nullptr) {
+    *error = {"krb5.conf", errno, file + ": " + strerror(errno)};
   }
-  return config.named ? all : any;
+  return true;
+}
+
+// libkrb5 passes over files that it cannot read, and is content with none. Of
+// kpass's own it may miss neither.
+bool Readable(const Config& config, ContextError* error) {
+  if (Unreadable(config.first, error) || Unreadable(config.last, error)) {
+    return false;
+  }
+  size_t unreadable = 0;
+  for (const std::string& file : config.files) {
+    if (Unreadable(file, error)) ++unreadable;
+  }
+  return config.named ? unreadable == 0 : unreadable < config.files.size();
 }
 
 ContextError LibraryError(const char* step, krb5_error_code code) {

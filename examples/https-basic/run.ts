@@ -1,0 +1,105 @@
+// Runs the example as a process of its own and sends it requests: for the demo and for the tests.
+
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { request } from 'node:https';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+
+export interface Answer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  body: string;
+}
+
+export class Example implements AsyncDisposable {
+  /** The file that holds its self-signed certificate. */
+  readonly certificate: string;
+
+  readonly #child: ChildProcessByStdio<null, Readable, Readable>;
+  readonly #ended: Promise<unknown>;
+  #url = '';
+  #log = '';
+
+  private constructor(folder: string, env: NodeJS.ProcessEnv) {
+    this.certificate = join(mkdtempSync(join(folder, 'example-')), 'certificate.pem');
+    const own = { PORT: '0', CERTIFICATE: this.certificate };
+    this.#child = spawn(process.execPath, [join(__dirname, 'server.mjs')], {
+      env: { ...process.env, ...env, ...own },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const kill = () => this.#child.kill();
+    process.on('exit', kill);
+    this.#ended = once(this.#child, 'close').finally(() => process.off('exit', kill));
+    this.#child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+      this.#log += chunk;
+    });
+  }
+
+  /**
+   * Resolves when the example listens, on a free port of 127.0.0.1. Its certificate is written to a
+   * new folder in `folder`, and left there.
+   */
+  static async start(folder: string, env: NodeJS.ProcessEnv): Promise<Example> {
+    const example = new Example(folder, env);
+    const firstLine = once(createInterface(example.#child.stdout), 'line');
+    const [line] = await Promise.race([firstLine, example.#ended.then(() => [])]);
+    if (line === undefined) throw new Error(`The example ended at once:\n${example.log}`);
+    example.#url = line;
+    return example;
+  }
+
+  get url(): string {
+    return this.#url;
+  }
+
+  /** What it tells its operator, as it comes. */
+  get stderr(): Readable {
+    return this.#child.stderr;
+  }
+
+  /** The same, so far. */
+  get log(): string {
+    return this.#log;
+  }
+
+  /** One request, over TLS that trusts the example's certificate and no other. */
+  async get(authorization?: string): Promise<Answer> {
+    const outgoing = request(this.url, {
+      ca: await readFile(this.certificate),
+      agent: false,
+      // Not looked up: there are machines where localhost has no address, or another one first.
+      host: '127.0.0.1',
+      servername: 'localhost',
+      headers: authorization === undefined ? {} : { authorization },
+    });
+    outgoing.end();
+    const incoming: IncomingMessage = (await once(outgoing, 'response'))[0];
+    const body = await text(incoming);
+    return { status: incoming.statusCode ?? 0, headers: incoming.headers, body };
+  }
+
+  /** Resolves when it has ended. */
+  async ended(): Promise<void> {
+    await this.#ended;
+  }
+
+  async stop(): Promise<void> {
+    this.#child.kill();
+    await this.#ended;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+}
+
+/** The Authorization header of a user and a password: both in UTF-8, a colon between. */
+export function basic(user: string, password: string): string {
+  return `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+}

@@ -1,0 +1,29 @@
+// For scripts/sanitize, by way of NODE_OPTIONS: gives LD_PRELOAD, with what KPASS_PRELOAD names, to
+// every Node that a Node starts, and to no other program: a KDC under a sanitizer would be slow,
+// and fail for its own leaks.
+
+const { ChildProcess } = require('node:child_process');
+const childProcess = require('node:child_process');
+const { basename } = require('node:path');
+
+const { KPASS_PRELOAD } = process.env;
+delete process.env.LD_PRELOAD;
+
+const isNode = (file) => file === process.execPath || basename(file) === 'node';
+
+const { spawn } = ChildProcess.prototype;
+ChildProcess.prototype.spawn = function (options) {
+  if (isNode(options.file)) options.envPairs.push(`LD_PRELOAD=${KPASS_PRELOAD}`);
+  return spawn.call(this, options);
+};
+
+for (const name of ['spawnSync', 'execFileSync']) {
+  const original = childProcess[name];
+  childProcess[name] = (file, ...rest) => {
+    if (!isNode(file)) return original(file, ...rest);
+    const args = Array.isArray(rest[0]) ? rest.shift() : [];
+    const [options = {}] = rest;
+    const env = { ...(options.env ?? process.env), LD_PRELOAD: KPASS_PRELOAD };
+    return original(file, args, { ...options, env });
+  };
+}

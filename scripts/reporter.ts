@@ -1,0 +1,43 @@
+// mocha's own report and, as the last line, the two figures that tell of the whole run.
+//
+// A KDC that outlives its tests counts as a failure. scripts/test gives each run a temporary folder
+// of its own, by which the KDCs of this run are told from all others.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { type MochaOptions, type Runner, reporters } from 'mocha';
+
+class Reporter extends reporters.Spec {
+  constructor(runner: Runner, options: MochaOptions) {
+    super(runner, options);
+    this.passes = () => runner.stats?.passes ?? 0;
+  }
+
+  private readonly passes: () => number;
+
+  override done(failures: number, exit: (failures: number) => void): void {
+    const left = survivors();
+    for (const each of left) console.error(`left running by the tests: ${each}`);
+    const failed = failures + left.length;
+    console.log(`${this.passes()} passed, ${failed} failed`);
+    exit(failed);
+  }
+}
+
+/** The KDCs that this run started and that are still there. */
+function survivors(): string[] {
+  return readdirSync('/proc')
+    .filter((pid) => {
+      try {
+        return (
+          readFileSync(`/proc/${pid}/comm`, 'utf8') === 'krb5kdc\n' &&
+          readFileSync(`/proc/${pid}/environ`, 'utf8').includes(tmpdir())
+        );
+      } catch {
+        return false; // No process, or one that has ended, or somebody else's.
+      }
+    })
+    .map((pid) => `krb5kdc ${pid}`);
+}
+
+export = Reporter;

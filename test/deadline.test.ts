@@ -1,0 +1,156 @@
+// A KDC that says nothing holds a libkrb5 call for half a minute. It must hold nobody else. The
+// bounds here are wide; bench/deadline.ts measures.
+
+import assert from 'node:assert/strict';
+import { pbkdf2 } from 'node:crypto';
+import { lookup } from 'node:dns/promises';
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { Realm } from 'kpass/testing';
+import { FaultProxy } from './support/fault-proxy';
+import { failureOf, kpassIn, verifierFor } from './support/subject';
+
+const SLACK = 1_000;
+
+describe('a silent KDC', () => {
+  let realm: Realm;
+  let proxy: FaultProxy;
+  before(async () => {
+    realm = await Realm.start({ users: { alice: 'wonderland' } });
+    proxy = await FaultProxy.start(realm);
+  });
+  after(async () => {
+    await proxy?.stop();
+    await realm?.stop();
+  });
+  beforeEach(() => proxy.use('silent'));
+
+  async function elapsed(task: () => Promise<unknown>): Promise<number> {
+    const start = performance.now();
+    await task();
+    return performance.now() - start;
+  }
+
+  it('ERR_KPASS_TIMEOUT at the deadline', async () => {
+    const ms = await elapsed(async () => {
+      const { config } = proxy;
+      const error = await failureOf(
+        kpassIn(realm, 'alice', 'wonderland', { service: 'HTTP', config, timeout: 300 }),
+      );
+      assert.equal(error.code, 'ERR_KPASS_TIMEOUT');
+      assert.match(error.message, /HTTP\/localhost/);
+    });
+    assert(ms > 290 && ms < 300 + SLACK, `${ms} ms`);
+  });
+
+  it("a call's own timeout goes before the verifier's", async () => {
+    const verifier = verifierFor(realm, { config: proxy.config, timeout: 60_000 });
+    const error = await failureOf(verifier.verify('alice', 'wonderland', { timeout: 100 }));
+    assert.equal(error.code, 'ERR_KPASS_TIMEOUT');
+  });
+
+  it('leaves fs, dns and crypto unharmed with 64 calls in flight', async () => {
+    const verifier = verifierFor(realm, { config: proxy.config, timeout: 2_000, threads: 64 });
+    const calls = Array.from({ length: 64 }, () => failureOf(verifier.verify('alice', 'x')));
+    await sleep(200);
+    assert.equal(verifier.stats.active, 64);
+    const hash = promisify(pbkdf2);
+    for (let round = 0; round < 5; round++) {
+      assert((await elapsed(() => readFile(__filename))) < SLACK);
+      assert((await elapsed(() => lookup('localhost'))) < SLACK);
+      assert((await elapsed(() => hash('x', 'y', 1_000, 32, 'sha256'))) < SLACK);
+    }
+    assert.equal(verifier.stats.active, 64);
+    for (const error of await Promise.all(calls)) assert.equal(error.code, 'ERR_KPASS_TIMEOUT');
+  });
+
+  it('the deadline counts the time in the queue', async () => {
+    const verifier = verifierFor(realm, { config: proxy.config, timeout: 300, threads: 1 });
+    const ms = await elapsed(() =>
+      Promise.all(
+        Array.from({ length: 10 }, async () => {
+          const error = await failureOf(verifier.verify('alice', 'x'));
+          assert.equal(error.code, 'ERR_KPASS_TIMEOUT');
+        }),
+      ),
+    );
+    assert(ms < 300 + SLACK, `${ms} ms`);
+  });
+
+  it('a stalled thread gives up its place: the next call is served at once', async () => {
+    const verifier = verifierFor(realm, { config: proxy.config, timeout: 200, threads: 1 });
+    await failureOf(verifier.verify('alice', 'wonderland'));
+    const { active, stalled, queued, threads } = verifier.stats;
+    assert.deepEqual(
+      { active, stalled, queued, threads },
+      {
+        active: 0,
+        stalled: 1,
+        queued: 0,
+        threads: 1,
+      },
+    );
+    await proxy.use('pass');
+    const verdict = await verifier.verify('alice', 'wonderland', { timeout: 5_000 });
+    assert.equal(verdict.verified, true);
+  });
+
+  it('there are at most as many stalled threads as places, and then calls wait', async () => {
+    const verifier = verifierFor(realm, {
+      config: proxy.config,
+      timeout: 100,
+      threads: 2,
+      queue: 8,
+    });
+    for (let i = 0; i < 8; i++) await failureOf(verifier.verify('alice', 'x'));
+    assert(verifier.stats.threads <= 4, JSON.stringify(verifier.stats));
+    assert.equal(verifier.stats.queued, 0);
+  });
+
+  it("rejects with the signal's reason when aborted, before and during", async () => {
+    const reason = new Error('the browser has gone');
+    const { config } = proxy;
+    const early = AbortSignal.abort(reason);
+    await assert.rejects(
+      kpassIn(realm, 'alice', 'wonderland', { service: 'HTTP', config, signal: early }),
+      reason,
+    );
+    const controller = new AbortController();
+    const call = verifierFor(realm, { config }).verify('alice', 'wonderland', {
+      signal: controller.signal,
+    });
+    setTimeout(() => controller.abort(reason), 50);
+    const ms = await elapsed(() => assert.rejects(call, reason));
+    assert(ms < SLACK, `${ms} ms`);
+  });
+
+  it('an abort after the verdict changes nothing', async () => {
+    await proxy.use('pass');
+    const controller = new AbortController();
+    const verdict = await verifierFor(realm).verify('alice', 'wonderland', {
+      signal: controller.signal,
+    });
+    controller.abort();
+    assert.equal(verdict.verified, true);
+  });
+
+  it('no further message leaves after an abort', async () => {
+    // A proxy of its own: what is stalled above still sends to the other one.
+    const slow = await FaultProxy.start(realm);
+    try {
+      await slow.use({ delay: 300 });
+      const controller = new AbortController();
+      const call = verifierFor(realm, { config: slow.config }).verify('alice', 'wonderland', {
+        signal: controller.signal,
+      });
+      while (slow.log.length === 0) await sleep(5);
+      controller.abort();
+      await assert.rejects(call, { name: 'AbortError' });
+      await sleep(800);
+      assert.equal(slow.log.length, 1, 'the second one, made with the password, did not follow');
+    } finally {
+      await slow.stop();
+    }
+  });
+});

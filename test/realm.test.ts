@@ -1,0 +1,421 @@
+import { deepEqual, equal, match, notEqual, ok, rejects, throws } from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Realm } from 'kpass/testing';
+import { find } from '../lib/testing/programs';
+import { client, kinit } from './support/kinit';
+import { type PkinitRealm, startPkinitRealm } from './support/pkinit';
+import { impostorOf, type Replicated, replicate, startWorld, trust } from './support/realms';
+import { keytabFrom, keytabOf, keytabWithWrongKey, rekey, type SERVICES } from './support/services';
+import { failedCount, USERS } from './support/users';
+
+describe('Realm', () => {
+  let realm: Realm;
+  before(async () => {
+    realm = await Realm.start({ users: { alice: 'wonderland' } });
+  });
+  after(() => realm.stop());
+
+  it('has sensible defaults', () => {
+    equal(realm.name, 'EXAMPLE.COM');
+    equal(realm.keytab('HTTP/localhost'), realm.env.KRB5_KTNAME);
+    equal(realm.config, realm.env.KRB5_CONFIG);
+  });
+
+  it('lets a user in with the right password only', async () => {
+    equal((await kinit(realm.config, 'alice', 'wonderland')).code, 0);
+    match((await kinit(realm.config, 'alice', 'wrong')).stderr, /Password incorrect/);
+    match((await kinit(realm.config, 'nobody', 'wonderland')).stderr, /not found in Kerberos/);
+  });
+
+  it('gives all that a child process needs in its environment', async () => {
+    const printed = await client(
+      realm.config,
+      ['sh', '-c', 'kinit alice && klist'],
+      'wonderland\n',
+      realm.env,
+    );
+    match(printed.stdout, /Default principal: alice@EXAMPLE.COM/);
+  });
+
+  const passwords = [
+    'two words',
+    ' a space at either end ',
+    `double " and single ' quotes`,
+    'back\\slash',
+    '$HOME `id` $(id) %s ; # {}',
+    '-starts-with-a-dash',
+    'pässwörd ☃ 密码 🔑',
+    'x'.repeat(900),
+  ];
+  for (const [n, password] of passwords.entries()) {
+    it(`takes ${password.slice(0, 30)} as a password`, async () => {
+      await realm.addUser(`user${n}`, password);
+      equal((await kinit(realm.config, `user${n}`, password)).code, 0);
+      notEqual((await kinit(realm.config, `user${n}`, password.slice(0, -1))).code, 0);
+    });
+  }
+
+  for (const name of [
+    'alice/admin',
+    'mary ann',
+    'zoë',
+    `o'brien`,
+    'a"b',
+    'back\\\\slash',
+    'a.b-c_d',
+  ]) {
+    it(`takes ${name} as a user's name`, async () => {
+      await realm.addUser(name, 'secret');
+      equal((await kinit(realm.config, name, 'secret')).code, 0);
+    });
+  }
+
+  it('takes a user with other flags', async () => {
+    await realm.addUser('lax', 'secret', '-requires_preauth');
+    match(await realm.kadmin('getprinc', 'lax'), /^Attributes:\s*$/m);
+    match(await realm.kadmin('getprinc', 'alice'), /^Attributes: REQUIRES_PRE_AUTH$/m);
+  });
+
+  it('makes a keytab for each service, which only its owner may read', async () => {
+    await realm.addService('imap/mail.example.com');
+    const keytab = realm.keytab('imap/mail.example.com');
+    equal((await stat(keytab)).mode & 0o777, 0o600);
+    equal(
+      (await client(realm.config, ['kinit', '-k', '-t', keytab, 'imap/mail.example.com'])).code,
+      0,
+    );
+    throws(() => realm.keytab('imap/other'), /EXAMPLE\.COM has no service imap\/other/);
+  });
+
+  it('answers a query of kadmin, or rejects with what it printed', async () => {
+    match(await realm.kadmin('listprincs'), /^alice@EXAMPLE\.COM$/m);
+    await rejects(realm.kadmin('getprinc', 'nobody'), /kadmin.local getprinc: .*does not exist/);
+    await rejects(realm.kadmin('nonsense'), /Unknown request/);
+  });
+
+  it('runs queries one after the other', async () => {
+    const names = ['one', 'two', 'three', 'four'];
+    await Promise.all(names.map((name) => realm.addUser(name, 'secret')));
+    for (const name of names) equal((await kinit(realm.config, name, 'secret')).code, 0);
+  });
+
+  it('writes another krb5.conf, whose additions win', async () => {
+    const more = '[libdefaults]\n  default_realm = ELSEWHERE.ORG\n';
+    const config = await realm.writeConfig({
+      kdcs: ['127.0.0.1:1', `localhost:${realm.port}`],
+      more,
+    });
+    match((await kinit(config, 'alice', 'wonderland')).stderr, /ELSEWHERE\.ORG/);
+    equal((await kinit(config, 'alice@EXAMPLE.COM', 'wonderland')).code, 0);
+  });
+
+  it('stops its KDC and starts it again on the same port', async () => {
+    const { port } = realm;
+    await realm.stopKdc();
+    match((await kinit(realm.config, 'alice', 'wonderland')).stderr, /Cannot contact any KDC/);
+    await realm.startKdc();
+    equal(realm.port, port);
+    equal((await kinit(realm.config, 'alice', 'wonderland')).code, 0);
+  });
+});
+
+describe('Realm.start', () => {
+  it('takes a name, services, hosts, key types, and more configuration', async () => {
+    await using realm = await Realm.start({
+      name: 'OTHER.ORG',
+      users: { bob: 'builder' },
+      services: ['HTTP/www.other.org', 'host/www.other.org'],
+      hosts: ['.other.org', 'www.other.net'],
+      enctypes: ['aes128-cts-hmac-sha256-128'],
+      config: '[appdefaults]\n  forwardable = true\n',
+      kdcConfig: '[realms]\n  OTHER.ORG = {\n    max_life = 1h\n  }\n',
+    });
+    equal((await kinit(realm.config, 'bob@OTHER.ORG', 'builder')).code, 0);
+    match(await readFile(realm.config, 'utf8'), /forwardable = true/);
+    match(await readFile(realm.config, 'utf8'), /^ {2}\.other\.org = OTHER\.ORG$/m);
+    const printed = await client(realm.config, [
+      'klist',
+      '-ekt',
+      realm.keytab('host/www.other.org'),
+    ]);
+    match(printed.stdout, /host\/www\.other\.org@OTHER\.ORG \(aes128-cts-hmac-sha256-128\)/);
+    match(await realm.kadmin('getprinc', 'bob'), /Maximum ticket life: 0 days 01:00:00/);
+  });
+
+  it('can give the KDC another clock', async () => {
+    for (const clock of ['-1d', '+1d']) {
+      await using realm = await Realm.start({ users: { alice: 'wonderland' }, clock });
+      // By default libkrb5 hides a skew.
+      const strict = await realm.writeConfig({ more: '[libdefaults]\n  kdc_timesync = 0\n' });
+      match((await kinit(strict, 'alice', 'wonderland')).stderr, /Clock skew too great/);
+    }
+  });
+
+  it('starts many at once, each on a port of its own', async () => {
+    const realms = await Promise.all(Array.from({ length: 6 }, () => Realm.start()));
+    equal(new Set(realms.map(({ port }) => port)).size, realms.length);
+    await Promise.all(realms.map((realm) => realm.stop()));
+  });
+
+  it('leaves nothing behind when it fails', async () => {
+    await withTemporaryFolder(async (folder) => {
+      const script = `Realm.start({ services: ['a@b@c'] }).catch((e) => console.log(e.message))`;
+      const child = startNode(folder, script);
+      match(await nextOutput(child), /kadmin\.local addprinc: .*Malformed/);
+      await nothingIsLeft(folder);
+    });
+  });
+
+  it('names the packages to install when a program is missing', () => {
+    throws(() => find('krb5kdc-is-not-here'), /needs the program krb5kdc-is-not-here/);
+  });
+});
+
+describe('The end of a Realm', () => {
+  it('removes its folder and its KDC, and may come twice', async () => {
+    const realm = await Realm.start();
+    await Promise.all([realm.stop(), realm.stop()]);
+    await realm.stop();
+    equal(existsSync(realm.folder), false);
+    await refuses(realm.port);
+  });
+
+  it('comes when the KDC is stopped already', async () => {
+    const realm = await Realm.start();
+    await realm.stopKdc();
+    await realm.stop();
+    equal(existsSync(realm.folder), false);
+  });
+
+  const start = `Realm.start().then((realm) => console.log(realm.port))`;
+  const scripts: Record<string, string> = {
+    'a script forgets to stop it': start,
+    'a script calls process.exit': `${start}.then(() => process.exit(0))`,
+    'a script throws': `${start}.then(() => { throw new Error('thrown') })`,
+  };
+  for (const [name, script] of Object.entries(scripts)) {
+    it(`comes when ${name}`, async () => {
+      await withTemporaryFolder(async (folder) => {
+        const child = startNode(folder, script);
+        const port = Number(await nextOutput(child));
+        await ended(child);
+        await nothingIsLeft(folder);
+        await refuses(port);
+      });
+    });
+  }
+
+  for (const signal of ['SIGKILL', 'SIGTERM', 'SIGINT'] as const) {
+    it(`comes when its owner gets a ${signal}`, async () => {
+      await withTemporaryFolder(async (folder) => {
+        const child = startNode(folder, `${start}.then(() => setInterval(() => {}, 1000))`);
+        const port = Number(await nextOutput(child));
+        ok(processesOf(folder).length > 0);
+        child.kill(signal);
+        await nothingIsLeft(folder);
+        await refuses(port);
+      });
+    });
+  }
+
+  for (const milliseconds of [0, 5, 10, 20, 40, 60, 80, 100]) {
+    it(`comes when its owner is killed ${milliseconds} ms into the start`, async () => {
+      await withTemporaryFolder(async (folder) => {
+        const child = startNode(folder, `console.log('now'); ${start}`);
+        await nextOutput(child);
+        await sleep(milliseconds);
+        child.kill('SIGKILL');
+        await nothingIsLeft(folder);
+      });
+    });
+  }
+});
+
+describe('The world of the tests', () => {
+  let world: Realm;
+  before(async () => {
+    world = await startWorld();
+  });
+  after(() => world.stop());
+
+  const refusals: Partial<Record<keyof typeof USERS, RegExp>> = {
+    expiredpassword: /Password expired/,
+    mustchange: /Password expired/,
+    expired: /entry in database has expired/,
+    disabled: /have been revoked/,
+    locked: /have been revoked/,
+  };
+  for (const [name, { password }] of Object.entries(USERS)) {
+    const refusal = refusals[name as keyof typeof USERS];
+    it(`${refusal ? 'refuses' : 'lets in'} ${name}`, async () => {
+      const { code, stdout, stderr } = await kinit(world.config, name, password);
+      equal(code === 0, refusal === undefined, stderr);
+      if (refusal) match(stdout + stderr, refusal);
+    });
+  }
+
+  it('counts failures, and forgets them at a success', async () => {
+    equal(await failedCount(world, 'alice'), 0);
+    await kinit(world.config, 'alice', 'wrong');
+    equal(await failedCount(world, 'alice'), 1);
+    await kinit(world.config, 'alice', 'wonderland');
+    equal(await failedCount(world, 'alice'), 0);
+  });
+
+  const serviceRefusals: Record<keyof typeof SERVICES, RegExp | null> = {
+    'HTTP/localhost': null,
+    'nobody/localhost': /valid for user2user only/,
+    'pkinitonly/localhost': /KDC policy rejects request/,
+    'expired/localhost': /Server's entry in database has expired/,
+  };
+  for (const [service, refusal] of Object.entries(serviceRefusals)) {
+    it(`${refusal ? 'refuses' : 'gives'} a ticket for ${service}`, async () => {
+      const { code, stderr } = await kinit(world.config, 'alice', 'wonderland', '-S', service);
+      equal(code === 0, refusal === null, stderr);
+      if (refusal) match(stderr, refusal);
+    });
+  }
+
+  it('has keytabs with a wrong key, with an old key, and with several principals', async () => {
+    const loginWith = (keytab: string, service: string) =>
+      client(world.config, ['kinit', '-k', '-t', keytab, service]);
+    const service = 'HTTP/rekeyed';
+    await world.addService(service);
+    const wrong = await keytabWithWrongKey(world, service);
+    match((await loginWith(wrong, service)).stderr, /incorrect|failed/i);
+    deepEqual(await versions(wrong), [1]);
+
+    await rekey(world, service);
+    match((await loginWith(world.keytab(service), service)).stderr, /incorrect|failed/i);
+    const several = await keytabOf(world, service, 'HTTP/localhost');
+    deepEqual(await versions(several), [2, 1]);
+    equal((await loginWith(several, service)).code, 0);
+    equal((await loginWith(several, 'HTTP/localhost')).code, 0);
+    notEqual((await loginWith(await keytabFrom(world, 'garbage'), service)).code, 0);
+  });
+
+  async function versions(keytab: string): Promise<number[]> {
+    const { stdout } = await client(world.config, ['klist', '-k', keytab]);
+    return [...stdout.matchAll(/^ +(\d+) /gm)].map(([, version]) => Number(version));
+  }
+
+  it('has an impostor: same names and key versions, other passwords and keys', async () => {
+    await using impostor = await impostorOf(world);
+    equal((await kinit(impostor.config, 'alice', 'hijacked')).code, 0);
+    match((await kinit(impostor.config, 'alice', 'wonderland')).stderr, /Password incorrect/);
+    deepEqual(await versions(impostor.keytab('HTTP/localhost')), [1, 1]);
+    deepEqual(await versions(world.keytab('HTTP/localhost')), [1]);
+  });
+
+  it('has a second realm with trust both ways', async () => {
+    await using other = await Realm.start({ name: 'OTHER.ORG', users: { bob: 'builder' } });
+    const config = await trust(world, other);
+    const cache = { KRB5CCNAME: `FILE:${world.folder}/trust` };
+    for (const [user, password, service] of [
+      ['bob@OTHER.ORG', 'builder', 'HTTP/localhost@EXAMPLE.COM'],
+      ['alice@EXAMPLE.COM', 'wonderland', 'HTTP/localhost@OTHER.ORG'],
+    ]) {
+      const script = `kinit ${user} && kvno ${service}`;
+      const { code, stderr } = await client(config, ['sh', '-c', script], `${password}\n`, cache);
+      equal(code, 0, stderr);
+    }
+  });
+
+  describe('with a replica', () => {
+    let replicated: Replicated;
+    before(async () => {
+      replicated = await replicate(world);
+    });
+    after(() => replicated.replica.stop());
+
+    it('lets users in at either KDC', async () => {
+      equal((await kinit(replicated.config, 'alice', 'wonderland')).code, 0);
+      equal((await kinit(replicated.replica.config, 'alice', 'wonderland')).code, 0);
+    });
+
+    it('sees one wrong password twice, when the client is plain libkrb5', async () => {
+      equal(await replicated.failedCount('nopreauth'), 0);
+      await kinit(replicated.config, 'mary ann', 'wrong');
+      equal(await replicated.failedCount('mary ann'), 2);
+      equal(await failedCount(replicated.replica, 'mary ann'), 1);
+    });
+  });
+});
+
+describe('A realm with PKINIT', () => {
+  let pkinit: PkinitRealm;
+  before(async () => {
+    pkinit = await startPkinitRealm();
+  });
+  after(() => pkinit.realm.stop());
+
+  it('lets anybody in as nobody', async () => {
+    equal((await client(pkinit.config, ['kinit', '-n'])).code, 0);
+  });
+
+  it('lets carol in with her certificate, where krb5.conf names it', async () => {
+    equal((await client(pkinit.carolsConfig, ['kinit', 'carol'])).code, 0);
+    notEqual((await client(pkinit.config, ['kinit', 'carol'])).code, 0);
+  });
+
+  it('lets users in with their passwords', async () => {
+    equal((await kinit(pkinit.config, 'carol', 'wonderland')).code, 0);
+    equal((await kinit(pkinit.config, 'alice', 'wonderland')).code, 0);
+  });
+});
+
+/** A Node process with `Realm` at hand, whose temporary files go to the folder. */
+function startNode(folder: string, script: string): ChildProcess {
+  const code = `const { Realm } = require('kpass/testing'); ${script}`;
+  return spawn(process.execPath, ['-e', code], {
+    cwd: join(__dirname, '..'),
+    env: { ...process.env, NODE_OPTIONS: '', TMPDIR: folder },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+}
+
+async function nextOutput(child: ChildProcess): Promise<string> {
+  const [output] = await once(child.stdout as NonNullable<ChildProcess['stdout']>, 'data');
+  return String(output);
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+}
+
+async function withTemporaryFolder(use: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'kpass-test-'));
+  try {
+    await use(folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** Resolves when the folder is empty and no process knows it; mocha's time-out is the limit. */
+async function nothingIsLeft(folder: string): Promise<void> {
+  while (readdirSync(folder).length > 0 || processesOf(folder).length > 0) await sleep(5);
+}
+
+/** Processes in whose environment the folder is: those that a Node process of this file started. */
+function processesOf(folder: string): string[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(folder);
+    } catch {
+      return false; // another user's, or gone meanwhile
+    }
+  });
+}
+
+async function refuses(port: number): Promise<void> {
+  await rejects(once(connect(port, '127.0.0.1'), 'connect'), { code: 'ECONNREFUSED' });
+}

@@ -1,0 +1,303 @@
+/**
+ * A proxy on loopback in front of a realm's KDC, for UDP and TCP on one port, that counts the
+ * messages and mistreats them as told. It is the network that no test machine can be made to have.
+ *
+ *     const proxy = await FaultProxy.start(realm);
+ *     await proxy.use('silent');
+ *     // a client with KRB5_CONFIG=proxy.config now waits for an answer
+ *     assert.equal(proxy.requests['AS-REQ'], 1);
+ *     await proxy.stop();
+ */
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Realm } from 'kpass/testing';
+import {
+  errorCode,
+  krbError,
+  type ReplyType,
+  type RequestType,
+  replyType,
+  requestType,
+} from './messages';
+
+/** A request on its way to the KDC. */
+export interface Request {
+  type: RequestType;
+  transport: 'udp' | 'tcp';
+  bytes: Buffer;
+  /** The number of requests so far, this one included. Sent again, one keeps its number. */
+  n: number;
+  /** How often the same bytes came before: a retransmission, or TCP after UDP was in vain. */
+  again: number;
+}
+
+/** What happens to a request. */
+export type Fault =
+  /** Goes to the KDC, and its reply comes back. */
+  | 'pass'
+  /** Vanishes; a TCP connection is closed without an answer. */
+  | 'drop'
+  /** Vanishes; a TCP connection stays open, mute. */
+  | 'silent'
+  /** A TCP connection is reset. The UDP port is closed for as long as this is the mode. */
+  | 'reset'
+  /** Is answered with bytes that mean nothing. */
+  | 'garbage'
+  /** The reply loses its second half. */
+  | 'truncated'
+  /** The reply comes twice. */
+  | 'duplicate'
+  /** Is answered with the last reply of the same type that another request got, if there is one. */
+  | 'swapped'
+  /** The reply comes late, by so many milliseconds. */
+  | { delay: number }
+  /** Is answered with a KRB-ERROR of this code that no KDC has sent. */
+  | { error: number }
+  /** The reply is what this function makes of it; null drops it. */
+  | { reply: (reply: Buffer) => Buffer | null };
+
+/** One fault for all requests, or a function that chooses for each. */
+export type Mode = Fault | ((request: Request) => Fault);
+
+type Answer = Buffer[] | 'close' | 'mute' | 'reset';
+
+const GARBAGE = Buffer.alloc(100, 0xa5);
+
+export class FaultProxy {
+  /** Different requests since the last reset, by type. */
+  requests!: Record<RequestType, number>;
+  /** Requests that came again, byte for byte. */
+  retransmissions!: number;
+  /** Replies of the KDC, by type, before anything is done to them. */
+  replies!: Record<ReplyType, number>;
+  /** The codes of the KDC's errors among them, in order. */
+  errors!: number[];
+  /** Every request that came, in order, retransmissions too. */
+  log!: Request[];
+  /** Path of a krb5.conf that names this proxy as the realm's only KDC. */
+  config = '';
+
+  readonly #realm: Realm;
+  readonly #tcp: Server;
+  readonly #clients = new Set<Socket>();
+  readonly #upstream = new Set<{ destroy(): void }>();
+  readonly #waits = new AbortController();
+  #udp: UdpSocket | null = null;
+  #mode: Mode = 'pass';
+  #seen!: Map<string, Request>;
+  readonly #last: Partial<Record<ReplyType, { request: string; reply: Buffer }>> = {};
+
+  private constructor(realm: Realm) {
+    this.#realm = realm;
+    this.#tcp = createServer((client) => this.#serve(client));
+    this.reset();
+  }
+
+  /** Starts a proxy that passes everything. */
+  static async start(realm: Realm): Promise<FaultProxy> {
+    const proxy = new FaultProxy(realm);
+    await proxy.#open();
+    proxy.config = await realm.writeConfig({ kdcs: [`127.0.0.1:${proxy.port}`] });
+    return proxy;
+  }
+
+  /** The proxy's port on 127.0.0.1, for UDP and TCP. */
+  get port(): number {
+    return (this.#tcp.address() as AddressInfo).port;
+  }
+
+  /** Changes what happens to the requests that come from now on. */
+  async use(mode: Mode): Promise<void> {
+    this.#mode = mode;
+    if (mode === 'reset') this.#closeUdp();
+    else await this.#openUdp();
+  }
+
+  /** Forgets all counts and requests. */
+  reset(): void {
+    this.requests = { 'AS-REQ': 0, 'TGS-REQ': 0, other: 0 };
+    this.retransmissions = 0;
+    this.replies = { 'AS-REP': 0, 'TGS-REP': 0, 'KRB-ERROR': 0, other: 0 };
+    this.errors = [];
+    this.log = [];
+    this.#seen = new Map();
+  }
+
+  /** Closes both ports and every connection. */
+  async stop(): Promise<void> {
+    this.#waits.abort();
+    this.#closeUdp();
+    for (const client of this.#clients) client.destroy();
+    for (const upstream of this.#upstream) upstream.destroy();
+    if (this.#tcp.listening) await once(this.#tcp.close(), 'close');
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  /** The kernel gives a free TCP port; if its UDP twin is taken, it gives another one. */
+  async #open(): Promise<void> {
+    for (;;) {
+      await once(this.#tcp.listen(0, '127.0.0.1'), 'listening');
+      try {
+        return await this.#openUdp();
+      } catch {
+        await once(this.#tcp.close(), 'close');
+      }
+    }
+  }
+
+  async #openUdp(): Promise<void> {
+    if (this.#udp !== null) return;
+    const socket = createSocket('udp4').bind(this.port, '127.0.0.1');
+    await once(socket, 'listening');
+    socket.on('message', async (bytes, { port, address }) => {
+      const answer = await this.#answer('udp', bytes);
+      if (!Array.isArray(answer) || this.#udp !== socket) return;
+      for (const reply of answer) socket.send(reply, port, address);
+    });
+    this.#udp = socket;
+  }
+
+  #closeUdp(): void {
+    this.#udp?.close();
+    this.#udp = null;
+  }
+
+  #serve(client: Socket): void {
+    this.#clients.add(client);
+    client.on('close', () => this.#clients.delete(client));
+    client.on('error', () => {}); // the client's affair
+    onFrame(client, async (bytes) => {
+      const answer = await this.#answer('tcp', bytes);
+      if (answer === 'reset') client.resetAndDestroy();
+      else if (answer === 'close') client.end();
+      else if (answer !== 'mute') for (const reply of answer) client.write(frame(reply));
+    });
+  }
+
+  async #answer(transport: 'udp' | 'tcp', bytes: Buffer): Promise<Answer> {
+    const request = this.#count(transport, bytes);
+    const fault = typeof this.#mode === 'function' ? this.#mode(request) : this.#mode;
+    if (fault === 'drop') return 'close';
+    if (fault === 'silent') return 'mute';
+    if (fault === 'reset') return 'reset';
+    if (fault === 'garbage') return [GARBAGE];
+    if (typeof fault === 'object' && 'error' in fault) return [krbError(bytes, fault.error)];
+    const reply = await this.#ask(transport, bytes);
+    return reply === null ? 'close' : this.#mistreat(request, reply, fault);
+  }
+
+  async #mistreat(
+    request: Request,
+    reply: Buffer,
+    fault: Exclude<Fault, 'drop' | 'silent' | 'reset' | 'garbage' | { error: number }>,
+  ): Promise<Answer> {
+    const other = this.#lastReply(request, reply);
+    if (fault === 'pass') return [reply];
+    if (fault === 'truncated') return [reply.subarray(0, reply.length / 2)];
+    if (fault === 'duplicate') return [reply, reply];
+    if (fault === 'swapped') return [other ?? reply];
+    if ('delay' in fault) return this.#delay(reply, fault.delay);
+    const made = fault.reply(reply);
+    return made === null ? 'close' : [made];
+  }
+
+  async #delay(reply: Buffer, milliseconds: number): Promise<Answer> {
+    try {
+      await sleep(milliseconds, undefined, { signal: this.#waits.signal });
+      return [reply];
+    } catch {
+      return 'close'; // stopped meanwhile
+    }
+  }
+
+  /** Remembers the reply, and gives back the one before it of the same type, to another request. */
+  #lastReply(request: Request, reply: Buffer): Buffer | undefined {
+    const type = replyType(reply);
+    const key = request.bytes.toString('latin1');
+    const last = this.#last[type];
+    this.#last[type] = { request: key, reply };
+    return last?.request === key ? undefined : last?.reply;
+  }
+
+  #count(transport: 'udp' | 'tcp', bytes: Buffer): Request {
+    const key = bytes.toString('latin1');
+    const type = requestType(bytes);
+    const before = this.#seen.get(key);
+    if (before) this.retransmissions += 1;
+    else this.requests[type] += 1;
+    const n = before?.n ?? this.#seen.size + 1;
+    const request = { type, transport, bytes, n, again: before ? before.again + 1 : 0 };
+    this.#seen.set(key, request);
+    this.log.push(request);
+    return request;
+  }
+
+  /** The KDC's reply; null when it gives none, or when the proxy stops. */
+  async #ask(transport: 'udp' | 'tcp', bytes: Buffer): Promise<Buffer | null> {
+    const reply = await (transport === 'udp' ? this.#askUdp(bytes) : this.#askTcp(bytes));
+    if (reply !== null) {
+      this.replies[replyType(reply)] += 1;
+      const code = errorCode(reply);
+      if (code !== undefined) this.errors.push(code);
+    }
+    return reply;
+  }
+
+  #askUdp(bytes: Buffer): Promise<Buffer | null> {
+    const socket = createSocket('udp4');
+    const upstream = { destroy: () => this.#upstream.delete(upstream) && socket.close() };
+    this.#upstream.add(upstream);
+    return new Promise((resolve) => {
+      socket.on('close', () => resolve(null));
+      socket.on('error', () => upstream.destroy()); // refused: no KDC
+      socket.on('message', (reply) => {
+        resolve(reply);
+        upstream.destroy();
+      });
+      // Connected, or the kernel would not tell of a refusal.
+      socket.connect(this.#realm.port, '127.0.0.1', () => socket.send(bytes));
+    });
+  }
+
+  #askTcp(bytes: Buffer): Promise<Buffer | null> {
+    const socket = connect(this.#realm.port, '127.0.0.1');
+    this.#upstream.add(socket);
+    return new Promise((resolve) => {
+      socket.on('error', () => {}); // 'close' follows
+      socket.on('close', () => {
+        this.#upstream.delete(socket);
+        resolve(null);
+      });
+      onFrame(socket, async (reply) => {
+        resolve(reply);
+        socket.destroy();
+      });
+      socket.write(frame(bytes));
+    });
+  }
+}
+
+/** Over TCP a message follows its length in four bytes (RFC 4120, section 7.2.2). */
+function frame(message: Buffer): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(message.length);
+  return Buffer.concat([length, message]);
+}
+
+function onFrame(socket: Socket, receive: (message: Buffer) => Promise<void>): void {
+  let bytes = Buffer.alloc(0);
+  socket.on('data', (chunk) => {
+    bytes = Buffer.concat([bytes, chunk]);
+    while (bytes.length >= 4 && bytes.length >= 4 + bytes.readUInt32BE()) {
+      const end = 4 + bytes.readUInt32BE();
+      const message = bytes.subarray(4, end);
+      bytes = bytes.subarray(end);
+      void receive(message);
+    }
+  });
+}

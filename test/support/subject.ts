@@ -1,0 +1,44 @@
+/** kpass as the tests call it: in a realm, for its service HTTP/localhost, unless told otherwise. */
+import assert from 'node:assert/strict';
+import { KpassError, type KpassOptions, kpass, Verifier, type VerifierOptions } from 'kpass';
+import type { Realm } from 'kpass/testing';
+
+export const SERVICE = 'HTTP/localhost';
+
+/** Options for a verifier in this realm. */
+export function optionsFor(realm: Realm, more: Partial<VerifierOptions> = {}): VerifierOptions {
+  return {
+    service: 'HTTP',
+    host: 'localhost',
+    keytab: realm.keytab(SERVICE),
+    config: realm.config,
+    ...more,
+  };
+}
+
+export function verifierFor(realm: Realm, more: Partial<VerifierOptions> = {}): Verifier {
+  return new Verifier(optionsFor(realm, more));
+}
+
+/** kpass() in this realm. */
+export function kpassIn(
+  realm: Realm,
+  user: string,
+  password: string | Uint8Array,
+  more: KpassOptions & Pick<VerifierOptions, 'service' | 'host' | 'keytab'> = { service: 'HTTP' },
+): Promise<boolean> {
+  const { service, host, keytab, ...options } = { ...optionsFor(realm), ...more };
+  return kpass(user, password, service, host, keytab, options);
+}
+
+/** The KpassError that a promise rejects with; fails when there is none. */
+export async function failureOf(promise: Promise<unknown>): Promise<KpassError> {
+  const outcome = await promise.then(
+    (value) => ({ value }),
+    (error: unknown) => ({ error }),
+  );
+  assert('error' in outcome, `no rejection, but ${JSON.stringify(outcome)}`);
+  const { error } = outcome;
+  assert(error instanceof KpassError, `not a KpassError: ${error}`);
+  return error;
+}
