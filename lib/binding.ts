@@ -8,8 +8,13 @@ export interface Pool {
   readonly pool: unique symbol;
 }
 
-export interface NativeRequest {
-  user: string;
+/** What many calls share, as the native side holds it. */
+export interface NativeSettings {
+  readonly settings: unique symbol;
+}
+
+/** native/verify.h, struct Settings, and native/context.h, struct Config. */
+export interface SettingsRecord {
   service: string;
   host: string | null;
   keytab: string | null;
@@ -50,10 +55,12 @@ export interface Binding {
   start(onSettled: (id: number, outcome: NativeOutcome) => void): void;
   createPool(threads: number, queue: number): Pool;
   sharedPool(threads: number, queue: number): Pool;
+  settings(record: SettingsRecord): NativeSettings;
   submit(
     pool: Pool,
     id: number,
-    request: NativeRequest,
+    settings: NativeSettings,
+    user: string,
     password: string | Uint8Array,
   ): 'accepted' | 'full' | 'no-thread' | 'no-memory';
   abandon(id: number): void;

@@ -1,8 +1,8 @@
 export type { DenialReason, KpassErrorCode } from './errors.js';
 export { KpassError } from './errors.js';
 export { type KpassOptions, kpass } from './kpass.js';
+export type { Verdict } from './verdict.js';
 export {
-  type Verdict,
   Verifier,
   type VerifierOptions,
   type VerifierStats,

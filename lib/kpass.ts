@@ -1,9 +1,17 @@
 // pykpass's one function: the same order and meaning of arguments.
 
-import { checkCallOptions, checkCredentials, checkSettings, DEFAULT_SIZES } from './arguments.js';
+import { isDeepStrictEqual } from 'node:util';
+import {
+  checkCallOptions,
+  checkCredentials,
+  checkSettings,
+  DEFAULT_SIZES,
+  type Settings,
+} from './arguments.js';
 import { binding } from './binding.js';
+import { verify } from './calls.js';
 import { KpassError } from './errors.js';
-import { type VerifierOptions, type VerifyOptions, verify } from './verifier.js';
+import type { VerifierOptions, VerifyOptions } from './verifier.js';
 
 /** As for a {@link Verifier}; there is one pool of threads for all calls of the process. */
 export type KpassOptions = Pick<VerifierOptions, 'realms' | 'timeout' | 'config' | 'canonicalize'> &
@@ -34,15 +42,27 @@ export async function kpass(
 ): Promise<boolean> {
   checkCredentials(user, password);
   const { signal } = checkCallOptions(options);
-  const settings = checkSettings({ ...options, service, host, keytab });
+  const settings = shared(checkSettings({ ...options, service, host, keytab }));
   const pool = binding.sharedPool(DEFAULT_SIZES.threads, DEFAULT_SIZES.queue);
-  const verdict = await verify(pool, settings, user, password, settings.timeout, signal);
+  const terms = { settings, timeout: settings.timeout, signal, counts };
+  const verdict = await verify(pool, terms, user, password);
   if (verdict.verified) return true;
   if (verdict.reason === 'credentials') return false;
   throw new KpassError('ERR_KPASS_ACCOUNT', ACCOUNT[verdict.reason], {
     step: 'account',
     reason: verdict.reason,
   });
+}
+
+/** Nobody reads them: a Verifier has counts to show. */
+const counts = { verified: 0, denied: 0, failed: 0 };
+
+let last: Settings | undefined;
+
+/** The last call's settings where they are the same: most programs have one service. */
+function shared(settings: Settings): Settings {
+  if (!isDeepStrictEqual(settings, last)) last = settings;
+  return last ?? settings;
 }
 
 const ACCOUNT = {

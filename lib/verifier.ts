@@ -5,24 +5,12 @@ import {
   checkCredentials,
   checkSettings,
   checkSizes,
-  refused,
   type Settings,
 } from './arguments.js';
-import { binding, type NativeOutcome, type Pool } from './binding.js';
-import { run } from './calls.js';
-import { type DenialReason, errorFrom, KpassError, meaningOf } from './errors.js';
-import { warnOfExposedKeytab } from './keytab-warning.js';
-
-/** What a verification came to. */
-export type Verdict =
-  | {
-      verified: true;
-      /** The account, as the ticket names it: 'alice@EXAMPLE.COM'. */
-      principal: string;
-      /** Its realm: 'EXAMPLE.COM'. */
-      realm: string;
-    }
-  | { verified: false; reason: DenialReason };
+import { binding, type Pool } from './binding.js';
+import { verify } from './calls.js';
+import { KpassError } from './errors.js';
+import type { Verdict } from './verdict.js';
 
 export interface VerifierOptions {
   /** The service's first name, e.g. 'HTTP': the ticket is for `service/host@REALM`. */
@@ -94,23 +82,18 @@ export class Verifier {
    * @returns the verdict. Rejects with a {@link KpassError} where there can be none, with the
    *   signal's reason when aborted, and with a TypeError for arguments of the wrong type.
    */
-  async verify(
-    user: string,
-    password: string | Uint8Array,
-    options?: VerifyOptions,
-  ): Promise<Verdict> {
+  verify(user: string, password: string | Uint8Array, options?: VerifyOptions): Promise<Verdict> {
     try {
       checkCredentials(user, password);
       const { signal, timeout = this.#settings.timeout } = checkCallOptions(options);
       if (this.#closed) {
         throw new KpassError('ERR_KPASS_CLOSED', 'the verifier is closed', { step: 'close' });
       }
-      const verdict = await verify(this.#pool, this.#settings, user, password, timeout, signal);
-      this.#counts[verdict.verified ? 'verified' : 'denied']++;
-      return verdict;
+      const terms = { settings: this.#settings, timeout, signal, counts: this.#counts };
+      return verify(this.#pool, terms, user, password);
     } catch (error) {
       this.#counts.failed++;
-      throw error;
+      return Promise.reject(error);
     }
   }
 
@@ -123,36 +106,5 @@ export class Verifier {
   close(): void {
     this.#closed = true;
     binding.closePool(this.#pool);
-  }
-}
-
-/** One verification, its arguments checked. */
-export async function verify(
-  pool: Pool,
-  settings: Settings,
-  user: string,
-  password: string | Uint8Array,
-  timeout: number,
-  signal: AbortSignal | undefined,
-): Promise<Verdict> {
-  signal?.throwIfAborted();
-  if (refused(user, password)) return { verified: false, reason: 'credentials' };
-  return verdictOf(await run(pool, settings, user, password, timeout, signal));
-}
-
-function verdictOf(outcome: NativeOutcome): Verdict {
-  if (outcome.keytabExposed) warnOfExposedKeytab(outcome.keytab);
-  if (outcome.verified) {
-    return { verified: true, principal: outcome.principal, realm: outcome.realm };
-  }
-  const meaning = meaningOf(outcome.step, outcome.code);
-  switch (meaning) {
-    case 'credentials':
-    case 'expired':
-    case 'disabled':
-    case 'policy':
-      return { verified: false, reason: meaning };
-    default:
-      throw errorFrom(outcome, meaning);
   }
 }

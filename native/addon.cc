@@ -9,6 +9,7 @@
 #include <napi.h>
 
 #include <cstdint>
+#include <memory>
 #include <new>
 #include <unordered_map>
 
@@ -61,21 +62,21 @@ class Mailbox : public RefCounted {
 
 class JsCall : public Call {
  public:
-  JsCall(uint32_t id, Request request, Secret password, Ref<Pool> pool,
-         Ref<Mailbox> mailbox)
-      : Call(std::move(request), std::move(password)),
+  JsCall(uint32_t id, Ref<Settings> settings, std::string user, Secret password,
+         Ref<Pool> pool, Ref<Mailbox> mailbox)
+      : Call(std::move(settings), std::move(user), std::move(password)),
         id(id),
         pool(std::move(pool)),
         mailbox_(std::move(mailbox)) {}
 
   void Settle(Outcome settled) override {
-    outcome = std::move(settled);
+    outcome = std::make_unique<Outcome>(std::move(settled));
     mailbox_->Post(Ref<JsCall>(this));
   }
 
   const uint32_t id;
   const Ref<Pool> pool;
-  Outcome outcome;  // written before the call is posted, read after
+  std::unique_ptr<Outcome> outcome;  // there once the call is posted
 
  private:
   const Ref<Mailbox> mailbox_;
@@ -120,21 +121,6 @@ std::vector<std::string> TextsOf(Napi::Value value) {
     texts.push_back(TextOf(array.Get(i)));
   }
   return texts;
-}
-
-Request RequestOf(Napi::Object from) {
-  Request request;
-  request.user = TextOf(from.Get("user"));
-  request.service = TextOf(from.Get("service"));
-  request.host = OptionalText(from.Get("host"));
-  request.keytab = OptionalText(from.Get("keytab"));
-  request.realms = TextsOf(from.Get("realms"));
-  request.canonicalize = from.Get("canonicalize").ToBoolean();
-  request.config.first = TextOf(from.Get("firstConfig"));
-  request.config.files = TextsOf(from.Get("config"));
-  request.config.last = TextOf(from.Get("lastConfig"));
-  request.config.named = from.Get("configNamed").ToBoolean();
-  return request;
 }
 
 // Straight into the Secret: no copy in between that would have to be wiped.
@@ -186,7 +172,7 @@ void DeliverFinished(napi_env raw_env, napi_value on_settled, void*, void*) {
     if (Of(env).calls.erase(call->id) == 0) continue;
     const Napi::HandleScope scope(env);
     settled.Call(
-        {Napi::Number::New(env, call->id), RecordOf(env, call->outcome)});
+        {Napi::Number::New(env, call->id), RecordOf(env, *call->outcome)});
     if (env.IsExceptionPending()) return;  // the environment is terminating
   }
 }
@@ -205,6 +191,25 @@ void Start(const Napi::CallbackInfo& info) {
   environment.mailbox->Open(wake);
   // Added after the function, so run before Node takes the function down.
   env.AddCleanupHook([](Environment* ending) { ending->End(); }, &environment);
+}
+
+// settings({ service, host, ... }): what many calls share.
+Napi::Value MakeSettings(const Napi::CallbackInfo& info) {
+  const auto from = info[0].As<Napi::Object>();
+  const Ref<Settings> settings(new Settings);
+  settings->service = TextOf(from.Get("service"));
+  settings->host = OptionalText(from.Get("host"));
+  settings->keytab = OptionalText(from.Get("keytab"));
+  settings->realms = TextsOf(from.Get("realms"));
+  settings->canonicalize = from.Get("canonicalize").ToBoolean();
+  settings->config.first = TextOf(from.Get("firstConfig"));
+  settings->config.files = TextsOf(from.Get("config"));
+  settings->config.last = TextOf(from.Get("lastConfig"));
+  settings->config.named = from.Get("configNamed").ToBoolean();
+  settings->Retain();  // for the External, given back by its finalizer
+  return Napi::External<Settings>::New(
+      info.Env(), settings.get(),
+      [](Napi::Env, Settings* gone) { gone->Release(); });
 }
 
 Napi::Value ExternalPool(Napi::Env env, Ref<Pool> pool) {
@@ -236,8 +241,9 @@ const char* Admit(const Napi::CallbackInfo& info) {
   Environment& environment = Of(env);
   const uint32_t id = info[1].ToNumber().Uint32Value();
   const Ref<Pool> pool = PoolOf(info[0]);
-  const Ref<JsCall> call(new JsCall(id, RequestOf(info[2].As<Napi::Object>()),
-                                    SecretOf(env, info[3]), pool,
+  const Ref<Settings> settings(info[2].As<Napi::External<Settings>>().Data());
+  const Ref<JsCall> call(new JsCall(id, settings, TextOf(info[3]),
+                                    SecretOf(env, info[4]), pool,
                                     environment.mailbox));
   environment.calls.emplace(id, call);
   const Pool::Admission admission = pool->Submit(Ref<Call>(call.get()));
@@ -246,8 +252,8 @@ const char* Admit(const Napi::CallbackInfo& info) {
   return admission == Pool::Admission::kFull ? "full" : "no-thread";
 }
 
-// submit(pool, id, request, password): 'accepted', 'full', 'no-thread' or
-// 'no-memory'. The password has been read when it returns.
+// submit(pool, id, settings, user, password): 'accepted', 'full', 'no-thread'
+// or 'no-memory'. The password has been read when it returns.
 Napi::Value Submit(const Napi::CallbackInfo& info) {
   const char* answer = "no-memory";
   try {
@@ -301,6 +307,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("start", Napi::Function::New(env, Start));
   exports.Set("createPool", Napi::Function::New(env, CreatePool));
   exports.Set("sharedPool", Napi::Function::New(env, SharedPool));
+  exports.Set("settings", Napi::Function::New(env, MakeSettings));
   exports.Set("submit", Napi::Function::New(env, Submit));
   exports.Set("abandon", Napi::Function::New(env, Abandon));
   exports.Set("closePool", Napi::Function::New(env, ClosePool));

@@ -68,6 +68,7 @@ class Krb5Value {
 };
 
 using Creds = Krb5Value<krb5_creds, krb5_free_cred_contents>;
+using Data = Krb5Value<krb5_data, krb5_free_data_contents>;
 using KeytabEntry =
     Krb5Value<krb5_keytab_entry, krb5_free_keytab_entry_contents>;
 

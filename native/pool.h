@@ -18,8 +18,9 @@ namespace kpass {
 // A verification on its way through a pool.
 class Call : public RefCounted {
  public:
-  Call(Request request, Secret password)
-      : verification_(std::move(request), std::move(password)) {}
+  Call(Ref<Settings> settings, std::string user, Secret password)
+      : verification_(std::move(settings), std::move(user),
+                      std::move(password)) {}
 
   // Once, on a thread of the pool, unless the call was abandoned before.
   virtual void Settle(Outcome outcome) = 0;

@@ -33,6 +33,9 @@ constexpr size_t kMaxKeytabName = 1100;  // MAX_KEYTAB_NAME_LEN, not public
 constexpr unsigned char kAsReq = 0x60 | 10;
 constexpr unsigned char kKrbError = 0x60 | 30;
 
+// The last number that libkrb5's table has for an error of the protocol.
+constexpr krb5_ui_4 kMaxProtocolError = 127;
+
 bool HasTag(const krb5_data& message, unsigned char tag) {
   return message.length > 0 &&
          static_cast<unsigned char>(message.data[0]) == tag;
@@ -89,7 +92,7 @@ class Conversation {
  public:
   Conversation(Verification& verification, krb5_context context)
       : verification_(verification),
-        request_(verification.request()),
+        settings_(verification.settings()),
         context_(context),
         service_(context),
         client_(context),
@@ -143,13 +146,15 @@ class Conversation {
                                 const krb5_data* realm,
                                 const krb5_data* message, krb5_data**,
                                 krb5_data**);
-  static krb5_error_code OnReply(krb5_context context, void* data,
-                                 krb5_error_code code, const krb5_data*,
-                                 const krb5_data* message,
-                                 const krb5_data* reply, krb5_data**);
+  static krb5_error_code OnReply(krb5_context, void* data, krb5_error_code code,
+                                 const krb5_data*, const krb5_data* message,
+                                 const krb5_data* reply,
+                                 krb5_data** replacement);
+  krb5_error_code ReadAsError(const krb5_data& reply);
+  krb5_error_code ReadTgsError(const krb5_data& reply, krb5_data** replacement);
 
   Verification& verification_;
-  const Request& request_;
+  const Settings& settings_;
   krb5_context context_;
   Principal service_;
   std::string service_realm_;
@@ -173,7 +178,7 @@ Outcome Verification::Run(KeptContext& kept) {
   ContextError error;
   if (!PasswordWellFormed()) {
     outcome.step = "input";
-  } else if (krb5_context context = kept.Get(request_.config, &error)) {
+  } else if (krb5_context context = kept.Get(settings_->config, &error)) {
     outcome = Conversation(*this, context).Hold();
   } else {
     outcome.step = error.step;
@@ -188,8 +193,8 @@ Outcome Verification::Run(KeptContext& kept) {
 // service: libkrb5 tries other hosts' keys for those, as krb5.conf tells it.
 bool Conversation::NameService() {
   std::string host;
-  if (request_.host) {
-    host = *request_.host;
+  if (settings_.host) {
+    host = *settings_.host;
   } else if (!Check("krb5_expand_hostname", LocalHost(&host))) {
     return false;
   }
@@ -200,14 +205,14 @@ bool Conversation::NameService() {
     return false;
   }
 
-  outcome_.service = request_.service + "/" + host + "@" + service_realm_;
+  outcome_.service = settings_.service + "/" + host + "@" + service_realm_;
   outcome_.realm = service_realm_;
   const krb5_error_code code =
       krb5_parse_name(context_, outcome_.service.c_str(), service_.Out());
   if (!Check("krb5_parse_name", code)) return false;
   // A separator or an escape within one of the parts makes another name of it.
   const bool as_meant = service_->length == 2 &&
-                        View(service_->data[0]) == request_.service &&
+                        View(service_->data[0]) == settings_.service &&
                         View(service_->data[1]) == host;
   return as_meant || Check("krb5_parse_name", KRB5_PARSE_MALFORMED);
 }
@@ -246,12 +251,12 @@ krb5_error_code Conversation::RealmOf(const std::string& host,
 bool Conversation::NameClient() {
   const std::vector<std::string> own{service_realm_};
   const std::vector<std::string>& realms =
-      request_.realms.empty() ? own : request_.realms;
+      settings_.realms.empty() ? own : settings_.realms;
   const auto allowed = [&realms](const std::string& realm) {
     return std::find(realms.begin(), realms.end(), realm) != realms.end();
   };
 
-  std::string name = request_.user;
+  std::string name = verification_.user();
   const size_t at = name.find('@');
   if (at == std::string::npos) {
     outcome_.realm = allowed(service_realm_) ? service_realm_ : realms.front();
@@ -262,7 +267,8 @@ bool Conversation::NameClient() {
     return Refuse("realm");
   }
 
-  if (request_.user.empty() || request_.user.size() > kMaxUserBytes ||
+  if (verification_.user().empty() ||
+      verification_.user().size() > kMaxUserBytes ||
       krb5_parse_name(context_, name.c_str(), client_.Out()) != 0) {
     return Refuse("input");
   }
@@ -286,10 +292,10 @@ bool Conversation::NameClient() {
 // Without the service's key nothing can be verified: not worth asking a KDC.
 bool Conversation::OpenKeytab() {
   const krb5_error_code code =
-      request_.keytab
-          ? krb5_kt_resolve(context_, request_.keytab->c_str(), keytab_.Out())
+      settings_.keytab
+          ? krb5_kt_resolve(context_, settings_.keytab->c_str(), keytab_.Out())
           : krb5_kt_default(context_, keytab_.Out());
-  if (request_.keytab) outcome_.keytab = *request_.keytab;
+  if (settings_.keytab) outcome_.keytab = *settings_.keytab;
   if (!Check("krb5_kt_resolve", code)) return false;
 
   std::string name(kMaxKeytabName, '\0');
@@ -324,7 +330,7 @@ void Conversation::NoteKeytabMode() {
 // and Samba grant with a TGT only; and where the KDC refuses it.
 bool Conversation::GetTicket() {
   const bool direct =
-      !request_.canonicalize &&
+      !settings_.canonicalize &&
       krb5_realm_compare(context_, client_.get(), service_.get());
   krb5_error_code code;
   if (direct) {
@@ -351,7 +357,7 @@ krb5_error_code Conversation::RequestTicket(const char* service) {
   krb5_get_init_creds_opt_set_forwardable(opt.get(), 0);
   krb5_get_init_creds_opt_set_proxiable(opt.get(), 0);
   krb5_get_init_creds_opt_set_address_list(opt.get(), nullptr);
-  krb5_get_init_creds_opt_set_canonicalize(opt.get(), request_.canonicalize);
+  krb5_get_init_creds_opt_set_canonicalize(opt.get(), settings_.canonicalize);
   // Should pkinit be there in spite of conf/first.conf: no identity for it.
   code = krb5_get_init_creds_opt_set_pa(context_, opt.get(),
                                         "X509_user_identity", "");
@@ -373,7 +379,7 @@ bool Conversation::CheckClient() {
   const bool same =
       krb5_principal_compare(context_, creds_->client, client_.get());
   const bool renamed =
-      request_.canonicalize &&
+      settings_.canonicalize &&
       krb5_realm_compare(context_, creds_->client, client_.get());
   return same || renamed || Refuse("client");
 }
@@ -424,25 +430,47 @@ krb5_error_code Conversation::OnSend(krb5_context, void* data,
 }
 
 // After each, with the reply or the error of waiting for it.
-krb5_error_code Conversation::OnReply(krb5_context context, void* data,
+krb5_error_code Conversation::OnReply(krb5_context, void* data,
                                       krb5_error_code code, const krb5_data*,
                                       const krb5_data* message,
-                                      const krb5_data* reply, krb5_data**) {
+                                      const krb5_data* reply,
+                                      krb5_data** replacement) {
   auto* self = static_cast<Conversation*>(data);
   ExitGate::Enter();
   if (!self->verification_.ReturnFromNetwork()) return KRB5_KDC_UNREACH;
-  if (code != 0 || !HasTag(*message, kAsReq) || !HasTag(*reply, kKrbError)) {
-    return code;
-  }
-  KrbError error(context);
-  if (krb5_rd_error(context, reply, error.Out()) != 0) return 0;
+  if (code != 0 || !HasTag(*reply, kKrbError)) return code;
+  return HasTag(*message, kAsReq) ? self->ReadAsError(*reply)
+                                  : self->ReadTgsError(*reply, replacement);
+}
+
+// Notes a refusal of the password.
+krb5_error_code Conversation::ReadAsError(const krb5_data& reply) {
+  KrbError error(context_);
+  if (krb5_rd_error(context_, &reply, error.Out()) != 0) return 0;
+  if (error->error > kMaxProtocolError) return KRB5KRB_AP_ERR_MSG_TYPE;
   const auto refusal =
       static_cast<krb5_error_code>(ERROR_TABLE_BASE_krb5 + error->error);
   if (refusal == KRB5KDC_ERR_PREAUTH_FAILED ||
       refusal == KRB5KRB_AP_ERR_BAD_INTEGRITY) {
-    self->refusal_ = refusal;
+    refusal_ = refusal;
   }
   return 0;
+}
+
+// libkrb5 adds the number, 32 bits of a stranger's choice, to its table's base.
+// One of them makes that 0, and krb5_get_credentials, told that all is well,
+// dereferences the ticket that it has not got. Nor may that number be within
+// e-data, which whoever made the TGT can put there (RFC 6113, 5.4.4): libkrb5
+// takes that one in place of the outer. So e-data is left out.
+krb5_error_code Conversation::ReadTgsError(const krb5_data& reply,
+                                           krb5_data** replacement) {
+  KrbError error(context_);
+  if (krb5_rd_error(context_, &reply, error.Out()) != 0) return 0;
+  if (error->error > kMaxProtocolError) return KRB5KRB_AP_ERR_MSG_TYPE;
+  error->e_data.length = 0;
+  Data bare(context_);
+  const krb5_error_code code = krb5_mk_error(context_, error.get(), bare.Out());
+  return code != 0 ? code : krb5_copy_data(context_, bare.get(), replacement);
 }
 
 bool Conversation::Check(const char* step, krb5_error_code code) {

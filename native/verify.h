@@ -12,12 +12,14 @@
 #include <vector>
 
 #include "context.h"
+#include "ref.h"
 #include "secret.h"
 
 namespace kpass {
 
-struct Request {
-  std::string user;                   // 'alice', 'alice/admin', 'alice@REALM'
+// For which service, and how, users are verified. Not changed once it is
+// shared.
+struct Settings : public RefCounted {
   std::string service;                // 'HTTP'
   std::optional<std::string> host;    // as written; none: this machine's name
   std::optional<std::string> keytab;  // none: libkrb5's default keytab
@@ -42,8 +44,11 @@ struct Outcome {
 
 class Verification {
  public:
-  Verification(Request request, Secret password)
-      : request_(std::move(request)), password_(std::move(password)) {}
+  // `user`: 'alice', 'alice/admin' or 'alice@REALM', in UTF-8.
+  Verification(Ref<Settings> settings, std::string user, Secret password)
+      : settings_(std::move(settings)),
+        user_(std::move(user)),
+        password_(std::move(password)) {}
 
   // Holds the whole conversation, on the calling thread, once. It can last as
   // long as libkrb5 waits for a KDC. The password is wiped when it returns.
@@ -53,7 +58,8 @@ class Verification {
   // password, at once unless libkrb5 is just computing with it.
   void Abandon();
 
-  const Request& request() const { return request_; }
+  const Settings& settings() const { return *settings_; }
+  const std::string& user() const { return user_; }
   const char* password() const { return password_.c_str(); }
   bool PasswordWellFormed() const;
 
@@ -65,7 +71,8 @@ class Verification {
   bool LeaveForNetwork();
   bool ReturnFromNetwork();
 
-  const Request request_;
+  const Ref<Settings> settings_;
+  const std::string user_;
   std::mutex mutex_;
   Secret password_;         // written only under mutex_
   bool computing_ = false;  // libkrb5 may be reading the password

@@ -7,13 +7,19 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
-import { mkdtempSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { createInterface } from 'node:readline';
 
-/** A program that is still writing there can spoil the removal, so it is tried again. */
-const REMOVE = `
+/**
+ * The shell makes the folder, so that there is no moment in which only this process knows of it.
+ * A program that is still writing there can spoil the removal, so it is tried again.
+ */
+const HOLD_FOLDER = `
+trap '' PIPE
 trap exit HUP INT TERM
-trap 'for try in 1 2 3 4 5; do rm -rf "$1" && break; sleep 1; done' EXIT
+folder=$(mktemp -d "$1XXXXXX") || exit
+trap 'for try in 1 2 3 4 5; do rm -rf "$folder" && break; sleep 1; done' EXIT
+echo "$folder"
 read -r _
 `;
 
@@ -22,10 +28,10 @@ read -r _
  * the shell's stdout: its end is the program's end. The program is not waited for until the pipe
  * closes, so its pid cannot come to mean another process.
  */
-const RUN = `
-"$@" </dev/null 2>&1 & pid=$!
+const RUN_PROGRAM = `
 trap exit HUP INT TERM
 trap 'kill -s KILL $pid; wait $pid' EXIT
+"$@" </dev/null 2>&1 & pid=$!
 exec >&-
 while read -r signal; do kill -s "$signal" $pid; done
 `;
@@ -57,10 +63,20 @@ export class LeashedFolder {
   readonly path: string;
   readonly #shell: Shell;
 
-  /** Its path will be `prefix` and a few characters more. */
-  constructor(prefix: string) {
-    this.path = mkdtempSync(prefix);
-    this.#shell = shell(REMOVE, [this.path]);
+  private constructor(path: string, child: Shell) {
+    this.path = path;
+    this.#shell = child;
+  }
+
+  /** Makes one; its path is `prefix` and a few characters more. Rejects when that cannot be. */
+  static async make(prefix: string): Promise<LeashedFolder> {
+    const child = shell(HOLD_FOLDER, [prefix]);
+    child.ref();
+    for await (const path of createInterface(child.stdout)) {
+      child.unref();
+      return new LeashedFolder(path, child);
+    }
+    throw new Error(`Cannot make a folder ${prefix}…`);
   }
 
   /** Removes it, with all that it holds. */
@@ -78,7 +94,7 @@ export class LeashedProgram {
 
   /** Starts `command`: a program and its arguments. `env` is added to this process's variables. */
   constructor(command: readonly string[], env: NodeJS.ProcessEnv) {
-    this.#shell = shell(RUN, command, env);
+    this.#shell = shell(RUN_PROGRAM, command, env);
     this.#shell.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.#output += text;
       this.#changes.emit('change');

@@ -44,10 +44,14 @@ async function bindTcp(port: number): Promise<void> {
  * the same port both start, and the kernel deals the requests out between them.
  */
 export async function isShared(port: number): Promise<boolean> {
-  const local = `: 0100007F:${port.toString(16).toUpperCase().padStart(4, '0')} `;
   const tables = ['/proc/net/udp', '/proc/net/tcp'].map((path) => readFile(path, 'latin1'));
-  const LISTENING = / 00000000:0000 0[7A] /; // no peer; state 07 for UDP, 0A for TCP
-  return (await Promise.all(tables)).some(
-    (table) => table.split('\n').filter((l) => l.includes(local) && LISTENING.test(l)).length > 1,
-  );
+  return (await Promise.all(tables)).some((table) => listeners(table, port).size > 1);
+}
+
+/** The inodes of the sockets: a table that changes while it is read can name a socket twice. */
+function listeners(table: string, port: number): Set<string | undefined> {
+  const local = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const rows = table.split('\n').map((line) => line.trim().split(/\s+/));
+  const mine = rows.filter((row) => row[1] === local && row[2] === '00000000:0000');
+  return new Set(mine.map((row) => row[9]));
 }

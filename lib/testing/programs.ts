@@ -78,7 +78,7 @@ export function run(program: string, args: string[], env: NodeJS.ProcessEnv): Pr
       if (error === null) return resolve(stdout);
       // Not error.message: it quotes the whole command line, passwords included.
       const why = stderr.trim() || `exit code ${error.code}`;
-      reject(new Error(`${program} ${args[0] ?? ''}: ${why}`));
+      reject(new Error(`${program}: ${why}`));
     });
     child.stdin?.end();
   });

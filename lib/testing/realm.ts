@@ -93,8 +93,8 @@ export class Realm implements AsyncDisposable {
    */
   static async start(options: RealmOptions = {}): Promise<Realm> {
     // The real path: where the temporary folder is a link, two names for one file would confuse.
-    const folder = join(await realpath(tmpdir()), 'kpass-realm-');
-    const realm = new Realm(new LeashedFolder(folder), options);
+    const prefix = join(await realpath(tmpdir()), 'kpass-realm-');
+    const realm = new Realm(await LeashedFolder.make(prefix), options);
     try {
       await realm.#create();
       await realm.#open();

@@ -28,11 +28,11 @@ export function impostorOf(
  * of a krb5.conf that knows both; the first one is its default realm.
  */
 export async function trust(realm: Realm, other: Realm): Promise<string> {
-  for (const principal of [
-    `krbtgt/${other.name}@${realm.name}`,
-    `krbtgt/${realm.name}@${other.name}`,
-  ]) {
-    for (const side of [realm, other]) await side.kadmin('addprinc', '-pw', 'trust', principal);
+  // Both sides need the same keys, whatever each one makes by default.
+  const key = ['-pw', 'trust', '-e', 'aes256-cts-hmac-sha1-96:normal'];
+  for (const side of [realm, other]) {
+    await side.kadmin('addprinc', ...key, `krbtgt/${other.name}@${realm.name}`);
+    await side.kadmin('addprinc', ...key, `krbtgt/${realm.name}@${other.name}`);
   }
   return configOfBoth(realm, other);
 }
