@@ -6,6 +6,7 @@
 // given to start(), on the JavaScript thread, at most once; never if abandoned.
 
 #define NAPI_VERSION 8
+#include <errno.h>
 #include <napi.h>
 
 #include <cstdint>
@@ -33,31 +34,19 @@ class JsCall;
 class Mailbox : public RefCounted {
  public:
   void Open(napi_threadsafe_function wake) { wake_ = wake; }
+  void Close();
 
-  void Close() {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    wake_ = nullptr;
-    finished_.clear();
-  }
+  // Allocates nothing: a thread has nobody to tell that memory ran out.
+  void Post(Ref<JsCall> call) noexcept;
 
-  void Post(Ref<JsCall> call) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (wake_ == nullptr) return;
-    finished_.push_back(std::move(call));
-    if (finished_.size() == 1) {
-      napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking);
-    }
-  }
-
-  std::vector<Ref<JsCall>> Collect() {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    return std::exchange(finished_, {});
-  }
+  // The finished calls, the first of a chain, in the order of their posting.
+  Ref<JsCall> Collect();
 
  private:
   std::mutex mutex_;
   napi_threadsafe_function wake_ = nullptr;
-  std::vector<Ref<JsCall>> finished_;
+  Ref<JsCall> first_;
+  JsCall* last_ = nullptr;
 };
 
 class JsCall : public Call {
@@ -69,18 +58,49 @@ class JsCall : public Call {
         pool(std::move(pool)),
         mailbox_(std::move(mailbox)) {}
 
-  void Settle(Outcome settled) override {
-    outcome = std::make_unique<Outcome>(std::move(settled));
+  void Settle(std::unique_ptr<Outcome> settled) noexcept override {
+    outcome = std::move(settled);
     mailbox_->Post(Ref<JsCall>(this));
   }
 
   const uint32_t id;
   const Ref<Pool> pool;
-  std::unique_ptr<Outcome> outcome;  // there once the call is posted
+  std::unique_ptr<Outcome> outcome;  // there, or not, once the call is posted
+  Ref<JsCall> next;                  // in the mailbox
 
  private:
   const Ref<Mailbox> mailbox_;
 };
+
+// One after the other: freed by its head, a long chain would take much stack.
+void Discard(Ref<JsCall> chain) {
+  while (chain) chain = Ref<JsCall>(chain->next);
+}
+
+void Mailbox::Close() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    wake_ = nullptr;
+  }
+  Discard(Collect());  // nothing is posted any more
+}
+
+void Mailbox::Post(Ref<JsCall> call) noexcept {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (wake_ == nullptr) return;
+  JsCall* const posted = call.get();
+  (last_ == nullptr ? first_ : last_->next) = std::move(call);
+  if (last_ == nullptr) {
+    napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking);
+  }
+  last_ = posted;
+}
+
+Ref<JsCall> Mailbox::Collect() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  last_ = nullptr;
+  return std::move(first_);
+}
 
 // What belongs to one environment: the main thread's, or a worker's.
 class Environment {
@@ -146,7 +166,15 @@ Ref<Pool> PoolOf(Napi::Value value) {
 
 // --- Plain records out -------------------------------------------------------
 
-Napi::Object RecordOf(Napi::Env env, const Outcome& outcome) {
+Outcome OutOfMemory() {
+  Outcome outcome;
+  outcome.step = "malloc";
+  outcome.code = ENOMEM;
+  return outcome;
+}
+
+Napi::Object RecordOf(Napi::Env env, const Outcome* given) {
+  const Outcome& outcome = given != nullptr ? *given : OutOfMemory();
   Napi::Object record = Napi::Object::New(env);
   record.Set("verified", outcome.verified);
   record.Set("step", outcome.step);
@@ -168,12 +196,16 @@ void DeliverFinished(napi_env raw_env, napi_value on_settled, void*, void*) {
   if (raw_env == nullptr || on_settled == nullptr) return;
   const Napi::Env env(raw_env);
   const Napi::Function settled(env, on_settled);
-  for (const Ref<JsCall>& call : Of(env).mailbox->Collect()) {
+  Ref<JsCall> call = Of(env).mailbox->Collect();
+  for (; call; call = Ref<JsCall>(call->next)) {
     if (Of(env).calls.erase(call->id) == 0) continue;
     const Napi::HandleScope scope(env);
     settled.Call(
-        {Napi::Number::New(env, call->id), RecordOf(env, *call->outcome)});
-    if (env.IsExceptionPending()) return;  // the environment is terminating
+        {Napi::Number::New(env, call->id), RecordOf(env, call->outcome.get())});
+    if (env.IsExceptionPending()) {  // the environment is terminating
+      Discard(std::move(call));
+      return;
+    }
   }
 }
 

@@ -59,6 +59,10 @@ class Krb5Value {
     value_ = {};
     return &value_;
   }
+  // After a call that failed: what it left there is not to be freed. Short of
+  // memory, libkrb5 frees its part and leaves the pointers.
+  void Forget() noexcept { value_ = {}; }
+
   T* get() noexcept { return &value_; }
   const T* operator->() const noexcept { return &value_; }
 

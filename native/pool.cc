@@ -1,6 +1,5 @@
 #include "pool.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 
@@ -32,13 +31,6 @@ class SignalsBlocked {
  private:
   sigset_t before_;
 };
-
-Outcome OutOfMemory() {
-  Outcome outcome;
-  outcome.step = "malloc";
-  outcome.code = ENOMEM;
-  return outcome;
-}
 
 }  // namespace
 
@@ -146,12 +138,12 @@ Ref<Call> Pool::Next(std::unique_lock<std::mutex>& lock) {
 void Pool::RunCall(Call& call, KeptContext& kept,
                    std::unique_lock<std::mutex>& lock) {
   lock.unlock();
-  Outcome outcome;
+  std::unique_ptr<Outcome> outcome;
   try {
     const InsideLibkrb5 inside;
-    outcome = call.verification_.Run(kept);
+    outcome = std::make_unique<Outcome>(call.verification_.Run(kept));
   } catch (const std::bad_alloc&) {
-    outcome = OutOfMemory();
+    // No outcome says so.
   }
   lock.lock();
   const bool abandoned = call.state_ == Call::State::kStalled;

@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
+#include <memory>
 #include <mutex>
 
 #include "ref.h"
@@ -22,8 +23,9 @@ class Call : public RefCounted {
       : verification_(std::move(settings), std::move(user),
                       std::move(password)) {}
 
-  // Once, on a thread of the pool, unless the call was abandoned before.
-  virtual void Settle(Outcome outcome) = 0;
+  // Once, on a thread of the pool, unless the call was abandoned before. Null:
+  // memory ran out.
+  virtual void Settle(std::unique_ptr<Outcome> outcome) noexcept = 0;
 
  private:
   friend class Pool;

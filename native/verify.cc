@@ -268,14 +268,17 @@ bool Conversation::NameClient() {
   }
 
   if (verification_.user().empty() ||
-      verification_.user().size() > kMaxUserBytes ||
-      krb5_parse_name(context_, name.c_str(), client_.Out()) != 0) {
+      verification_.user().size() > kMaxUserBytes) {
     return Refuse("input");
   }
-  // What libkrb5 read must be what stands there: no escapes, no second realm.
+  krb5_error_code code = krb5_parse_name(context_, name.c_str(), client_.Out());
+  if (code == KRB5_PARSE_MALFORMED) return Refuse("input");
+  if (!Check("krb5_parse_name", code)) return false;
   UnparsedName text(context_);
-  if (krb5_unparse_name(context_, client_.get(), text.Out()) != 0 ||
-      text.get() != name || client_->length < 1 ||
+  code = krb5_unparse_name(context_, client_.get(), text.Out());
+  if (!Check("krb5_unparse_name", code)) return false;
+  // What libkrb5 read must be what stands there: no escapes, no second realm.
+  if (text.get() != name || client_->length < 1 ||
       client_->data[0].length == 0) {
     return Refuse("input");
   }
