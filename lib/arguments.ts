@@ -80,7 +80,8 @@ function wholeNumber(name: string, value: unknown, least: number, most: number):
 }
 
 function optionsObject(name: string, value: unknown): Record<string, unknown> {
-  if (value === undefined) return {};
+  // Without a prototype: nothing put on everybody's is an option of ours.
+  if (value === undefined) return Object.create(null);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw wrongType(name, 'an object', value);
   }
@@ -158,11 +159,18 @@ function checkTimeout(value: unknown): number | undefined {
 
 function checkSignal(value: unknown): AbortSignal | undefined {
   if (value === undefined) return undefined;
-  // Not instanceof: test runners and vm contexts have an AbortSignal of their own.
-  if (typeof value !== 'object' || value === null || !('aborted' in value)) {
-    throw wrongType('signal', 'an AbortSignal', value);
-  }
-  return value as AbortSignal;
+  if (!isAbortSignal(value)) throw wrongType('signal', 'an AbortSignal', value);
+  return value;
+}
+
+/** Not instanceof: test runners and vm contexts have an AbortSignal of their own. */
+function isAbortSignal(value: unknown): value is AbortSignal {
+  const signal = value as Partial<AbortSignal> | null;
+  return (
+    typeof signal?.aborted === 'boolean' &&
+    typeof signal.addEventListener === 'function' &&
+    typeof signal.removeEventListener === 'function'
+  );
 }
 
 /** One verification's own options. */

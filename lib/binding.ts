@@ -43,6 +43,13 @@ export interface NativeOutcome {
   keytabExposed: boolean;
 }
 
+/** native/verify.h, struct Asked. */
+export interface NativeAsked {
+  service: string;
+  realm: string;
+  kdcs: string;
+}
+
 export interface PoolStats {
   threads: number;
   active: number;
@@ -50,20 +57,19 @@ export interface PoolStats {
   queued: number;
 }
 
+/** What `submit` gives back below zero: native/addon.cc, enum Refusal. */
+export const FULL = -1;
+export const NO_THREAD = -2;
+export const NO_MEMORY = -3;
+
 /** native/addon.cc says what each does. */
 export interface Binding {
   start(onSettled: (id: number, outcome: NativeOutcome) => void): void;
   createPool(threads: number, queue: number): Pool;
   sharedPool(threads: number, queue: number): Pool;
   settings(record: SettingsRecord): NativeSettings;
-  submit(
-    pool: Pool,
-    id: number,
-    settings: NativeSettings,
-    user: string,
-    password: string | Uint8Array,
-  ): 'accepted' | 'full' | 'no-thread' | 'no-memory';
-  abandon(id: number): void;
+  submit(pool: Pool, settings: NativeSettings, user: string, password: string | Uint8Array): number;
+  abandon(id: number): NativeAsked;
   closePool(pool: Pool): void;
   poolStats(pool: Pool): PoolStats;
   defaultConfig(): string[];

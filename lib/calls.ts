@@ -2,19 +2,23 @@
 // deadline and its signal. A pending promise's timer is what keeps the process
 // alive; nothing else of kpass does. A call waits here in thousands: it is small.
 
-// Not the globals: a test with fake timers would stop the deadlines.
-import { clearTimeout, setTimeout } from 'node:timers';
+import timers from 'node:timers';
 import { refused, type Settings } from './arguments.js';
 import {
   binding,
   FIRST_CONFIG,
+  FULL,
   LAST_CONFIG,
   type NativeOutcome,
   type NativeSettings,
+  NO_MEMORY,
+  NO_THREAD,
   type Pool,
 } from './binding.js';
-import { KpassError } from './errors.js';
-import { type Verdict, verdictOf } from './verdict.js';
+import { deadlinePassed, KpassError } from './errors.js';
+
+// Taken now: a test that mocks timers later would stop the deadlines.
+const { clearTimeout, setTimeout } = timers;
 
 /** How many verifications came to what. */
 export interface Counts {
@@ -24,13 +28,15 @@ export interface Counts {
 }
 
 /** One verification's own terms. */
-export interface Terms {
+export interface Terms<Result> {
   readonly settings: Settings;
   /** ms */
   readonly timeout: number;
   readonly signal: AbortSignal | undefined;
   /** Where its end is counted. */
   readonly counts: Counts;
+  /** What the outcome is to the caller; throws where it is an error. */
+  readonly conclude: (outcome: NativeOutcome, user: string) => Result;
 }
 
 /**
@@ -38,77 +44,113 @@ export interface Terms {
  * this returns. Rejects with a KpassError where there is no verdict, and with the signal's reason
  * once that is aborted.
  */
-export function verify(
+export function verify<Result>(
   pool: Pool,
-  terms: Terms,
+  terms: Terms<Result>,
   user: string,
   password: string | Uint8Array,
-): Promise<Verdict> {
+): Promise<Result> {
   // Not an async function, nor a chain of promises: a call has one, which Call settles.
   return new Promise((resolve, reject) => {
-    const call = new Call(terms, resolve, reject);
+    const call = new Call(terms, user, resolve, reject);
     if (terms.signal?.aborted) call.fail(terms.signal.reason);
-    else if (refused(user, password)) call.decide({ verified: false, reason: 'credentials' });
-    else call.submit(pool, user, password);
+    else if (refused(user, password)) call.conclude(REFUSED);
+    else call.submit(pool, password);
   });
 }
 
-const pending = new Map<number, Call>();
-let lastId = 0;
+/** The outcome of what no packet leaves for. */
+const REFUSED: NativeOutcome = {
+  verified: false,
+  step: 'input',
+  code: 0,
+  message: '',
+  principal: '',
+  realm: '',
+  service: '',
+  keytab: '',
+  kdcs: '',
+  keytabExposed: false,
+};
 
-binding.start((id, outcome) => pending.get(id)?.settle(outcome));
+// This file may be loaded anew over the same addon (jest does it for each test file). The calls
+// under way belong to the addon, so the table of them is kept with it: by all its users, once.
+const TABLE = Symbol.for('kpass.pending');
+const owner = binding as typeof binding & { [TABLE]?: Map<number, Pending> };
 
-class Call {
-  readonly #terms: Terms;
-  readonly #resolve: (verdict: Verdict) => void;
+interface Pending {
+  settle(outcome: NativeOutcome): void;
+}
+
+function pendingCalls(): Map<number, Pending> {
+  if (owner[TABLE] === undefined) {
+    const table = new Map<number, Pending>();
+    owner[TABLE] = table;
+    binding.start((id, outcome) => table.get(id)?.settle(outcome));
+  }
+  return owner[TABLE];
+}
+
+const pending = pendingCalls();
+
+class Call<Result> implements Pending {
+  readonly #terms: Terms<Result>;
+  readonly #user: string;
+  readonly #resolve: (result: Result) => void;
   readonly #reject: (reason: unknown) => void;
   #id = 0;
   #timer: NodeJS.Timeout | undefined;
   #onAbort: (() => void) | undefined;
 
   constructor(
-    terms: Terms,
-    resolve: (verdict: Verdict) => void,
+    terms: Terms<Result>,
+    user: string,
+    resolve: (result: Result) => void,
     reject: (reason: unknown) => void,
   ) {
     this.#terms = terms;
+    this.#user = user;
     this.#resolve = resolve;
     this.#reject = reject;
   }
 
-  submit(pool: Pool, user: string, password: string | Uint8Array): void {
+  submit(pool: Pool, password: string | Uint8Array): void {
     const { settings, timeout, signal } = this.#terms;
-    lastId = (lastId + 1) >>> 0; // the native side counts in 32 bits
-    this.#id = lastId;
-    const admission = binding.submit(pool, this.#id, nativeSettings(settings), user, password);
-    if (admission !== 'accepted') {
-      this.fail(NOT_ADMITTED[admission]());
+    const id = binding.submit(pool, nativeSettings(settings), this.#user, password);
+    if (id < 0) {
+      this.fail(notAdmitted(id));
       return;
     }
-    pending.set(this.#id, this);
+    this.#id = id;
+    pending.set(id, this);
     this.#timer = setTimeout(expire, timeout, this);
     if (signal === undefined) return;
-    this.#onAbort = () => this.#abandon(signal.reason);
+    this.#onAbort = () => {
+      this.#abandon();
+      this.fail(signal.reason);
+    };
     signal.addEventListener('abort', this.#onAbort);
   }
 
   /** The native side has its outcome. */
   settle(outcome: NativeOutcome): void {
     this.#forget();
-    try {
-      this.decide(verdictOf(outcome));
-    } catch (error) {
-      this.fail(error);
-    }
+    this.conclude(outcome);
   }
 
   expire(): void {
-    this.#abandon(deadlinePassed(this.#terms));
+    const { settings, timeout } = this.#terms;
+    this.fail(deadlinePassed(settings, timeout, this.#abandon()));
   }
 
-  decide(verdict: Verdict): void {
-    this.#terms.counts[verdict.verified ? 'verified' : 'denied']++;
-    this.#resolve(verdict);
+  conclude(outcome: NativeOutcome): void {
+    try {
+      const result = this.#terms.conclude(outcome, this.#user);
+      this.#terms.counts[outcome.verified ? 'verified' : 'denied']++;
+      this.#resolve(result);
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   fail(reason: unknown): void {
@@ -116,10 +158,9 @@ class Call {
     this.#reject(reason);
   }
 
-  #abandon(reason: unknown): void {
+  #abandon() {
     this.#forget();
-    binding.abandon(this.#id);
-    this.fail(reason);
+    return binding.abandon(this.#id);
   }
 
   #forget(): void {
@@ -130,7 +171,7 @@ class Call {
 }
 
 /** One function for all timers: a closure for each would cost each call. */
-function expire(call: Call): void {
+function expire(call: { expire(): void }): void {
   call.expire();
 }
 
@@ -157,25 +198,21 @@ function nativeSettings(settings: Settings): NativeSettings {
   return native;
 }
 
-const NOT_ADMITTED = {
-  full: () =>
-    new KpassError('ERR_KPASS_BUSY', 'every thread is busy and the queue is full', {
-      step: 'queue',
-    }),
-  'no-thread': () =>
-    new KpassError('ERR_KPASS_INTERNAL', 'the system refuses to start a thread', {
-      step: 'pthread_create',
-    }),
-  'no-memory': () =>
-    new KpassError('ERR_KPASS_INTERNAL', 'the system is out of memory', { step: 'malloc' }),
-};
-
-function deadlinePassed({ settings: { service, host }, timeout }: Terms): KpassError {
-  const asked = `${service}/${host ?? "this machine's name"}`;
-  return new KpassError(
-    'ERR_KPASS_TIMEOUT',
-    `no verdict within ${timeout} ms for service ${asked}: the KDCs that krb5.conf or DNS names ` +
-      'do not answer in time, or too many verifications wait for them',
-    { step: 'deadline' },
-  );
+function notAdmitted(refusal: number): KpassError {
+  switch (refusal) {
+    case FULL:
+      return new KpassError('ERR_KPASS_BUSY', 'every thread is busy and the queue is full', {
+        step: 'queue',
+      });
+    case NO_THREAD:
+      return new KpassError('ERR_KPASS_INTERNAL', 'the system refuses to start a thread', {
+        step: 'pthread_create',
+      });
+    case NO_MEMORY:
+      return new KpassError('ERR_KPASS_INTERNAL', 'the system is out of memory', {
+        step: 'malloc',
+      });
+    default:
+      throw new RangeError(`refusal ${refusal}`);
+  }
 }

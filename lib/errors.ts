@@ -4,7 +4,8 @@
 // Never by the code alone: 31 is a wrong password from the AS exchange, and an
 // impostor from the verification.
 
-import type { NativeOutcome } from './binding.js';
+import type { Settings } from './arguments.js';
+import type { NativeAsked, NativeOutcome } from './binding.js';
 import { krb5Name } from './krb5-codes.js';
 
 /** Stable: programs may branch on it. */
@@ -237,15 +238,21 @@ export function meaningOf(step: string, code: number): Meaning {
 
 // What the reader must look at, for each error that the native side can end with.
 const SUBJECTS: { [code in KpassErrorCode]?: (outcome: NativeOutcome) => string } = {
-  ERR_KPASS_CONFIG: ({ service }) =>
-    service === '' ? 'Kerberos configuration' : `Kerberos configuration, service ${service}`,
-  ERR_KPASS_KDC: ({ realm, kdcs }) =>
-    `KDC of realm ${realm}${kdcs === '' ? '' : ` (krb5.conf names ${kdcs})`}`,
+  ERR_KPASS_CONFIG: ({ service, keytab }) =>
+    ['Kerberos configuration', service && `service ${service}`, keytab && `keytab ${keytab}`]
+      .filter(Boolean)
+      .join(', '),
+  ERR_KPASS_KDC: kdcOf,
   ERR_KPASS_KEYTAB: ({ keytab, service }) => `keytab ${keytab}, key of ${service}`,
   ERR_KPASS_UNVERIFIED: ({ keytab, service, realm }) =>
     `the ticket for ${service} does not open with the key in keytab ${keytab}: ` +
     `either that key is not the KDC's, or an impostor answers for the KDC of ${realm}`,
 };
+
+function kdcOf({ realm, kdcs, service }: NativeAsked): string {
+  const named = kdcs === '' ? 'krb5.conf names none: DNS is to' : `krb5.conf names ${kdcs}`;
+  return `KDC of realm ${realm} (${named}), asked for service ${service}`;
+}
 
 /** The error for an outcome whose meaning is one. */
 export function errorFrom(
@@ -256,6 +263,22 @@ export function errorFrom(
   const words = outcome.message || krb5Name(outcome.code) || `code ${outcome.code}`;
   const message = `${subject}: ${words} (${outcome.step})`;
   return new KpassError(code, printable(message), { step: outcome.step, krb5Code: outcome.code });
+}
+
+/** The error for a verification that had no verdict in time. */
+export function deadlinePassed(
+  { service, host }: Settings,
+  timeout: number,
+  asked: NativeAsked,
+): KpassError {
+  const waitedFor =
+    asked.realm === ''
+      ? `service ${service}/${host ?? "this machine's name"} was still waiting for a thread, ` +
+        'or for what libkrb5 reads first: krb5.conf, the keytab, DNS'
+      : `no answer in time from the ${kdcOf(asked)}`;
+  return new KpassError('ERR_KPASS_TIMEOUT', printable(`after ${timeout} ms: ${waitedFor}`), {
+    step: 'deadline',
+  });
 }
 
 // libkrb5's words may hold what a KDC sent: nothing of it may start a line in a log.

@@ -8,9 +8,10 @@ import {
   DEFAULT_SIZES,
   type Settings,
 } from './arguments.js';
-import { binding } from './binding.js';
+import { binding, type NativeOutcome } from './binding.js';
 import { verify } from './calls.js';
 import { KpassError } from './errors.js';
+import { verdictOf } from './verdict.js';
 import type { VerifierOptions, VerifyOptions } from './verifier.js';
 
 /** As for a {@link Verifier}; there is one pool of threads for all calls of the process. */
@@ -28,7 +29,8 @@ export type KpassOptions = Pick<VerifierOptions, 'realms' | 'timeout' | 'config'
  * @param host taken as written, in lower case; null: this machine's canonical host name
  * @param keytab 'FILE:/path' or a path; null or '': libkrb5's default keytab
  * @returns true: the password is right and the KDC is genuine. false: this name and password do
- *   not authenticate. Rejects with a {@link KpassError} for all else, which has the code
+ *   not authenticate. With `canonicalize`, true only where the account's own name is the one given,
+ *   apart from the case of its letters: for others, a Verifier tells the principal. Rejects with a {@link KpassError} for all else, which has the code
  *   ERR_KPASS_ACCOUNT when the account is expired, disabled or refused; with the signal's reason
  *   when aborted; with a TypeError for arguments that are a mistake of the program.
  */
@@ -42,17 +44,17 @@ export async function kpass(
 ): Promise<boolean> {
   checkCredentials(user, password);
   const { signal } = checkCallOptions(options);
-  const settings = shared(checkSettings({ ...options, service, host, keytab }));
+  const { realms, timeout, config, canonicalize } = options ?? NO_OPTIONS;
+  const settings = shared(
+    checkSettings({ service, host, keytab, realms, timeout, config, canonicalize }),
+  );
   const pool = binding.sharedPool(DEFAULT_SIZES.threads, DEFAULT_SIZES.queue);
-  const terms = { settings, timeout: settings.timeout, signal, counts };
-  const verdict = await verify(pool, terms, user, password);
-  if (verdict.verified) return true;
-  if (verdict.reason === 'credentials') return false;
-  throw new KpassError('ERR_KPASS_ACCOUNT', ACCOUNT[verdict.reason], {
-    step: 'account',
-    reason: verdict.reason,
-  });
+  const terms = { settings, timeout: settings.timeout, signal, counts, conclude: isRight };
+  return verify(pool, terms, user, password);
 }
+
+/** Without a prototype: nothing put on everybody's is an option of ours. */
+const NO_OPTIONS: KpassOptions = Object.create(null);
 
 /** Nobody reads them: a Verifier has counts to show. */
 const counts = { verified: 0, denied: 0, failed: 0 };
@@ -63,6 +65,25 @@ let last: Settings | undefined;
 function shared(settings: Settings): Settings {
   if (!isDeepStrictEqual(settings, last)) last = settings;
   return last ?? settings;
+}
+
+function isRight(outcome: NativeOutcome, user: string): boolean {
+  const verdict = verdictOf(outcome);
+  if (verdict.verified) return isNameOf(user, verdict.principal, verdict.realm);
+  if (verdict.reason === 'credentials') return false;
+  throw new KpassError('ERR_KPASS_ACCOUNT', ACCOUNT[verdict.reason], {
+    step: outcome.step,
+    krb5Code: outcome.code,
+    reason: verdict.reason,
+  });
+}
+
+// With `canonicalize` the ticket may be for an account of another name. That name is not part of
+// what the KDC protects: who sits on the wire can have a login as alice answered for an account of
+// their own. A boolean speaks of the name that was typed, so only its letters' case may differ.
+function isNameOf(user: string, principal: string, realm: string): boolean {
+  const typed = user.split('@', 1)[0] ?? '';
+  return `${typed}@${realm}`.toLowerCase() === principal.toLowerCase();
 }
 
 const ACCOUNT = {

@@ -10,7 +10,7 @@ import {
 import { binding, type Pool } from './binding.js';
 import { verify } from './calls.js';
 import { KpassError } from './errors.js';
-import type { Verdict } from './verdict.js';
+import { type Verdict, verdictOf } from './verdict.js';
 
 export interface VerifierOptions {
   /** The service's first name, e.g. 'HTTP': the ticket is for `service/host@REALM`. */
@@ -29,7 +29,10 @@ export interface VerifierOptions {
   queue?: number | undefined;
   /** Path or paths of krb5.conf, instead of KRB5_CONFIG or the system's. */
   config?: string | readonly string[] | undefined;
-  /** Ask the KDC for the account's own name, so that one account has one. Default: false. */
+  /**
+   * Ask the KDC for the account's own name, so that one account has one. Default: false. The name
+   * typed is then no more than a request: who logged in is the verdict's `principal`.
+   */
   canonicalize?: boolean | undefined;
 }
 
@@ -89,7 +92,8 @@ export class Verifier {
       if (this.#closed) {
         throw new KpassError('ERR_KPASS_CLOSED', 'the verifier is closed', { step: 'close' });
       }
-      const terms = { settings: this.#settings, timeout, signal, counts: this.#counts };
+      const counts = this.#counts;
+      const terms = { settings: this.#settings, timeout, signal, counts, conclude: verdictOf };
       return verify(this.#pool, terms, user, password);
     } catch (error) {
       this.#counts.failed++;

@@ -117,8 +117,20 @@ class Environment {
     calls.clear();
   }
 
+  // Numbered here and not in JavaScript, whose files may be loaded twice over
+  // one addon: then two calls would have one number, and one verdict.
+  uint32_t NextId() {
+    do {
+      ++last_id_;
+    } while (last_id_ == 0 || calls.count(last_id_) != 0);
+    return last_id_;
+  }
+
   const Ref<Mailbox> mailbox;
   std::unordered_map<uint32_t, Ref<JsCall>> calls;  // submitted, not settled
+
+ private:
+  uint32_t last_id_ = 0;
 };
 
 Environment& Of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
@@ -268,41 +280,58 @@ Napi::Value SharedPool(const Napi::CallbackInfo& info) {
   return Napi::External<Pool>::New(info.Env(), pool);
 }
 
-const char* Admit(const Napi::CallbackInfo& info) {
+// The call's number, or, below zero, why there is none.
+enum Refusal : int { kFull = -1, kNoThread = -2, kNoMemory = -3 };
+
+double Admit(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Environment& environment = Of(env);
-  const uint32_t id = info[1].ToNumber().Uint32Value();
   const Ref<Pool> pool = PoolOf(info[0]);
-  const Ref<Settings> settings(info[2].As<Napi::External<Settings>>().Data());
-  const Ref<JsCall> call(new JsCall(id, settings, TextOf(info[3]),
-                                    SecretOf(env, info[4]), pool,
+  const Ref<Settings> settings(info[1].As<Napi::External<Settings>>().Data());
+  const uint32_t id = environment.NextId();
+  const Ref<JsCall> call(new JsCall(id, settings, TextOf(info[2]),
+                                    SecretOf(env, info[3]), pool,
                                     environment.mailbox));
-  environment.calls.emplace(id, call);
-  const Pool::Admission admission = pool->Submit(Ref<Call>(call.get()));
-  if (admission == Pool::Admission::kAccepted) return "accepted";
-  environment.calls.erase(id);
-  return admission == Pool::Admission::kFull ? "full" : "no-thread";
+  const auto entry = environment.calls.emplace(id, call).first;
+  Pool::Admission admission = Pool::Admission::kNoThread;
+  try {
+    admission = pool->Submit(Ref<Call>(call.get()));
+  } catch (const std::bad_alloc&) {
+    environment.calls.erase(entry);
+    throw;
+  }
+  if (admission == Pool::Admission::kAccepted) return id;
+  environment.calls.erase(entry);
+  return admission == Pool::Admission::kFull ? kFull : kNoThread;
 }
 
-// submit(pool, id, settings, user, password): 'accepted', 'full', 'no-thread'
-// or 'no-memory'. The password has been read when it returns.
+// submit(pool, settings, user, password): the call's number, or a Refusal. The
+// password has been read when it returns.
 Napi::Value Submit(const Napi::CallbackInfo& info) {
-  const char* answer = "no-memory";
+  double answer = kNoMemory;
   try {
     answer = Admit(info);
   } catch (const std::bad_alloc&) {  // no exception may pass through Node
-    Of(info.Env()).calls.erase(info[1].ToNumber().Uint32Value());
   }
-  return Napi::String::New(info.Env(), answer);
+  return Napi::Number::New(info.Env(), answer);
 }
 
-// abandon(id): its record will not come.
-void Abandon(const Napi::CallbackInfo& info) {
-  Environment& environment = Of(info.Env());
+// abandon(id): its record will not come. Gives { service, realm, kdcs }: whom
+// it was waiting for, empty where it had not asked yet.
+Napi::Value Abandon(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Environment& environment = Of(env);
+  Asked asked;
   const auto entry = environment.calls.find(info[0].ToNumber().Uint32Value());
-  if (entry == environment.calls.end()) return;
-  entry->second->pool->Abandon(*entry->second);
-  environment.calls.erase(entry);
+  if (entry != environment.calls.end()) {
+    asked = entry->second->pool->Abandon(*entry->second);
+    environment.calls.erase(entry);
+  }
+  Napi::Object record = Napi::Object::New(env);
+  record.Set("service", asked.service);
+  record.Set("realm", asked.realm);
+  record.Set("kdcs", asked.kdcs);
+  return record;
 }
 
 // closePool(pool): its threads end when its queue is empty.

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <profile.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -54,10 +53,14 @@ bool Readable(const Config& config, ContextError* error) {
   return config.named ? unreadable == 0 : unreadable < config.files.size();
 }
 
-ContextError LibraryError(const char* step, krb5_error_code code) {
+ContextError LibraryError(const char* step, krb5_error_code code,
+                          const Config& config) {
   const char* text = krb5_get_error_message(nullptr, code);
   ContextError error{step, code, text};
   krb5_free_error_message(nullptr, text);
+  for (const std::string& file : config.files) {
+    error.message += (&file == &config.files.front() ? " in " : ", ") + file;
+  }
   return error;
 }
 
@@ -78,18 +81,17 @@ krb5_context KeptContext::Get(const Config& config, ContextError* error) {
   files.push_back(config.last.c_str());
   files.push_back(nullptr);
 
-  profile_t profile = nullptr;
   krb5_error_code code =
-      static_cast<krb5_error_code>(profile_init(files.data(), &profile));
+      static_cast<krb5_error_code>(profile_init(files.data(), &profile_));
   if (code != 0) {
-    *error = LibraryError("profile_init", code);
+    profile_ = nullptr;
+    *error = LibraryError("profile_init", code, config);
     return nullptr;
   }
-  code = krb5_init_context_profile(profile, 0, &context_);
-  profile_abandon(profile);
+  code = krb5_init_context_profile(profile_, 0, &context_);
   if (code != 0) {
     context_ = nullptr;
-    *error = LibraryError("krb5_init_context_profile", code);
+    *error = LibraryError("krb5_init_context_profile", code, config);
     return nullptr;
   }
   fingerprint_ = std::move(fingerprint);
@@ -99,7 +101,23 @@ krb5_context KeptContext::Get(const Config& config, ContextError* error) {
 
 void KeptContext::Drop() {
   if (context_ != nullptr) krb5_free_context(context_);
+  if (profile_ != nullptr) profile_abandon(profile_);
   context_ = nullptr;
+  profile_ = nullptr;
+}
+
+std::string KeptContext::Values(const char* section, const std::string& name,
+                                const char* tag) const {
+  const char* const path[] = {section, name.c_str(), tag, nullptr};
+  char** values = nullptr;
+  std::string joined;
+  if (profile_get_values(profile_, path, &values) != 0) return joined;
+  for (char** value = values; *value != nullptr; ++value) {
+    if (!joined.empty()) joined += ", ";
+    joined += *value;
+  }
+  profile_free_list(values);
+  return joined;
 }
 
 }  // namespace kpass

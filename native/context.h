@@ -9,6 +9,7 @@
 #define KPASS_CONTEXT_H_
 
 #include <krb5/krb5.h>
+#include <profile.h>
 
 #include <chrono>
 #include <string>
@@ -47,8 +48,15 @@ class KeptContext {
   krb5_context Get(const Config& config, ContextError* error);
   void Drop();
 
+  // What krb5.conf says in that context: the values of [section] name tag, with
+  // a comma between.
+  std::string Values(const char* section, const std::string& name,
+                     const char* tag) const;
+
  private:
   krb5_context context_ = nullptr;
+  profile_t profile_ =
+      nullptr;  // libkrb5 has its own copy, and shows it to none
   std::string fingerprint_;
   std::chrono::steady_clock::time_point made_;
 };

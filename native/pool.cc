@@ -63,7 +63,7 @@ bool Pool::StartThreadIfUseful() {
   return true;
 }
 
-void Pool::Abandon(Call& call) {
+Asked Pool::Abandon(Call& call) {
   // A queued call gives its place in the queue to the next.
   Ref<Call> dropped;
   {
@@ -73,7 +73,7 @@ void Pool::Abandon(Call& call) {
         const auto place = std::find_if(
             queue_.begin(), queue_.end(),
             [&call](const Ref<Call>& queued) { return queued.get() == &call; });
-        if (place == queue_.end()) return;
+        if (place == queue_.end()) return {};
         dropped = std::move(*place);
         queue_.erase(place);
         call.state_ = Call::State::kDone;
@@ -88,10 +88,10 @@ void Pool::Abandon(Call& call) {
         break;
       case Call::State::kStalled:
       case Call::State::kDone:
-        return;
+        return {};
     }
   }
-  call.verification_.Abandon();
+  return call.verification_.Abandon();
 }
 
 void Pool::Close() {

@@ -51,8 +51,9 @@ class Pool : public RefCounted {
 
   Admission Submit(Ref<Call> call);
 
-  // The call will not settle, if it has not yet; its password is wiped.
-  void Abandon(Call& call);
+  // The call will not settle, if it has not yet; its password is wiped. Gives
+  // back whom it was waiting for.
+  Asked Abandon(Call& call);
 
   // Nothing more will be submitted: threads end when the queue is empty.
   void Close();

@@ -65,6 +65,11 @@ void Verification::End() {
   password_.Wipe();
 }
 
+void Verification::Ask(Asked asked) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  asked_ = std::move(asked);
+}
+
 // Once abandoned, neither lets the conversation go on.
 bool Verification::LeaveForNetwork() {
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -80,19 +85,22 @@ bool Verification::ReturnFromNetwork() {
   return true;
 }
 
-void Verification::Abandon() {
+Asked Verification::Abandon() {
   const std::lock_guard<std::mutex> lock(mutex_);
   abandoned_ = true;
   if (!computing_) password_.Wipe();
+  return std::move(asked_);
 }
 
 // The state of one conversation. Every step returns whether to go on, and has
 // noted in `outcome_` why not.
 class Conversation {
  public:
-  Conversation(Verification& verification, krb5_context context)
+  Conversation(Verification& verification, const KeptContext& kept,
+               krb5_context context)
       : verification_(verification),
         settings_(verification.settings()),
+        kept_(kept),
         context_(context),
         service_(context),
         client_(context),
@@ -137,7 +145,7 @@ class Conversation {
   krb5_error_code LocalHost(std::string* host);
   krb5_error_code RealmOf(const std::string& host, std::string* realm);
   void NoteKeytabMode();
-  std::string ConfiguredKdcs() const;
+  void NoteAsked(const std::string& realm);
 
   bool Check(const char* step, krb5_error_code code);
   bool Refuse(const char* step);
@@ -155,6 +163,7 @@ class Conversation {
 
   Verification& verification_;
   const Settings& settings_;
+  const KeptContext& kept_;
   krb5_context context_;
   Principal service_;
   std::string service_realm_;
@@ -179,7 +188,7 @@ Outcome Verification::Run(KeptContext& kept) {
   if (!PasswordWellFormed()) {
     outcome.step = "input";
   } else if (krb5_context context = kept.Get(settings_->config, &error)) {
-    outcome = Conversation(*this, context).Hold();
+    outcome = Conversation(*this, kept, context).Hold();
   } else {
     outcome.step = error.step;
     outcome.code = error.code;
@@ -332,6 +341,7 @@ void Conversation::NoteKeytabMode() {
 // That cannot work for users of another realm; with canonicalization, which AD
 // and Samba grant with a TGT only; and where the KDC refuses it.
 bool Conversation::GetTicket() {
+  NoteAsked(outcome_.realm);
   const bool direct =
       !settings_.canonicalize &&
       krb5_realm_compare(context_, client_.get(), service_.get());
@@ -348,6 +358,19 @@ bool Conversation::GetTicket() {
     code = RequestTicket(nullptr);
   }
   return Check("krb5_get_init_creds_password", code);
+}
+
+// Whose answer what follows waits for: of use to who reads of an error or of a
+// deadline that passed.
+void Conversation::NoteAsked(const std::string& realm) {
+  const std::string kdcs = kept_.Values("realms", realm, "kdc");
+  if (outcome_.realm != realm) {
+    outcome_.realm += " or " + realm;
+    outcome_.kdcs += ", " + kdcs;
+  } else {
+    outcome_.kdcs = kdcs;
+  }
+  verification_.Ask({outcome_.service, outcome_.realm, outcome_.kdcs});
 }
 
 // `service` null: a TGT of the client's realm.
@@ -395,6 +418,9 @@ bool Conversation::VerifyTicket() {
              krb5_unparse_name(context_, creds_->client, principal.Out()))) {
     return false;
   }
+  // With a TGT of the user's realm, that realm's KDC and the service's are
+  // asked.
+  if (outcome_.realm != service_realm_) NoteAsked(service_realm_);
   krb5_verify_init_creds_opt opt;
   krb5_verify_init_creds_opt_init(&opt);
   // Without this, a keytab that cannot be used counts as success.
@@ -483,33 +509,12 @@ bool Conversation::Check(const char* step, krb5_error_code code) {
   ErrorMessage message(context_);
   *message.Out() = krb5_get_error_message(context_, code);
   outcome_.message = message.get();
-  if (code == KRB5_KDC_UNREACH || code == KRB5_REALM_UNKNOWN ||
-      code == KRB5_REALM_CANT_RESOLVE) {
-    outcome_.kdcs = ConfiguredKdcs();
-  }
   return false;
 }
 
 bool Conversation::Refuse(const char* step) {
   outcome_.step = step;
   return false;
-}
-
-std::string Conversation::ConfiguredKdcs() const {
-  profile_t profile = nullptr;
-  if (krb5_get_profile(context_, &profile) != 0) return "";
-  const char* const path[] = {"realms", outcome_.realm.c_str(), "kdc", nullptr};
-  char** values = nullptr;
-  std::string kdcs;
-  if (profile_get_values(profile, path, &values) == 0) {
-    for (char** value = values; *value != nullptr; ++value) {
-      if (!kdcs.empty()) kdcs += ", ";
-      kdcs += *value;
-    }
-    profile_free_list(values);
-  }
-  profile_abandon(profile);
-  return kdcs;
 }
 
 }  // namespace kpass

@@ -42,6 +42,13 @@ struct Outcome {
   bool keytab_exposed = false;  // group or others can read the keytab's file
 };
 
+// Whom a verification has asked, and for what; empty before it did.
+struct Asked {
+  std::string service;  // the service's principal
+  std::string realm;    // the realm whose KDC was asked
+  std::string kdcs;     // its KDCs in krb5.conf; empty: DNS is to tell
+};
+
 class Verification {
  public:
   // `user`: 'alice', 'alice/admin' or 'alice@REALM', in UTF-8.
@@ -55,8 +62,9 @@ class Verification {
   Outcome Run(KeptContext& kept);
 
   // From any thread, at any time: lets no further message leave, and wipes the
-  // password, at once unless libkrb5 is just computing with it.
-  void Abandon();
+  // password, at once unless libkrb5 is just computing with it. Gives back whom
+  // the answer was awaited from.
+  Asked Abandon();
 
   const Settings& settings() const { return *settings_; }
   const std::string& user() const { return user_; }
@@ -68,6 +76,7 @@ class Verification {
 
   bool Begin();
   void End();
+  void Ask(Asked asked);
   bool LeaveForNetwork();
   bool ReturnFromNetwork();
 
@@ -75,6 +84,7 @@ class Verification {
   const std::string user_;
   std::mutex mutex_;
   Secret password_;         // written only under mutex_
+  Asked asked_;             // under mutex_, as are these
   bool computing_ = false;  // libkrb5 may be reading the password
   bool abandoned_ = false;
 };

@@ -2,6 +2,7 @@
 // rejection of the promise elsewhere.
 
 import assert from 'node:assert/strict';
+import { IncomingMessage } from 'node:http';
 import { kpass, Verifier } from 'kpass';
 
 const TYPE = { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' };
@@ -79,6 +80,11 @@ describe('arguments', () => {
       ['a string for the options', ['alice', 'x', 'y'], TYPE],
       ['null for the options', ['alice', 'x', null], TYPE],
       ['something else for the signal', ['alice', 'x', { signal: {} }], TYPE],
+      [
+        'what is aborted, but no signal',
+        ['alice', 'x', { signal: new IncomingMessage(null as never) }],
+        TYPE,
+      ],
       ['null for the signal', ['alice', 'x', { signal: null }], TYPE],
       ['a string for the timeout', ['alice', 'x', { timeout: '5' }], TYPE],
       ['a timeout of 0', ['alice', 'x', { timeout: 0 }], VALUE],
@@ -113,6 +119,21 @@ describe('arguments', () => {
         assert(call instanceof Promise);
         await assert.rejects(call, error);
       });
+    }
+  });
+
+  it('options are read wherever they are, but not from the prototype of all objects', async () => {
+    const inherited = Object.create({ config: '/inherited', timeout: 0 });
+    assert.throws(() => new Verifier(Object.assign(inherited, { service: 'HTTP' })), VALUE);
+    await assert.rejects(kpass('alice', 'x', 'HTTP', 'localhost', null, inherited), VALUE);
+    const everybody = Object.prototype as { timeout?: number };
+    everybody.timeout = 0;
+    try {
+      await assert.rejects(kpass('alice', 'x', 'HTTP', 'h', '/nonexistent'), (error: Error) => {
+        return error.name === 'KpassError';
+      });
+    } finally {
+      delete everybody.timeout;
     }
   });
 

@@ -119,6 +119,26 @@ describe('many verifications', () => {
     assert.equal(stdout.trim(), 'gone');
   });
 
+  it('no call gets the verdict of another when kpass is loaded twice over one addon', async () => {
+    // As jest does it, which evaluates JavaScript anew for each file, but not addons.
+    const { stdout } = await runProgram(
+      realm,
+      `const first = new Verifier(options).verify('alice', 'wonderland');
+       for (const file of Object.keys(require.cache)) {
+         if (file.endsWith('.js')) delete require.cache[file];
+       }
+       const again = require('kpass');
+       const second = new again.Verifier(options).verify('mary ann', 'wrong');
+       Promise.all([first, second, again.Verifier === Verifier])
+         .then((all) => console.log(JSON.stringify(all)));`,
+    );
+    assert.deepEqual(JSON.parse(stdout), [
+      { verified: true, principal: 'alice@EXAMPLE.COM', realm: 'EXAMPLE.COM' },
+      { verified: false, reason: 'credentials' },
+      false,
+    ]);
+  });
+
   it('a change of krb5.conf is seen by the next verification', async () => {
     const { writeFile, readFile } = await import('node:fs/promises');
     const config = await realm.writeConfig({ more: '' });

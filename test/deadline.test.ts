@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { pbkdf2 } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { readFile } from 'node:fs/promises';
+import { mock } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Realm } from 'kpass/testing';
@@ -39,9 +40,20 @@ describe('a silent KDC', () => {
         kpassIn(realm, 'alice', 'wonderland', { service: 'HTTP', config, timeout: 300 }),
       );
       assert.equal(error.code, 'ERR_KPASS_TIMEOUT');
-      assert.match(error.message, /HTTP\/localhost/);
+      assert.match(error.message, /HTTP\/localhost@EXAMPLE\.COM/);
+      assert.match(error.message, new RegExp(`127\\.0\\.0\\.1:${proxy.port}`));
     });
     assert(ms > 290 && ms < 300 + SLACK, `${ms} ms`);
+  });
+
+  it('is not stopped by mocked timers', async () => {
+    const verifier = verifierFor(realm, { config: proxy.config, timeout: 100 });
+    mock.timers.enable({ apis: ['setTimeout'] });
+    try {
+      assert.equal((await failureOf(verifier.verify('alice', 'x'))).code, 'ERR_KPASS_TIMEOUT');
+    } finally {
+      mock.timers.reset();
+    }
   });
 
   it("a call's own timeout goes before the verifier's", async () => {

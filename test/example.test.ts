@@ -126,6 +126,7 @@ describe('the HTTPS example', () => {
       await proxy.use('silent');
       await using beside = await start(proxy.config);
       equal((await beside.get(basic('alice', users.alice))).status, 503);
+      await beside.stop();
       match(beside.log, /ERR_KPASS_TIMEOUT/);
     });
   });
@@ -137,6 +138,7 @@ describe('the HTTPS example', () => {
       equal(status, 500);
       equal(headers['www-authenticate'], undefined);
       doesNotMatch(body, /krb5|KDC|keytab|ERR_|EXAMPLE|alice/i);
+      await beside.stop();
       match(beside.log, new RegExp(code));
       doesNotMatch(beside.log, new RegExp(password));
     };

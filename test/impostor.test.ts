@@ -5,11 +5,13 @@ import { execFile } from 'node:child_process';
 import { chmod } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { Realm } from 'kpass/testing';
-import { FaultProxy } from './support/fault-proxy';
+import { type Fault, FaultProxy, type Request } from './support/fault-proxy';
 import { kinit } from './support/kinit';
+import { replyType } from './support/messages';
 import { type PkinitRealm, startPkinitRealm } from './support/pkinit';
 import { impostorOf, trust } from './support/realms';
 import { referral } from './support/referral';
+import { clearEncPaRep, renameClient } from './support/rename';
 import {
   keytabDirectory,
   keytabFrom,
@@ -234,6 +236,47 @@ describe('never true without the keytab', () => {
         }
       });
     }
+  });
+
+  describe('a rename', () => {
+    // mally, who has an account of the realm and sits on the wire, types another's name and his own
+    // password.
+    function asMally({ bytes }: Request): Fault {
+      renameClient(bytes, 'alice', 'mally');
+      return {
+        reply: (reply) =>
+          replyType(reply) === 'AS-REP'
+            ? clearEncPaRep(reply, 'mally', 'my own', realm.name)
+            : reply,
+      };
+    }
+
+    before(async () => {
+      await realm.addUser('mally', 'my own');
+      await proxy.use(asMally);
+    });
+    after(() => proxy.use('pass'));
+
+    it('is no more than another account: the principal says whose', async () => {
+      const verifier = verifierFor(realm, { config: proxy.config, canonicalize: true });
+      assert.deepEqual(await verifier.verify('alice', 'my own'), {
+        verified: true,
+        principal: 'mally@EXAMPLE.COM',
+        realm: 'EXAMPLE.COM',
+      });
+    });
+
+    it('is false from kpass(), which cannot say whose', async () => {
+      const more = { service: 'HTTP', config: proxy.config, canonicalize: true };
+      assert.equal(await kpassIn(realm, 'alice', 'my own', more), false);
+      assert.equal(await kpassIn(realm, 'mally', 'my own', more), true);
+    });
+
+    it('is an error where the account may not be renamed', async () => {
+      const more = { service: 'HTTP', config: proxy.config };
+      const error = await failureOf(kpassIn(realm, 'alice', 'my own', more));
+      assert.equal(error.krb5Name, 'KRB5_KDCREP_MODIFIED');
+    });
   });
 
   describe('a referral', () => {

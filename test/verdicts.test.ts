@@ -183,6 +183,8 @@ describe('verdicts', () => {
         const error = await failureOf(kpassIn(realm, user, 'wonderland'));
         assert.equal(error.code, 'ERR_KPASS_ACCOUNT');
         assert.equal(error.reason, reason);
+        assert.equal(error.step, 'krb5_get_init_creds_password');
+        assert.match(error.krb5Name ?? '', /^KRB5KDC_ERR_(KEY_EXP|NAME_EXP|CLIENT_REVOKED)$/);
       });
     }
 
@@ -217,7 +219,9 @@ describe('verdicts', () => {
 
     it('for a krb5.conf that cannot be parsed', async () => {
       const config = await keytabFrom(realm, '[libdefaults]\ndefault_realm\n');
-      assert.match((await configError({ config })).krb5Name ?? '', /^PROF_/);
+      const error = await configError({ config });
+      assert.match(error.krb5Name ?? '', /^PROF_/);
+      assert.match(error.message, new RegExp(config));
     });
 
     it('for no realm at all', async () => {
@@ -258,7 +262,7 @@ describe('verdicts', () => {
     it('for a keytab of an unknown type', async () => {
       const error = await configError({ keytab: 'CLOUD:bucket' });
       assert.equal(error.krb5Name, 'KRB5_KT_UNKNOWN_TYPE');
-      assert.match(error.message, /CLOUD:bucket|HTTP\/localhost/);
+      assert.match(error.message, /CLOUD:bucket/);
     });
   });
 
@@ -299,6 +303,7 @@ describe('verdicts', () => {
         kpassIn(realm, 'alice', 'wonderland', { service: 'HTTP', config: proxy.config }),
       );
       assert.equal(error.code, 'ERR_KPASS_KDC');
+      assert.match(error.message, new RegExp(`krb5.conf names 127.0.0.1:${proxy.port}`));
     });
   });
 
