@@ -9,7 +9,7 @@ import { isUint8Array } from 'node:util/types';
 
 /** Longest names and passwords that are sent, in bytes of UTF-8. */
 const MAX_USER_BYTES = 256;
-const MAX_PASSWORD_BYTES = 1024;
+export const MAX_PASSWORD_BYTES = 1024;
 
 /** setTimeout's longest, in ms: 24.8 days. */
 const MAX_TIMEOUT = 2 ** 31 - 1;
@@ -28,12 +28,7 @@ Object.defineProperty(ArgumentError.prototype, 'name', { value: 'TypeError', con
 
 /** Says what was passed, but never its value: it may be a password in the wrong place. */
 function wrongType(name: string, expected: string, value: unknown): ArgumentError {
-  const received =
-    value === null || value === undefined
-      ? String(value)
-      : typeof value === 'object'
-        ? `an instance of ${value.constructor?.name ?? 'Object'}`
-        : `type ${typeof value}`;
+  const received = value === null ? 'null' : `type ${typeof value}`;
   return new ArgumentError(
     'ERR_INVALID_ARG_TYPE',
     `${name} must be ${expected}. Received ${received}`,
@@ -67,8 +62,9 @@ function optionalText(name: string, value: unknown): string | null {
 
 function texts(name: string, value: unknown): string[] {
   if (!Array.isArray(value)) throw wrongType(name, 'an array of strings', value);
-  if (value.length === 0) throw wrongValue(name, 'must not be empty', value);
-  return Array.from(value, (item, i) => nonEmptyText(`${name}[${i}]`, item));
+  const copy = Array.from(value, (item, i) => nonEmptyText(`${name}[${i}]`, item));
+  if (copy.length === 0) throw wrongValue(name, 'must not be empty', value);
+  return copy;
 }
 
 function wholeNumber(name: string, value: unknown, least: number, most: number): number {

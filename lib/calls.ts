@@ -16,6 +16,7 @@ import {
   type Pool,
 } from './binding.js';
 import { deadlinePassed, KpassError } from './errors.js';
+import { withBytesOutside } from './outside.js';
 
 // Taken now: a test that mocks timers later would stop the deadlines.
 const { clearTimeout, setTimeout } = timers;
@@ -116,7 +117,10 @@ class Call<Result> implements Pending {
 
   submit(pool: Pool, password: string | Uint8Array): void {
     const { settings, timeout, signal } = this.#terms;
-    const id = binding.submit(pool, nativeSettings(settings), this.#user, password);
+    const native = nativeSettings(settings);
+    const id = withBytesOutside(password, (bytes) =>
+      binding.submit(pool, native, this.#user, bytes),
+    );
     if (id < 0) {
       this.fail(notAdmitted(id));
       return;

@@ -114,6 +114,8 @@ const MEANINGS: readonly Row[] = [
     ],
     meaning: 'credentials',
   },
+  // Gone between the two exchanges.
+  { steps: VERIFY, codes: ['KRB5KDC_ERR_C_PRINCIPAL_UNKNOWN'], meaning: 'credentials' },
   // MIT sends it before it looks at the password; Heimdal and Samba after.
   { steps: KDC, codes: ['KRB5KDC_ERR_KEY_EXP'], meaning: 'expired' },
   // Expired account; locked or disabled (AD: of all kinds); not valid yet.
@@ -129,6 +131,8 @@ const MEANINGS: readonly Row[] = [
     codes: [
       'KRB5KDC_ERR_POLICY',
       'KRB5KDC_ERR_PREAUTH_REQUIRED',
+      'KRB5KDC_ERR_MORE_PREAUTH_DATA_REQUIRED',
+      'KRB5KDC_ERR_NULL_KEY',
       'KRB5KDC_ERR_PADATA_TYPE_NOSUPP',
       'KRB5_PREAUTH_FAILED',
       'KRB5_PREAUTH_BAD_TYPE',
@@ -150,6 +154,9 @@ const MEANINGS: readonly Row[] = [
       'KRB5KDC_ERR_ETYPE_NOSUPP',
       'KRB5_CONFIG_ETYPE_NOSUPP',
       'KRB5_NOPERM_ETYPE',
+      // No way of trust between the two realms, or one that [capaths] does not allow.
+      'KRB5KRB_AP_ERR_ILL_CR_TKT',
+      'KRB5KRB_AP_PATH_NOT_ACCEPTED',
     ],
     meaning: 'ERR_KPASS_CONFIG',
   },

@@ -33,7 +33,7 @@ std::string Fingerprint(const Config& config) {
 
 // Notes the first failure, and gives back whether there was one.
 bool Unreadable(const std::string& file, ContextError* error) {
-  if (access(file.c_str(), R_OK) == 0) return false;
+  if (faccessat(AT_FDCWD, file.c_str(), R_OK, AT_EACCESS) == 0) return false;
   if (error->step == nullptr) {
     *error = {"krb5.conf", errno, file + ": " + strerror(errno)};
   }
@@ -64,6 +64,26 @@ ContextError LibraryError(const char* step, krb5_error_code code,
   return error;
 }
 
+// Whether what first.conf says is what libkrb5 will read, whatever became of
+// the file: it may have been replaced since it was seen to be readable.
+bool FirstConfigHolds(profile_t profile) {
+  int timesync = 1;
+  if (profile_get_integer(profile, "libdefaults", "kdc_timesync", nullptr, 1,
+                          &timesync) != 0 ||
+      timesync != 0) {
+    return false;
+  }
+  const char* const disabled[] = {"plugins", "clpreauth", "disable", nullptr};
+  char** modules = nullptr;
+  if (profile_get_values(profile, disabled, &modules) != 0) return false;
+  bool pkinit = false;
+  for (char** module = modules; *module != nullptr; ++module) {
+    if (strcmp(*module, "pkinit") == 0) pkinit = true;
+  }
+  profile_free_list(modules);
+  return pkinit;
+}
+
 }  // namespace
 
 krb5_context KeptContext::Get(const Config& config, ContextError* error) {
@@ -86,6 +106,10 @@ krb5_context KeptContext::Get(const Config& config, ContextError* error) {
   if (code != 0) {
     profile_ = nullptr;
     *error = LibraryError("profile_init", code, config);
+    return nullptr;
+  }
+  if (!FirstConfigHolds(profile_)) {
+    *error = {"krb5.conf", 0, config.first + " has no effect"};
     return nullptr;
   }
   code = krb5_init_context_profile(profile_, 0, &context_);

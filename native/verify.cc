@@ -27,7 +27,8 @@ constexpr krb5_deltat kTicketLife = 600;
 
 constexpr size_t kMaxUserBytes = 256;
 constexpr size_t kMaxPasswordBytes = 1024;
-constexpr size_t kMaxKeytabName = 1100;  // MAX_KEYTAB_NAME_LEN, not public
+constexpr size_t kDeadStack = 32 * 1024;  // deeper than libkrb5 computes
+constexpr size_t kMaxKeytabName = 1100;   // MAX_KEYTAB_NAME_LEN, not public
 
 // The first byte of a message is its ASN.1 tag (RFC 4120, 5.10).
 constexpr unsigned char kAsReq = 0x60 | 10;
@@ -39,6 +40,15 @@ constexpr krb5_ui_4 kMaxProtocolError = 127;
 bool HasTag(const krb5_data& message, unsigned char tag) {
   return message.length > 0 &&
          static_cast<unsigned char>(message.data[0]) == tag;
+}
+
+// What has been computed with the password leaves pieces of it on the stack,
+// below the frames that are still in use: buffers of libkrb5 (RC4, DES3), and
+// vector registers, which the dynamic linker saves there when it binds a
+// function at its first call.
+[[gnu::noinline]] void WipeDeadStack() {
+  char dead[kDeadStack];
+  explicit_bzero(dead, sizeof(dead));
 }
 
 std::string_view View(const krb5_data& data) {
@@ -63,6 +73,7 @@ void Verification::End() {
   const std::lock_guard<std::mutex> lock(mutex_);
   computing_ = false;
   password_.Wipe();
+  WipeDeadStack();
 }
 
 void Verification::Ask(Asked asked) {
@@ -75,6 +86,7 @@ bool Verification::LeaveForNetwork() {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (abandoned_) return false;
   computing_ = false;
+  WipeDeadStack();
   return true;
 }
 
