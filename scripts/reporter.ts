@@ -7,6 +7,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { type MochaOptions, type Runner, reporters } from 'mocha';
 
+/** How long the process may take to end, in ms: more than any deadline that is left behind. */
+const PATIENCE = 15_000;
+
 class Reporter extends reporters.Spec {
   constructor(runner: Runner, options: MochaOptions) {
     super(runner, options);
@@ -21,6 +24,16 @@ class Reporter extends reporters.Spec {
     const failed = failures + left.length;
     console.log(`${this.passes()} passed, ${failed} failed`);
     exit(failed);
+
+    // mocha leaves the process to end by itself. Where it does not, that is a failure too.
+    setTimeout(() => {
+      console.error('the tests are over, but something keeps their process alive');
+      console.log(`${this.passes()} passed, ${failed + 1} failed`);
+      process.on('exit', () => {
+        process.exitCode = 1; // mocha has a listener as well, with the code of before.
+      });
+      process.exit();
+    }, PATIENCE).unref();
   }
 }
 

@@ -63,7 +63,7 @@ export class Example implements AsyncDisposable {
     return this.#child.stderr;
   }
 
-  /** The same, so far. */
+  /** The same, so far; all of it once it has stopped. */
   get log(): string {
     return this.#log;
   }

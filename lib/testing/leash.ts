@@ -26,11 +26,12 @@ read -r _
 /**
  * Each line read is the name of a signal for the program. After `exec >&-` only the program holds
  * the shell's stdout: its end is the program's end. The program is not waited for until the pipe
- * closes, so its pid cannot come to mean another process.
+ * closes, so its pid cannot come to mean another process. libfaketime leaves files behind where a
+ * clock was asked for.
  */
 const RUN_PROGRAM = `
 trap exit HUP INT TERM
-trap 'kill -s KILL $pid; wait $pid' EXIT
+trap 'kill -s KILL $pid; wait $pid; rm -f /dev/shm/*faketime_s[eh]m_$$ /dev/shm/*faketime_s[eh]m_$pid' EXIT
 "$@" </dev/null 2>&1 & pid=$!
 exec >&-
 while read -r signal; do kill -s "$signal" $pid; done
