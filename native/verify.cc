@@ -289,7 +289,8 @@ bool Conversation::NameClient() {
   }
 
   if (verification_.user().empty() ||
-      verification_.user().size() > kMaxUserBytes) {
+      verification_.user().size() > kMaxUserBytes ||
+      name.find('\\') != std::string::npos) {
     return Refuse("input");
   }
   krb5_error_code code = krb5_parse_name(context_, name.c_str(), client_.Out());
@@ -298,7 +299,7 @@ bool Conversation::NameClient() {
   UnparsedName text(context_);
   code = krb5_unparse_name(context_, client_.get(), text.Out());
   if (!Check("krb5_unparse_name", code)) return false;
-  // What libkrb5 read must be what stands there: no escapes, no second realm.
+  // What libkrb5 read must be what stands there.
   if (text.get() != name || client_->length < 1 ||
       client_->data[0].length == 0) {
     return Refuse("input");
