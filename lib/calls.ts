@@ -101,7 +101,6 @@ class Call<Result> implements Pending {
   readonly #reject: (reason: unknown) => void;
   #id = 0;
   #timer: NodeJS.Timeout | undefined;
-  #onAbort: (() => void) | undefined;
 
   constructor(
     terms: Terms<Result>,
@@ -128,18 +127,18 @@ class Call<Result> implements Pending {
     this.#id = id;
     pending.set(id, this);
     this.#timer = setTimeout(expire, timeout, this);
-    if (signal === undefined) return;
-    this.#onAbort = () => {
-      this.#abandon();
-      this.fail(signal.reason);
-    };
-    signal.addEventListener('abort', this.#onAbort);
+    if (signal !== undefined) watch(signal, this);
   }
 
   /** The native side has its outcome. */
   settle(outcome: NativeOutcome): void {
     this.#forget();
     this.conclude(outcome);
+  }
+
+  abort(reason: unknown): void {
+    this.#abandon();
+    this.fail(reason);
   }
 
   expire(): void {
@@ -170,13 +169,37 @@ class Call<Result> implements Pending {
   #forget(): void {
     pending.delete(this.#id);
     clearTimeout(this.#timer);
-    if (this.#onAbort) this.#terms.signal?.removeEventListener('abort', this.#onAbort);
+    if (this.#terms.signal !== undefined) unwatch(this.#terms.signal, this);
   }
 }
 
 /** One function for all timers: a closure for each would cost each call. */
 function expire(call: { expire(): void }): void {
   call.expire();
+}
+
+interface Abortable {
+  abort(reason: unknown): void;
+}
+
+/** The calls that wait with a signal. It has one listener for all: Node warns of more than ten. */
+const watched = new WeakMap<AbortSignal, Set<Abortable>>();
+
+function watch(signal: AbortSignal, call: Abortable): void {
+  const calls = watched.get(signal) ?? new Set();
+  watched.set(signal, calls);
+  if (calls.size === 0) signal.addEventListener('abort', abortAll);
+  calls.add(call);
+}
+
+function unwatch(signal: AbortSignal, call: Abortable): void {
+  const calls = watched.get(signal);
+  if (calls?.delete(call) && calls.size === 0) signal.removeEventListener('abort', abortAll);
+}
+
+function abortAll({ target }: Event): void {
+  const signal = target as AbortSignal;
+  for (const call of [...(watched.get(signal) ?? [])]) call.abort(signal.reason);
 }
 
 interface Prepared {

@@ -257,7 +257,7 @@ const SUBJECTS: { [code in KpassErrorCode]?: (outcome: NativeOutcome) => string 
 };
 
 function kdcOf({ realm, kdcs, service }: NativeAsked): string {
-  const named = kdcs === '' ? 'krb5.conf names none: DNS is to' : `krb5.conf names ${kdcs}`;
+  const named = kdcs === '' ? 'krb5.conf names none' : `krb5.conf names ${kdcs}`;
   return `KDC of realm ${realm} (${named}), asked for service ${service}`;
 }
 

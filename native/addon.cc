@@ -72,9 +72,12 @@ class JsCall : public Call {
   const Ref<Mailbox> mailbox_;
 };
 
-// One after the other: freed by its head, a long chain would take much stack.
+// Takes the first off a chain. One after the other: a long chain freed by its
+// head would take much stack.
+Ref<JsCall> Rest(const Ref<JsCall>& chain) { return std::move(chain->next); }
+
 void Discard(Ref<JsCall> chain) {
-  while (chain) chain = Ref<JsCall>(chain->next);
+  while (chain) chain = Rest(chain);
 }
 
 void Mailbox::Close() {
@@ -216,7 +219,7 @@ void DeliverFinished(napi_env raw_env, napi_value on_settled, void*, void*) {
   const Napi::Env env(raw_env);
   const Napi::Function settled(env, on_settled);
   Ref<JsCall> call = Of(env).mailbox->Collect();
-  for (; call; call = Ref<JsCall>(call->next)) {
+  for (; call; call = Rest(call)) {
     if (Of(env).calls.erase(call->id) == 0) continue;
     const Napi::HandleScope scope(env);
     settled.Call(

@@ -41,7 +41,9 @@ Pool::Admission Pool::Submit(Ref<Call> call) {
   if (active_ + queue_.size() >= Places() + queue_limit_) {
     return Admission::kFull;
   }
+  Call& queued = *call;
   queue_.push_back(std::move(call));
+  queued.place_ = std::prev(queue_.end());
   if (!StartThreadIfUseful() && active_ + idle_ == 0) {
     queue_.pop_back();
     return Admission::kNoThread;
@@ -69,16 +71,11 @@ Asked Pool::Abandon(Call& call) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     switch (call.state_) {
-      case Call::State::kQueued: {
-        const auto place = std::find_if(
-            queue_.begin(), queue_.end(),
-            [&call](const Ref<Call>& queued) { return queued.get() == &call; });
-        if (place == queue_.end()) return {};
-        dropped = std::move(*place);
-        queue_.erase(place);
+      case Call::State::kQueued:
+        dropped = std::move(*call.place_);
+        queue_.erase(call.place_);
         call.state_ = Call::State::kDone;
         break;
-      }
       case Call::State::kActive:
         call.state_ = Call::State::kStalled;
         --active_;

@@ -7,7 +7,7 @@
 
 #include <condition_variable>
 #include <cstddef>
-#include <deque>
+#include <list>
 #include <memory>
 #include <mutex>
 
@@ -32,7 +32,9 @@ class Call : public RefCounted {
   enum class State { kQueued, kActive, kStalled, kDone };
 
   Verification verification_;
-  State state_ = State::kQueued;  // guarded by the pool's mutex
+  // Guarded by the pool's mutex.
+  State state_ = State::kQueued;
+  std::list<Ref<Call>>::iterator place_;  // in the queue, while queued
 };
 
 // Threads are started on demand and end after some idle seconds. A thread whose
@@ -72,8 +74,8 @@ class Pool : public RefCounted {
   const size_t queue_limit_;
   std::mutex mutex_;
   std::condition_variable work_;
-  std::deque<Ref<Call>> queue_;
-  size_t idle_ = 0;  // started, and without a call
+  std::list<Ref<Call>> queue_;  // any call may leave it, at once
+  size_t idle_ = 0;             // started, and without a call
   size_t active_ = 0;
   size_t stalled_ = 0;
   bool closed_ = false;

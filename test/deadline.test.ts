@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { pbkdf2 } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { mock } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -135,6 +136,18 @@ describe('a silent KDC', () => {
     setTimeout(() => controller.abort(reason), 50);
     const ms = await elapsed(() => assert.rejects(call, reason));
     assert(ms < SLACK, `${ms} ms`);
+  });
+
+  it('one signal ends many calls, without a warning of many listeners', async () => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const verifier = verifierFor(realm, { config: proxy.config });
+    const warned = once(process, 'warning').then(([warning]) => warning);
+    const calls = Array.from({ length: 50 }, () => verifier.verify('alice', 'x', { signal }));
+    controller.abort();
+    const ends = await Promise.allSettled(calls);
+    assert(ends.every((end) => end.status === 'rejected' && end.reason.name === 'AbortError'));
+    assert.equal(await Promise.race([warned, sleep(50)]), undefined);
   });
 
   it('an abort after the verdict changes nothing', async () => {
