@@ -10,9 +10,9 @@
 #include <napi.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <new>
-#include <unordered_map>
 
 #include "exit_gate.h"
 #include "pool.h"
@@ -130,7 +130,7 @@ class Environment {
   }
 
   const Ref<Mailbox> mailbox;
-  std::unordered_map<uint32_t, Ref<JsCall>> calls;  // submitted, not settled
+  std::map<uint32_t, Ref<JsCall>> calls;  // submitted, not settled
 
  private:
   uint32_t last_id_ = 0;

@@ -1,6 +1,5 @@
 #include "pool.h"
 
-#include <pthread.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -16,17 +15,19 @@ namespace {
 
 constexpr std::chrono::seconds kIdle{5};
 
-// A thread is started with every signal blocked: they are the program's.
+// A thread is started with every signal blocked: they are the program's. (By
+// sigprocmask, which is this thread's in Linux: pthread_sigmask needs glibc
+// 2.32.)
 class SignalsBlocked {
  public:
   SignalsBlocked() {
     sigset_t all;
     sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
+    sigprocmask(SIG_SETMASK, &all, &before_);
   }
   SignalsBlocked(const SignalsBlocked&) = delete;
   SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  ~SignalsBlocked() { sigprocmask(SIG_SETMASK, &before_, nullptr); }
 
  private:
   sigset_t before_;

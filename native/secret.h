@@ -4,10 +4,12 @@
 #ifndef KPASS_SECRET_H_
 #define KPASS_SECRET_H_
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <cstddef>
 #include <memory>
+#include <new>
 
 namespace kpass {
 
@@ -16,7 +18,11 @@ class Secret {
   Secret() = default;
 
   // Room for `size` bytes, zeroed, and the NUL that libkrb5 wants behind them.
-  explicit Secret(size_t size) : bytes_(new char[size + 1]()), size_(size) {}
+  // (Not new char[]: that needs libstdc++ of GCC 11.)
+  explicit Secret(size_t size)
+      : bytes_(static_cast<char*>(calloc(size + 1, 1))), size_(size) {
+    if (!bytes_) throw std::bad_alloc();
+  }
 
   Secret(Secret&& other) noexcept
       : bytes_(std::move(other.bytes_)), size_(other.size_) {
@@ -37,7 +43,11 @@ class Secret {
   size_t size() const noexcept { return size_; }
 
  private:
-  std::unique_ptr<char[]> bytes_;
+  struct Free {
+    void operator()(char* bytes) const noexcept { free(bytes); }
+  };
+
+  std::unique_ptr<char, Free> bytes_;
   size_t size_ = 0;
 };
 

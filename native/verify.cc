@@ -27,8 +27,9 @@ constexpr krb5_deltat kTicketLife = 600;
 
 constexpr size_t kMaxUserBytes = 256;
 constexpr size_t kMaxPasswordBytes = 1024;
-constexpr size_t kDeadStack = 32 * 1024;  // deeper than libkrb5 computes
-constexpr size_t kMaxKeytabName = 1100;   // MAX_KEYTAB_NAME_LEN, not public
+constexpr size_t kDeadStack =
+    size_t{32} * 1024;                   // deeper than libkrb5 computes
+constexpr size_t kMaxKeytabName = 1100;  // MAX_KEYTAB_NAME_LEN, not public
 
 // The first byte of a message is its ASN.1 tag (RFC 4120, 5.10).
 constexpr unsigned char kAsReq = 0x60 | 10;
@@ -406,6 +407,7 @@ krb5_error_code Conversation::RequestTicket(const char* service) {
                                       verification_.password(),
                                       /*prompter=*/nullptr, /*data=*/nullptr,
                                       /*start_time=*/0, service, opt.get());
+  if (code != 0) creds_.Forget();
   // A try that OnSend stopped, and for which libkrb5 had no earlier error.
   if (code == KRB5_KDC_UNREACH && refusal_ != 0) return refusal_;
   return code;

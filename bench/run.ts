@@ -1,0 +1,12 @@
+// Prints the table of `npm run bench`. Exits at once then: calls may still be waiting.
+
+import { measureCpu } from './cpu';
+import { measureMemory } from './memory';
+
+main();
+
+async function main(): Promise<void> {
+  const table = { ...(await measureMemory()), ...(await measureCpu()) };
+  console.table(table);
+  process.exit();
+}

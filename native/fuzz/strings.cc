@@ -1,0 +1,134 @@
+// Fuzzes the text that reaches the core: user, password, service, host, keytab,
+// realms. No KDC answers.
+//
+// What must hold: never verified; no message leaves for a name or a password
+// that is to be refused; and a message that leaves asks for the very principal
+// that the text names.
+
+#include <fuzzer/FuzzedDataProvider.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "der.h"
+#include "stage.h"
+
+namespace kpass::fuzz {
+namespace {
+
+constexpr char kKeytab[] = "MEMORY:strings";
+constexpr std::array kRealms = {"EXAMPLE.COM", "OTHER.EXAMPLE"};
+
+// Sent so far, in this verification.
+std::vector<std::string>& Requests() {
+  static auto* const requests = new std::vector<std::string>;
+  return *requests;
+}
+
+std::string Text(FuzzedDataProvider& from) {
+  return from.ConsumeRandomLengthString(1200);
+}
+
+// Keytab names reach the file system: none leads out of this folder.
+std::string KeytabName(FuzzedDataProvider& from) {
+  constexpr std::array kTypes = {"", "FILE:", "WRFILE:", "MEMORY:", "SRVTAB:"};
+  std::string name = kTypes[from.ConsumeIntegralInRange<size_t>(0, 4)];
+  name += Text(from);
+  std::replace(name.begin(), name.end(), '/', '_');
+  return name;
+}
+
+// What the core itself must refuse, whatever JavaScript let through.
+bool MustBeRefused(const std::string& user, const std::string& password,
+                   const std::vector<std::string>& realms) {
+  const size_t at = user.find('@');
+  const std::string realm =
+      at == std::string::npos ? realms.front() : user.substr(at + 1);
+  return user.empty() || user.size() > 256 || at == 0 ||
+         user.find('\0') != std::string::npos ||
+         user.find('\\') != std::string::npos ||
+         std::count(user.begin(), user.end(), '@') > 1 ||
+         std::find(realms.begin(), realms.end(), realm) == realms.end() ||
+         strncasecmp(user.c_str(), "WELLKNOWN/", 10) == 0 || password.empty() ||
+         password.size() > 1024 || password.find('\0') != std::string::npos;
+}
+
+// The principal in an AS-REQ (RFC 4120, 5.4.1), as text.
+std::string PrincipalIn(const std::string& request) {
+  std::vector<Element> message;
+  if (!ParseElements(request, &message)) Violated("a request that is not DER");
+  const Element* names =
+      Find(message, {0x6a, 0x30, 0xa4, 0x30, 0xa1, 0x30, 0xa1, 0x30});
+  const Element* realm = Find(message, {0x6a, 0x30, 0xa4, 0x30, 0xa2, 0x1b});
+  if (names == nullptr || realm == nullptr) Violated("a request without names");
+  std::string text;
+  for (const Element& name : names->children) {
+    if (&name != &names->children.front()) text += '/';
+    text += name.content;
+  }
+  return text + "@" + realm->content;
+}
+
+}  // namespace
+}  // namespace kpass::fuzz
+
+extern "C" {
+
+int LLVMFuzzerInitialize(int*, char***) {
+  using namespace kpass::fuzz;
+  AddToKeytab(kKeytab, "HTTP/localhost@EXAMPLE.COM", 1,
+              ENCTYPE_AES256_CTS_HMAC_SHA1_96, std::string(32, 'k'));
+  TheStage().quick_keys = true;
+  TheStage().kdc = [](std::string_view, std::string_view request) {
+    Requests().emplace_back(request);
+    return std::nullopt;
+  };
+  (void)StageConfig();
+  return chdir(Folder().c_str());
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace kpass;
+  using namespace kpass::fuzz;
+  static const Config* const config = new Config(StageConfig());
+  static KeptContext* const kept = new KeptContext;
+  FuzzedDataProvider from(data, size);
+
+  // The operator's text is as it should be, as a rule: else no user matters.
+  const auto oddities = from.ConsumeIntegral<uint8_t>();
+  const Ref<Settings> settings(new Settings);
+  settings->config = *config;
+  settings->canonicalize = (oddities & 1) != 0;
+  settings->service = (oddities & 7) == 2 ? Text(from) : "HTTP";
+  settings->host = (oddities & 7) == 4 ? Text(from) : "localhost";
+  settings->keytab = (oddities & 7) == 6 ? KeytabName(from) : kKeytab;
+  if ((oddities & 8) != 0) {
+    settings->realms = {kRealms.begin(), kRealms.end()};
+    if ((oddities & 16) != 0) settings->realms.push_back(Text(from));
+  }
+  const std::string user = Text(from);
+  const std::string password = from.ConsumeRemainingBytesAsString();
+
+  Secret secret(password.size());
+  password.copy(secret.data(), password.size());
+  Requests().clear();
+  const Outcome outcome =
+      Verification(settings, user, std::move(secret)).Run(*kept);
+
+  if (outcome.verified) Violated("verified without a KDC");
+  std::vector<std::string> realms = settings->realms;
+  if (realms.empty()) realms = {kRealms.front()};
+  if (Requests().empty()) return 0;
+  if (MustBeRefused(user, password, realms)) Violated("a message left");
+  const std::string asked =
+      user.find('@') == std::string::npos ? user + "@" + kRealms.front() : user;
+  for (const std::string& request : Requests()) {
+    if (PrincipalIn(request) != asked) Violated("asked for somebody else");
+  }
+  return 0;
+}
+
+}  // extern "C"

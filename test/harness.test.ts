@@ -1,0 +1,118 @@
+// The core without Node (native/test/harness.cc): under valgrind, and with allocations that fail.
+
+import { equal, match } from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { Realm } from 'kpass/testing';
+
+const PACKAGE = join(__dirname, '..');
+const HARNESS = join(PACKAGE, 'build-dev/build/harness');
+// Only what is definitely lost: glibc keeps the stacks of threads that have ended.
+const VALGRIND = [
+  'valgrind',
+  '-q',
+  '--leak-check=full',
+  '--show-leak-kinds=definite',
+  '--errors-for-leak-kinds=definite',
+  '--error-exitcode=9',
+];
+/** String-to-key of the others is 24,000 allocations, of which each would be tried; this one's, 9. */
+const RC4 = { config: '[libdefaults]\n  allow_weak_crypto = true\n  allow_rc4 = true\n' };
+
+describe('the core alone', function () {
+  this.timeout(120_000);
+  let realm: Realm;
+  let impostor: Realm;
+
+  before(async () => {
+    execFileSync(join(PACKAGE, 'scripts/compile'), ['dev'], { stdio: 'inherit' });
+    realm = await Realm.start({ users: { alice: 'wonderland' }, ...RC4 });
+    impostor = await Realm.start({ users: { alice: 'hijacked' }, ...RC4 });
+    await realm.addUser('rc4', 'wonderland', '-e', 'arcfour-hmac:normal');
+    await impostor.addUser('rc4', 'hijacked', '-e', 'arcfour-hmac:normal');
+  });
+
+  after(async () => {
+    await realm?.stop();
+    await impostor?.stop();
+  });
+
+  interface Run {
+    /** What runs the harness. */
+    under?: string[];
+    kdc: Realm;
+    password: string;
+    options?: string[];
+    user?: string;
+  }
+
+  /** What the harness prints. Fails when it exits with another code than 0. */
+  async function harness({
+    under = [],
+    kdc,
+    password,
+    options = [],
+    user = 'alice',
+  }: Run): Promise<string> {
+    const service = ['--service', 'HTTP', '--host', 'localhost'];
+    const files = ['--keytab', realm.keytab('HTTP/localhost'), '--config', kdc.config];
+    const [program = '', ...args] = [...under, HARNESS, ...service, ...files, ...options, user];
+    const child = spawn(program, args);
+    child.stdin.end(password);
+    const output = Promise.all([text(child.stdout), text(child.stderr)]);
+    const [code] = await once(child, 'close');
+    const [stdout, stderr] = await output;
+    equal(code, 0, `${stdout}\n${stderr}`);
+    return stdout;
+  }
+
+  describe('says under valgrind, without an error or a leak,', () => {
+    const rows = [
+      {
+        what: 'the right password',
+        genuine: true,
+        password: 'wonderland',
+        says: /^verified alice@/,
+      },
+      { what: 'a wrong one', genuine: true, password: 'x', says: /^not verified: krb5_get_init/ },
+      {
+        what: 'an impostor',
+        genuine: false,
+        password: 'hijacked',
+        says: /^not verified: krb5_ver/,
+      },
+    ];
+    for (const { what, genuine, password, says } of rows) {
+      for (const options of genuine && password !== 'x' ? [[], ['--canonicalize']] : [[]]) {
+        it(`what it should of ${what} ${options}`, async () => {
+          const kdc = genuine ? realm : impostor;
+          match(await harness({ under: VALGRIND, kdc, password, options }), says);
+        });
+      }
+    }
+
+    it('what it should on a pool, some calls abandoned', async () => {
+      const options = ['--threads', '4', '--repeat', '12', '--abandon', '300'];
+      await harness({ under: VALGRIND, kdc: realm, password: 'wonderland', options });
+    });
+  });
+
+  describe('believes nobody but the realm, and does not crash, when memory runs out', () => {
+    const rows = [
+      { what: 'the right password', genuine: true, password: 'wonderland', more: ['--genuine'] },
+      { what: 'a wrong one', genuine: true, password: 'x', more: [] },
+      { what: 'an impostor', genuine: false, password: 'hijacked', more: [] },
+    ];
+    for (const { what, genuine, password, more } of rows) {
+      for (const lasting of [[], ['--lasting']]) {
+        it(`with ${what} ${lasting}`, async () => {
+          const options = ['--fail-allocations', ...more, ...lasting];
+          const kdc = genuine ? realm : impostor;
+          match(await harness({ kdc, password, options, user: 'rc4' }), /^used context: /m);
+        });
+      }
+    }
+  });
+});
