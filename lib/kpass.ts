@@ -30,9 +30,10 @@ export type KpassOptions = Pick<VerifierOptions, 'realms' | 'timeout' | 'config'
  * @param keytab 'FILE:/path' or a path; null or '': libkrb5's default keytab
  * @returns true: the password is right and the KDC is genuine. false: this name and password do
  *   not authenticate. With `canonicalize`, true only where the account's own name is the one given,
- *   apart from the case of its letters: for others, a Verifier tells the principal. Rejects with a {@link KpassError} for all else, which has the code
- *   ERR_KPASS_ACCOUNT when the account is expired, disabled or refused; with the signal's reason
- *   when aborted; with a TypeError for arguments that are a mistake of the program.
+ *   apart from the case of its letters: for others, a Verifier tells the principal. Rejects with a
+ *   {@link KpassError} for all else, which has the code ERR_KPASS_ACCOUNT when the account is
+ *   expired, disabled or refused; with the signal's reason when aborted; with a TypeError for
+ *   arguments that are a mistake of the program.
  */
 export async function kpass(
   user: string,

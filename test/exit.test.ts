@@ -6,7 +6,7 @@ import { prelude, runProgram } from './support/child';
 import { FaultProxy } from './support/fault-proxy';
 import { USERS } from './support/users';
 
-const SLACK = 2_000;
+const SLACK = 2_000 * Number(process.env.KPASS_SLOW ?? 1);
 
 describe('ending with verifications in flight', () => {
   let realm: Realm;

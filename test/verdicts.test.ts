@@ -329,7 +329,7 @@ describe('verdicts', () => {
     ];
     const start = performance.now();
     const error = await failureOf(verifier.verify('alice', 'wonderland'));
-    assert(performance.now() - start < 100);
+    assert(performance.now() - start < 250);
     assert.equal(error.code, 'ERR_KPASS_BUSY');
     assert.deepEqual(
       (await Promise.allSettled(waiting)).map((w) => w.status),
