@@ -265,6 +265,7 @@ describe('lifetimes', function () {
       `      RSS ${grown.toFixed(1)} MB more after 1,000 workers than after 300; ${rest.toFixed(0)} MB at rest`,
     );
     assert.equal(threads, 0);
-    assert(grown < 32, `${grown} MB`);
+    // AddressSanitizer keeps what is freed for a while.
+    assert(grown < 32 * SLOW, `${grown} MB`);
   });
 });

@@ -1,6 +1,7 @@
 #include "stage.h"
 
 #include <dlfcn.h>
+#include <sanitizer/lsan_interface.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -197,6 +198,7 @@ EXPORT krb5_error_code krb5_c_string_to_key_with_params(
   if (entry == known->end() && !TheStage().quick_keys) {
     const krb5_error_code code = real(context, type, string, salt, params, key);
     if (code == 0) {
+      __lsan_ignore_object(key->contents);
       (*known)[asked] = {reinterpret_cast<char*>(key->contents), key->length};
     }
     return code;
@@ -215,6 +217,9 @@ EXPORT krb5_error_code krb5_c_string_to_key_with_params(
   }
   auto* contents = static_cast<krb5_octet*>(malloc(bytes.size()));
   if (contents == nullptr) return ENOMEM;
+  // After some changed replies libkrb5 loses the key that its own
+  // krb5_get_as_key_password has asked for here.
+  __lsan_ignore_object(contents);
   memcpy(contents, bytes.data(), bytes.size());
   key->magic = KV5M_KEYBLOCK;
   key->enctype = type;
@@ -252,10 +257,3 @@ EXPORT int gettimeofday(timeval* now, void*) noexcept {
 }
 
 }  // extern "C"
-
-// A key that libkrb5 asks for within krb5_get_init_creds_password and, after
-// some changed replies, loses. Which of its paths does so is not known yet.
-extern "C" __attribute__((visibility("default"))) const char*
-__lsan_default_suppressions() {
-  return "leak:krb5_c_string_to_key_with_params\n";
-}
