@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { Realm } from 'kpass/testing';
+import { FaultProxy } from './support/fault-proxy';
 import { kinit } from './support/kinit';
-import { type Replicated, replicate } from './support/realms';
+import { type Replicated, replicate, replicatedConfig } from './support/realms';
 import { verifierFor } from './support/subject';
 
 describe('one wrong password, with a replica and a primary', () => {
@@ -47,5 +48,50 @@ describe('one wrong password, with a replica and a primary', () => {
   it('counts once when it is refused by the only KDC', async () => {
     await verifierFor(primary).verify('dan', 'wrong');
     assert.equal(await realms.failedCount('dan'), 1);
+  });
+});
+
+describe('wrong passwords under load', () => {
+  let primary: Realm;
+  let realms: Replicated;
+  let slow: FaultProxy[] = [];
+  before(async () => {
+    primary = await Realm.start({ users: { alice: 'x', bob: 'x', carol: 'x' } });
+    realms = await replicate(primary);
+    slow = await Promise.all([realms.replica, primary].map((realm) => FaultProxy.start(realm)));
+    for (const proxy of slow) await proxy.use({ delay: 1_500 });
+  });
+  after(async () => {
+    for (const proxy of slow) await proxy.stop();
+    await realms?.replica.stop();
+    await primary?.stop();
+  });
+
+  it('50 at once count at most 50', async () => {
+    const verifier = verifierFor(primary, { config: realms.config });
+    const calls = Array.from({ length: 50 }, () => verifier.verify('alice', 'wrong'));
+    for (const { verified } of await Promise.all(calls)) assert.equal(verified, false);
+    const count = await realms.failedCount('alice');
+    assert(count > 0 && count <= 50, `${count}`);
+  });
+
+  it('each counts once with a slow KDC of two addresses', async () => {
+    const again = await FaultProxy.start(primary);
+    try {
+      await again.use({ delay: 1_500 });
+      const kdcs = [slow[1], again].map((proxy) => `127.0.0.1:${proxy?.port}`);
+      const config = await primary.writeConfig({ kdcs });
+      await verifierFor(primary, { config }).verify('bob', 'wrong');
+      assert.equal(await realms.failedCount('bob'), 1);
+    } finally {
+      await again.stop();
+    }
+  });
+
+  it('each counts once with a slow replica and a slow primary', async () => {
+    const [replica, first] = slow.map((proxy) => proxy.port);
+    const config = await replicatedConfig(primary, replica ?? 0, first ?? 0);
+    await verifierFor(primary, { config }).verify('carol', 'wrong');
+    assert.equal(await realms.failedCount('carol'), 1);
   });
 });
