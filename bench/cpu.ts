@@ -10,8 +10,8 @@ import { Verifier } from 'kpass';
 import { Realm } from 'kpass/testing';
 import { FaultProxy } from '../test/support/fault-proxy';
 
-const ROUNDS = Number(process.env.ROUNDS ?? 11);
-const COUNT = 200;
+const ROUNDS = Number(process.env.ROUNDS ?? 51);
+const COUNT = 40;
 const THREADS = [1, 8];
 const PASSWORD = 'wonderland';
 

@@ -46,6 +46,33 @@ describe('many verifications', () => {
     assert.equal(keyless.stats.failed, 50);
   });
 
+  it('stats may be read, and calls be aborted, at any moment', async () => {
+    // Under ThreadSanitizer this is what finds a lock forgotten in the pool.
+    const verifier = verifierFor(realm, { threads: 4 });
+    let live = true;
+    const watch = () => {
+      const { active, stalled, queued, threads } = verifier.stats;
+      assert(active <= 4 && active + stalled <= threads && queued <= 40);
+      if (live) setImmediate(watch);
+    };
+    watch();
+    const results = await Promise.all(
+      Array.from({ length: 40 }, async (_, i) => {
+        const abort = new AbortController();
+        const call = verifier.verify('alice', 'wonderland', { signal: abort.signal });
+        if (i % 2) setTimeout(() => abort.abort(), 3 * i);
+        return call.then(
+          ({ verified }) => verified,
+          (error) => error.name,
+        );
+      }),
+    );
+    live = false;
+    for (const [i, result] of results.entries()) {
+      assert(result === true || (i % 2 && result === 'AbortError'), `${i}: ${result}`);
+    }
+  });
+
   it('kpass() shares one pool, whatever the settings', async () => {
     const calls = Array.from({ length: 100 }, (_, i) =>
       kpassIn(realm, 'alice', i % 2 ? 'wonderland' : 'wrong', {
