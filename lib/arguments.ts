@@ -12,7 +12,7 @@ const MAX_USER_BYTES = 256;
 export const MAX_PASSWORD_BYTES = 1024;
 
 /** setTimeout's longest, in ms: 24.8 days. */
-const MAX_TIMEOUT = 2 ** 31 - 1;
+export const MAX_TIMEOUT = 2 ** 31 - 1;
 const MAX_THREADS = 1024;
 const MAX_QUEUE = 2 ** 31 - 1;
 
@@ -27,7 +27,7 @@ class ArgumentError extends TypeError {
 Object.defineProperty(ArgumentError.prototype, 'name', { value: 'TypeError', configurable: true });
 
 /** Says what was passed, but never its value: it may be a password in the wrong place. */
-function wrongType(name: string, expected: string, value: unknown): ArgumentError {
+export function wrongType(name: string, expected: string, value: unknown): ArgumentError {
   const received = value === null ? 'null' : `type ${typeof value}`;
   return new ArgumentError(
     'ERR_INVALID_ARG_TYPE',
@@ -35,7 +35,7 @@ function wrongType(name: string, expected: string, value: unknown): ArgumentErro
   );
 }
 
-function wrongValue(name: string, reason: string, value: unknown): ArgumentError {
+export function wrongValue(name: string, reason: string, value: unknown): ArgumentError {
   return new ArgumentError(
     'ERR_INVALID_ARG_VALUE',
     `${name} ${reason}. Received ${inspect(value, { breakLength: Infinity })}`,
@@ -50,7 +50,7 @@ function operatorText(name: string, value: unknown): string {
   return value;
 }
 
-function nonEmptyText(name: string, value: unknown): string {
+export function nonEmptyText(name: string, value: unknown): string {
   const text = operatorText(name, value);
   if (text === '') throw wrongValue(name, 'must not be empty', value);
   return text;
@@ -67,7 +67,7 @@ function texts(name: string, value: unknown): string[] {
   return copy;
 }
 
-function wholeNumber(name: string, value: unknown, least: number, most: number): number {
+export function wholeNumber(name: string, value: unknown, least: number, most: number): number {
   if (typeof value !== 'number') throw wrongType(name, 'a number', value);
   if (!Number.isInteger(value) || value < least || value > most) {
     throw wrongValue(name, `must be a whole number from ${least} to ${most}`, value);
@@ -75,7 +75,7 @@ function wholeNumber(name: string, value: unknown, least: number, most: number):
   return value;
 }
 
-function optionsObject(name: string, value: unknown): Record<string, unknown> {
+export function optionsObject(name: string, value: unknown): Record<string, unknown> {
   // Without a prototype: nothing put on everybody's is an option of ours.
   if (value === undefined) return Object.create(null);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {

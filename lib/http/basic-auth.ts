@@ -2,36 +2,17 @@
 // method for everything else.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { TLSSocket } from 'node:tls';
-import { Verifier, type VerifierOptions } from '../verifier.js';
+import { Verifier } from '../verifier.js';
 import { credentialsOf } from './authorization.js';
 import { failure, insecure, type RequestError, report } from './failures.js';
-
-/** Who asks. */
-export interface Identity {
-  /** The principal without its realm: 'alice'. It names an account only together with the realm. */
-  user: string;
-  /** The account, as the ticket names it: 'alice@EXAMPLE.COM'. */
-  principal: string;
-  /** Its realm: 'EXAMPLE.COM'. */
-  realm: string;
-}
+import { type BasicAuthOptions, checkHttpOptions } from './options.js';
+import { type Identity, Verifications } from './verifications.js';
 
 declare module 'node:http' {
   interface IncomingMessage {
     /** Who asks, once kpass/http has verified it. */
     kpass?: Identity | undefined;
   }
-}
-
-export interface BasicAuthOptions extends VerifierOptions {
-  /** Shown to the user in the challenge, and nothing else: no Kerberos realm. Printable ASCII. */
-  realm: string;
-  /**
-   * Whether the request came over a connection that nobody can listen to. Only `true` is yes.
-   * Default: its socket is a TLS socket.
-   */
-  secure?: ((request: IncomingMessage) => boolean) | undefined;
 }
 
 export interface BasicAuth {
@@ -56,20 +37,19 @@ export interface BasicAuth {
  * @throws TypeError (ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE) for options that can never work
  */
 export function basicAuth(options: BasicAuthOptions): BasicAuth {
-  const verifier = new Verifier(options);
-  const { secure = isTls } = options;
-  const challenge = `Basic realm=${quoted(options.realm)}, charset="UTF-8"`;
+  const settings = checkHttpOptions(options);
+  const verifications = new Verifications(new Verifier(options), settings);
+  const challenge = { 'WWW-Authenticate': challengeOf(settings.realm) };
 
   async function check(request: IncomingMessage): Promise<Identity | null> {
     if (!isSecure(request)) throw insecure();
     const credentials = credentialsOf(request);
     if (credentials === null) return null;
-    const { user, password } = credentials;
     try {
-      const verdict = await verifier.verify(user, password).finally(() => password.fill(0));
-      if (!verdict.verified) return null;
-      const { principal, realm } = verdict;
-      request.kpass = { user: principal.slice(0, -realm.length - 1), principal, realm };
+      const identity = await verifications.verify(credentials);
+      if (identity === null) return null;
+      // Each request's own, to change as it likes: another one may be given the same.
+      request.kpass = { ...identity };
       return request.kpass;
     } catch (error) {
       report(error, request);
@@ -79,7 +59,7 @@ export function basicAuth(options: BasicAuthOptions): BasicAuth {
 
   function isSecure(request: IncomingMessage): boolean {
     try {
-      return secure(request) === true;
+      return settings.secure(request) === true;
     } catch (error) {
       report(error, request);
       return false;
@@ -91,27 +71,22 @@ export function basicAuth(options: BasicAuthOptions): BasicAuth {
     response: ServerResponse,
     next: (error?: unknown) => void,
   ): void {
-    const refuse = (status: number, text: string, headers: Readonly<Record<string, string>>) =>
-      answer(response, status, text, headers);
     check(request).then(
       (identity) => {
         if (identity !== null) next();
-        else refuse(401, 'A user name and a password, please.', { 'WWW-Authenticate': challenge });
+        else answer(response, 401, 'A user name and a password, please.', challenge);
       },
-      ({ statusCode, message, headers }: RequestError) => refuse(statusCode, message, headers),
+      ({ statusCode, message, headers }: RequestError) =>
+        answer(response, statusCode, message, headers),
     );
   }
 
-  return Object.assign(middleware, { check, close: () => verifier.close() });
+  return Object.assign(middleware, { check, close: () => verifications.close() });
 }
 
-function isTls({ socket }: IncomingMessage): boolean {
-  return (socket as Partial<TLSSocket>).encrypted === true;
-}
-
-/** RFC 9110, 5.6.4: quoted-string. */
-function quoted(text: string): string {
-  return `"${text.replace(/["\\]/g, '\\$&')}"`;
+/** RFC 7617, 2 and 2.1; the realm is a quoted-string (RFC 9110, 5.6.4). */
+function challengeOf(realm: string): string {
+  return `Basic realm="${realm.replace(/["\\]/g, '\\$&')}", charset="UTF-8"`;
 }
 
 function answer(

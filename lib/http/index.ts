@@ -1,2 +1,4 @@
-export { type BasicAuth, type BasicAuthOptions, basicAuth, type Identity } from './basic-auth.js';
-export type { RequestError } from './failures.js';
+export { type BasicAuth, basicAuth } from './basic-auth.js';
+export type { ErrorMessage, RequestError } from './failures.js';
+export type { BasicAuthOptions, CacheOptions, ThrottleOptions } from './options.js';
+export type { Identity } from './verifications.js';

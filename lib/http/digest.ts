@@ -1,0 +1,17 @@
+// Names for what must not be kept: HMACs with a key that no other process has and that is never
+// written down. Without the key, they do not even tell a guess from a miss.
+
+import { createHmac, createSecretKey, randomBytes } from 'node:crypto';
+
+const key = createSecretKey(randomBytes(32));
+
+/** The same for the same name and password, and for no others. */
+export function digestOf(user: string, password: Uint8Array): string {
+  // Neither of them holds a NUL (kpass refuses it before): no two pairs read the same.
+  return createHmac('sha256', key).update(`${user}\0`).update(password).digest('latin1');
+}
+
+/** A number below 16,384 for a text, which nobody outside can choose. */
+export function numberOf(text: string): number {
+  return createHmac('sha256', key).update(text).digest().readUInt16BE() >> 2;
+}

@@ -1,0 +1,109 @@
+// The options that kpass/http adds to a verifier's, checked once; defaults filled in.
+
+import type { IncomingMessage } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import {
+  MAX_TIMEOUT,
+  nonEmptyText,
+  optionsObject,
+  wholeNumber,
+  wrongType,
+  wrongValue,
+} from '../arguments.js';
+import type { VerifierOptions } from '../verifier.js';
+
+export interface CacheOptions {
+  /** ms for which verified credentials are remembered. Default: 60,000. */
+  ttl?: number | undefined;
+  /** ms for which refused ones are. Default: 10,000. */
+  denyTtl?: number | undefined;
+  /** Most of each that are remembered; the least recently used go first. Default: 10,000. */
+  max?: number | undefined;
+}
+
+export interface ThrottleOptions {
+  /** So many wrong passwords for one name, and no more go to the KDC. Below the KDC's own limit. */
+  attempts: number;
+  /** ms since the last of them until they are forgotten. At least what the KDC takes for it. */
+  window: number;
+}
+
+export interface BasicAuthOptions extends VerifierOptions {
+  /** Shown to the user in the challenge, and nothing else: no Kerberos realm. Printable ASCII. */
+  realm: string;
+  /**
+   * For how long credentials are remembered, so that one login at the KDC serves many requests.
+   * False: not at all. Identical requests at the same time share one verification all the same.
+   */
+  cache?: false | CacheOptions | undefined;
+  /** Keeps others from locking an account in the realm through this server. Default: off. */
+  throttle?: ThrottleOptions | undefined;
+  /**
+   * Whether the request came over a connection that nobody can listen to. Only `true` is yes.
+   * Default: its socket is a TLS socket.
+   */
+  secure?: ((request: IncomingMessage) => boolean) | undefined;
+}
+
+export interface HttpSettings {
+  readonly realm: string;
+  readonly cache: Readonly<Required<{ ttl: number; denyTtl: number; max: number }>> | null;
+  readonly throttle: Readonly<ThrottleOptions> | null;
+  readonly secure: (request: IncomingMessage) => boolean;
+}
+
+// What memory could hold: a Map takes 2 ** 24 entries.
+const MOST_ENTRIES = 1_000_000;
+const MOST_ATTEMPTS = 1_000;
+
+export function checkHttpOptions(options: unknown): HttpSettings {
+  const given = optionsObject('options', options ?? null);
+  return {
+    realm: checkRealm(given.realm),
+    cache: checkCache(given.cache),
+    throttle: checkThrottle(given.throttle),
+    secure: checkSecure(given.secure),
+  };
+}
+
+// RFC 9110, 5.6.4 allows a quoted-string to hold more, but for what is beyond ASCII there is no
+// character set that all browsers agree on; and a line break would end the header.
+function checkRealm(value: unknown): string {
+  const realm = nonEmptyText('realm', value);
+  if (!/^[\x20-\x7e]+$/.test(realm)) {
+    throw wrongValue('realm', 'must be printable ASCII', value);
+  }
+  return realm;
+}
+
+function checkCache(value: unknown): HttpSettings['cache'] {
+  if (value === false) return null;
+  if (value !== undefined && typeof value !== 'object') {
+    throw wrongType('cache', 'false or an object', value);
+  }
+  const { ttl = 60_000, denyTtl = 10_000, max = 10_000 } = optionsObject('cache', value);
+  return {
+    ttl: wholeNumber('cache.ttl', ttl, 0, MAX_TIMEOUT),
+    denyTtl: wholeNumber('cache.denyTtl', denyTtl, 0, MAX_TIMEOUT),
+    max: wholeNumber('cache.max', max, 1, MOST_ENTRIES),
+  };
+}
+
+function checkThrottle(value: unknown): HttpSettings['throttle'] {
+  if (value === undefined) return null;
+  const { attempts, window } = optionsObject('throttle', value);
+  return {
+    attempts: wholeNumber('throttle.attempts', attempts, 1, MOST_ATTEMPTS),
+    window: wholeNumber('throttle.window', window, 1, MAX_TIMEOUT),
+  };
+}
+
+function checkSecure(value: unknown): HttpSettings['secure'] {
+  if (value === undefined) return isTls;
+  if (typeof value !== 'function') throw wrongType('secure', 'a function', value);
+  return value as HttpSettings['secure'];
+}
+
+function isTls({ socket }: IncomingMessage): boolean {
+  return (socket as Partial<TLSSocket>).encrypted === true;
+}
