@@ -43,10 +43,9 @@ export function basicAuth(options: BasicAuthOptions): BasicAuth {
 
   async function check(request: IncomingMessage): Promise<Identity | null> {
     if (!isSecure(request)) throw insecure();
-    const credentials = credentialsOf(request);
-    if (credentials === null) return null;
     try {
-      const identity = await verifications.verify(credentials);
+      const credentials = credentialsOf(request);
+      const identity = credentials && (await verifications.verify(credentials));
       if (identity === null) return null;
       // Each request's own, to change as it likes: another one may be given the same.
       request.kpass = { ...identity };

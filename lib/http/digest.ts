@@ -8,7 +8,7 @@ const key = createSecretKey(randomBytes(32));
 /** The same for the same name and password, and for no others. */
 export function digestOf(user: string, password: Uint8Array): string {
   // Neither of them holds a NUL (kpass refuses it before): no two pairs read the same.
-  return createHmac('sha256', key).update(`${user}\0`).update(password).digest('latin1');
+  return createHmac('sha256', key).update(`${user}\0`).update(password).digest('binary');
 }
 
 /** A number below 16,384 for a text, which nobody outside can choose. */
