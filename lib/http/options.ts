@@ -105,5 +105,5 @@ function checkSecure(value: unknown): HttpSettings['secure'] {
 }
 
 function isTls({ socket }: IncomingMessage): boolean {
-  return (socket as Partial<TLSSocket>).encrypted === true;
+  return (socket as Partial<TLSSocket> | null)?.encrypted === true;
 }

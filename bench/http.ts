@@ -1,0 +1,95 @@
+// CPU time that kpass/http adds to a request whose credentials it knows already, over the same
+// server without it; and what a fresh login costs beside that. Rounds alternate; medians count.
+
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { Realm } from 'kpass/testing';
+import { median } from './cpu';
+
+const ROUNDS = Number(process.env.ROUNDS ?? 51);
+const COUNT = 2_000;
+const FRESH = 200;
+const PASSWORD = 'wonderland';
+
+// What a browser sends.
+const HEADERS = `Host: localhost
+Connection: keep-alive
+Cache-Control: max-age=0
+Authorization: Basic ${btoa(`alice:${PASSWORD}`)}
+User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0
+Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8
+Accept-Encoding: gzip, deflate, br, zstd
+Accept-Language: en-GB,en;q=0.9
+`.replaceAll('\n', '\r\n');
+
+export async function measureHttp(): Promise<Record<string, Record<string, string | number>>> {
+  await using realm = await Realm.start({ users: { alice: PASSWORD } });
+  const args = [realm.config, realm.keytab('HTTP/localhost')];
+  const child = fork(join(__dirname, 'http-server.ts'), args, { execArgv: ['--import', 'tsx'] });
+  const socket = connect(await next(child), '127.0.0.1');
+  const round = (path: string, count: number) => cpuOf(child, socket, path, count);
+
+  for (let i = 0; i < 5; i++) for (const path of ['without', 'repeated']) await round(path, COUNT);
+  const added: number[] = [];
+  for (let i = 0; i < ROUNDS; i++) {
+    const without = await round('without', COUNT);
+    added.push((await round('repeated', COUNT)) - without);
+  }
+  const fresh: number[] = [];
+  // One after the other: at the same time they would share a login.
+  for (let i = 0; i < FRESH; i++) fresh.push(await round('fresh', 1));
+  socket.destroy();
+  child.kill();
+  return {
+    'CPU, repeated request': { kpass: `${median(added).toFixed(1)} µs`, 'must be': '< 20 µs' },
+    'fresh over repeated': {
+      kpass: `${(median(fresh) / median(added)).toFixed(0)} x`,
+      'must be': '>= 300 x',
+    },
+  };
+}
+
+/** µs of the server's CPU time for one of so many requests. */
+async function cpuOf(
+  child: ChildProcess,
+  socket: Socket,
+  path: string,
+  count: number,
+): Promise<number> {
+  const before = await cpu(child);
+  await ask(socket, path, count);
+  return ((await cpu(child)) - before) / count;
+}
+
+function cpu(child: ChildProcess): Promise<number> {
+  const answer = next(child);
+  child.send('cpu');
+  return answer;
+}
+
+async function next(child: ChildProcess): Promise<number> {
+  const [number] = await once(child, 'message');
+  return Number(number);
+}
+
+/** Sends so many requests, one behind the other, and waits for as many pages. */
+function ask(socket: Socket, path: string, count: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let pages = 0;
+    let rest = '';
+    const read = (chunk: Buffer) => {
+      const answers = (rest + chunk.toString('latin1')).split('page\n');
+      rest = answers.pop() ?? '';
+      pages += answers.length;
+      const other = answers.find((answer) => !answer.startsWith('HTTP/1.1 200 '));
+      if (other !== undefined) reject(new Error(other));
+      if (pages < count) return;
+      socket.off('data', read);
+      resolve();
+    };
+    socket.on('data', read);
+    socket.write(`GET /${path} HTTP/1.1\r\n${HEADERS}\r\n`.repeat(count));
+  });
+}
