@@ -1,0 +1,129 @@
+/** A web server behind kpass/http, and requests to it, of every kind that a browser would not send. */
+import { once } from 'node:events';
+import http, { type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import https from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import type { BasicAuth } from 'kpass/http';
+import { generate } from 'selfsigned';
+
+export interface Answer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  body: string;
+}
+
+/** An Authorization header's value: the user and the password in UTF-8, a colon between. */
+export function basic(user: string, password: string): string {
+  return `Basic ${base64(`${user}:${password}`)}`;
+}
+
+export function base64(bytes: string | Uint8Array): string {
+  return Buffer.from(bytes).toString('base64');
+}
+
+/** The page: who was let in. */
+export const page: http.RequestListener = (request, response) => {
+  response.setHeader('Content-Type', 'application/json');
+  response.end(JSON.stringify(request.kpass));
+};
+
+/** A key and a certificate of its own, for localhost. */
+export async function certificate(): Promise<{ key: string; cert: string }> {
+  const made = await generate([{ name: 'commonName', value: 'localhost' }], {
+    algorithm: 'sha256',
+  });
+  return { key: made.private, cert: made.cert };
+}
+
+export interface WebOptions {
+  /** Default true. */
+  tls?: boolean;
+  /** In place of `page`, for requests that were let in. */
+  handler?: http.RequestListener;
+  /** Options of the server. */
+  server?: http.ServerOptions;
+}
+
+/** node:https, or node:http, with kpass/http as its only middleware. */
+export class Web implements AsyncDisposable {
+  readonly #server: http.Server;
+  readonly #agent: http.Agent;
+  readonly #tls: boolean;
+
+  private constructor(server: http.Server, agent: http.Agent, tls: boolean) {
+    this.#server = server;
+    this.#agent = agent;
+    this.#tls = tls;
+  }
+
+  static async start(auth: BasicAuth, options: WebOptions = {}): Promise<Web> {
+    const { tls = true, handler = page } = options;
+    const listener: http.RequestListener = (request, response) =>
+      auth(request, response, () => handler(request, response));
+    let server: http.Server;
+    let agent: http.Agent;
+    if (tls) {
+      const pair = await certificate();
+      server = https.createServer({ ...options.server, ...pair }, listener);
+      agent = new https.Agent({ keepAlive: true, ca: pair.cert, servername: 'localhost' });
+    } else {
+      server = http.createServer({ ...options.server }, listener);
+      agent = new http.Agent({ keepAlive: true });
+    }
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    return new Web(server, agent, tls);
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Sends a request; more than one Authorization field when there is more than one. */
+  request(
+    authorization?: string | readonly string[],
+    headers: http.OutgoingHttpHeaders = {},
+  ): http.ClientRequest {
+    const protocol = this.#tls ? https : http;
+    const request = protocol.request({
+      host: '127.0.0.1',
+      port: this.port,
+      agent: this.#agent,
+      headers: {
+        ...headers,
+        // More than one of them, which no honest client sends: the types know nothing of it.
+        ...(authorization !== undefined && { authorization: authorization as string }),
+      },
+    });
+    request.end();
+    return request;
+  }
+
+  async get(
+    authorization?: string | readonly string[],
+    headers?: http.OutgoingHttpHeaders,
+  ): Promise<Answer> {
+    const [incoming]: IncomingMessage[] = await once(
+      this.request(authorization, headers),
+      'response',
+    );
+    if (incoming === undefined) throw new Error('no response');
+    const body = await text(incoming);
+    return { status: incoming.statusCode ?? 0, headers: incoming.headers, body };
+  }
+
+  /** The status alone. */
+  async status(...args: Parameters<Web['get']>): Promise<number> {
+    return (await this.get(...args)).status;
+  }
+
+  async stop(): Promise<void> {
+    this.#agent.destroy();
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+}
