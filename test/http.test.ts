@@ -99,17 +99,17 @@ describe('kpass/http', () => {
     await realm.addUser('expiredpassword', 'wonderland', '-pwexpire', longAgo);
     await realm.addUser('expired', 'wonderland', '-expire', longAgo);
     await realm.addUser('disabled', 'wonderland', '-allow_tix');
+  });
+  after(() => realm?.stop());
+  // Each test has its own: what was abandoned in another one may still be sending.
+  beforeEach(async () => {
     proxy = await FaultProxy.start(realm);
   });
-  after(async () => {
-    await proxy?.stop();
-    await realm?.stop();
-  });
-  beforeEach(() => proxy.use('pass').then(() => proxy.reset()));
 
   const open: BasicAuth[] = [];
-  afterEach(() => {
+  afterEach(async () => {
     for (const auth of open.splice(0)) auth.close();
+    await proxy.stop();
   });
   /** It sees the realm through the proxy, which counts. */
   function authFor(more: Partial<BasicAuthOptions> = {}): BasicAuth {
@@ -191,13 +191,10 @@ describe('kpass/http', () => {
   });
 
   describe('answers 401, with a challenge and no reason', () => {
-    let web: Web;
-    before(async () => {
-      web = await Web.start(authFor());
+    it('to no credentials', async () => {
+      await using web = await Web.start(authFor());
+      assertChallenged(await web.get());
     });
-    after(() => web?.stop());
-
-    it('to no credentials', async () => assertChallenged(await web.get()));
 
     for (const [name, header] of Object.entries(wrong)) {
       it(`to ${name}`, async () => {

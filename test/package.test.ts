@@ -54,6 +54,7 @@ describe('the package', function () {
       'binding.gyp',
       'dist/index.d.ts',
       'dist/index.js',
+      'dist/http/index.js',
       'dist/testing/index.js',
       'native/conf/first.conf',
       'native/conf/last.conf',
@@ -104,6 +105,8 @@ describe('the package', function () {
       join(project, 'types.ts'),
       `import { kpass, Verifier, KpassError, type KpassErrorCode, type KpassOptions,
          type Verdict, type VerifierOptions } from 'kpass';
+       import { createServer, type IncomingMessage } from 'node:http';
+       import { basicAuth, type BasicAuth, type BasicAuthOptions, type Identity } from 'kpass/http';
        import { Realm } from 'kpass/testing';
        export async function use(signal: AbortSignal): Promise<string> {
          const options: KpassOptions = { realms: ['A'], timeout: 5, config: ['/a'], signal };
@@ -133,7 +136,20 @@ describe('the package', function () {
          // @ts-expect-error: who is denied has no principal
          void verdict.principal;
          return verdict.reason;
-       }`,
+       }
+       const web: BasicAuthOptions = { service: 'HTTP', realm: 'x', cache: { ttl: 5 },
+         throttle: { attempts: 3, window: 5 },
+         secure: (request) => request.headers['x-forwarded-proto'] === 'https' };
+       export const auth: BasicAuth = basicAuth(web);
+       createServer((request, response) => auth(request, response, (_error?: unknown) => {
+         const who: Identity | undefined = request.kpass;
+         response.end(who && who.user + who.principal + who.realm);
+       }));
+       export const checked = (request: IncomingMessage): Promise<Identity | null> =>
+         auth.check(request);
+       // @ts-expect-error: what is shown in the challenge is needed
+       basicAuth({ service: 'HTTP' });
+       auth.close();`,
     );
     const common = ['--noEmit', '--strict', '--target', 'es2022', '--exactOptionalPropertyTypes'];
     const types = ['--typeRoots', join(PACKAGE, 'node_modules', '@types'), '--types', 'node'];
