@@ -9,70 +9,31 @@
 // and PORT are where to listen (127.0.0.1, 8443); CERTIFICATE is a file to write the certificate
 // to, for curl --cacert. libkrb5 itself reads KRB5_CONFIG.
 
-import { isUtf8 } from 'node:buffer';
+import { subscribe } from 'node:diagnostics_channel';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
-import { KpassError, Verifier } from 'kpass';
+import { basicAuth } from 'kpass/http';
 import { generate } from 'selfsigned';
+import { respond } from './page.mjs';
 
 const { HOST = 'localhost', KEYTAB = null, REALM = 'EXAMPLE.COM' } = process.env;
 const { ADDRESS = '127.0.0.1', PORT = '8443', CERTIFICATE } = process.env;
 
-const CHALLENGE = { 'WWW-Authenticate': `Basic realm="${REALM}"` };
-const TRY_LATER = new Set(['ERR_KPASS_KDC', 'ERR_KPASS_TIMEOUT', 'ERR_KPASS_BUSY']);
+// Answers 401, 503 and 500 itself. A password that was right is remembered for a minute, so the
+// many requests of one browser are one login at the KDC.
+const auth = basicAuth({ service: 'HTTP', host: HOST, keytab: KEYTAB, realm: REALM });
 
-const verifier = new Verifier({ service: 'HTTP', host: HOST, keytab: KEYTAB });
-
-/**
- * The user and the password of an Authorization header; null where it holds none.
- * @param {string} header
- */
-function credentials(header) {
-  const encoded = /^basic +(\S+)$/i.exec(header)?.[1] ?? '';
-  const bytes = Buffer.from(encoded, 'base64');
-  if (bytes.toString('base64') !== encoded) return null; // Node skips what is not base64.
-  if (!isUtf8(bytes)) return null;
-  const colon = bytes.indexOf(':'); // The first: a password may hold more of them.
-  if (colon < 0) return null;
-  return { user: bytes.toString('utf8', 0, colon), password: bytes.subarray(colon + 1) };
-}
-
-/** @param {string} text */
-const escapeHtml = (text) => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
-
-/**
- * @param {string} header
- * @returns {Promise<{ status: number, text: string, headers?: Record<string, string> }>}
- */
-async function answer(header) {
-  const refusal = { status: 401, text: 'A user name and a password, please.', headers: CHALLENGE };
-  const given = credentials(header);
-  if (given === null) return refusal;
-  try {
-    const verdict = await verifier.verify(given.user, given.password);
-    return verdict.verified ? { status: 200, text: `Welcome, ${verdict.principal}.` } : refusal;
-  } catch (error) {
-    console.error(error); // All of it is for the log; the browser learns nothing.
-    return error instanceof KpassError && TRY_LATER.has(error.code)
-      ? { status: 503, text: 'Passwords cannot be verified now. Try again later.' }
-      : { status: 500, text: 'Something is wrong on this server.' };
-  } finally {
-    given.password.fill(0);
-  }
-}
+// What went wrong is for the log, all of it; the browser learns nothing.
+subscribe('kpass:error', (message) => {
+  console.error(/** @type {{ error: unknown }} */ (message).error);
+});
 
 const certificate = await generate([{ name: 'commonName', value: HOST }], { algorithm: 'sha256' });
 if (CERTIFICATE) writeFileSync(CERTIFICATE, certificate.cert);
 
 const server = createServer({ key: certificate.private, cert: certificate.cert });
-server.on('request', async (request, response) => {
-  const { status, text, headers } = await answer(request.headers.authorization ?? '');
-  response.writeHead(status, {
-    'Content-Type': 'text/html; charset=utf-8',
-    'Cache-Control': 'no-store',
-    ...headers,
-  });
-  response.end(`<!doctype html>\n<title>kpass</title>\n<p>${escapeHtml(text)}</p>\n`);
+server.on('request', (request, response) => {
+  auth(request, response, () => respond(request, response)); // Who it is: request.kpass
 });
 server.listen(Number(PORT), ADDRESS, () => {
   const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());

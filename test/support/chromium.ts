@@ -1,0 +1,89 @@
+/** Headless Chromium for the tests: this machine's own, with a profile that is gone afterwards. */
+import { createHash, X509Certificate } from 'node:crypto';
+import { accessSync, constants } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+
+/** The names it goes by; scripts/setup looks for the same. */
+const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+
+export class Chromium implements AsyncDisposable {
+  readonly #browser: Browser;
+  readonly #home: string;
+
+  private constructor(browser: Browser, home: string) {
+    this.#browser = browser;
+    this.#home = home;
+  }
+
+  /** Starts it. It trusts the self-signed certificates in these files, and no others. */
+  static async start(certificates: readonly string[]): Promise<Chromium> {
+    const home = await mkdtemp(join(tmpdir(), 'chromium-'));
+    try {
+      const hashes = await Promise.all(certificates.map(keyHash));
+      const browser = await chromium.launch({
+        executablePath: find(),
+        chromiumSandbox: process.getuid?.() !== 0, // As root it refuses to start with one.
+        args: [
+          `--ignore-certificate-errors-spki-list=${hashes.join(',')}`,
+          // Not looked up: the example listens on this address.
+          '--host-resolver-rules=MAP localhost 127.0.0.1',
+        ],
+        env: { ...ownEnvironment(), HOME: home },
+      });
+      return new Chromium(browser, home);
+    } catch (error) {
+      await rm(home, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  /** A page of a new window, which shares no passwords with the others. */
+  async open(options: BrowserContextOptions = {}): Promise<Page> {
+    const context = await this.#browser.newContext(options);
+    return context.newPage();
+  }
+
+  async stop(): Promise<void> {
+    await this.#browser.close();
+    await rm(this.#home, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+}
+
+function find(): string {
+  const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean);
+  const paths = NAMES.flatMap((name) => folders.map((folder) => join(folder, name)));
+  const path = paths.find(isExecutable);
+  if (path === undefined) {
+    throw new Error(`None of ${NAMES.join(', ')} is in PATH: scripts/setup installs Chromium`);
+  }
+  return path;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** This process's variables, but for those that are about Node alone (scripts/sanitize sets some). */
+function ownEnvironment(): Record<string, string> {
+  const { NODE_OPTIONS: _, LD_PRELOAD: __, ...rest } = process.env;
+  return rest as Record<string, string>;
+}
+
+/** How Chromium names a certificate's key: the SHA-256 of its SubjectPublicKeyInfo. */
+async function keyHash(path: string): Promise<string> {
+  const { publicKey } = new X509Certificate(await readFile(path));
+  const info = publicKey.export({ type: 'spki', format: 'der' });
+  return createHash('sha256').update(info).digest('base64');
+}
