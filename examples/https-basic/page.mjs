@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 
 /** @typedef {import('kpass/http').Identity} Identity */
-/** @typedef {import('node:http').IncomingMessage & { kpass?: Identity }} Request */
+/** @typedef {import('node:http').IncomingMessage} Request */
 /** @typedef {import('node:http').ServerResponse} Response */
 
 const TYPES = { css: 'text/css; charset=utf-8', svg: 'image/svg+xml' };

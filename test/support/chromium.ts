@@ -1,6 +1,6 @@
 /** Headless Chromium for the tests: this machine's own, with a profile that is gone afterwards. */
+import { execFileSync } from 'node:child_process';
 import { createHash, X509Certificate } from 'node:crypto';
-import { accessSync, constants } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -25,13 +25,14 @@ export class Chromium implements AsyncDisposable {
       const hashes = await Promise.all(certificates.map(keyHash));
       const browser = await chromium.launch({
         executablePath: find(),
-        chromiumSandbox: process.getuid?.() !== 0, // As root it refuses to start with one.
+        chromiumSandbox: hasSandbox(),
         args: [
           `--ignore-certificate-errors-spki-list=${hashes.join(',')}`,
           // Not looked up: the example listens on this address.
           '--host-resolver-rules=MAP localhost 127.0.0.1',
         ],
-        env: { ...ownEnvironment(), HOME: home },
+        // It writes more than its profile: reports of crashes, for one.
+        env: { ...process.env, XDG_CONFIG_HOME: home, XDG_CACHE_HOME: home },
       });
       return new Chromium(browser, home);
     } catch (error) {
@@ -56,29 +57,32 @@ export class Chromium implements AsyncDisposable {
   }
 }
 
+/** The first one that starts. It is not enough that the file is there: see scripts/setup. */
 function find(): string {
   const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean);
   const paths = NAMES.flatMap((name) => folders.map((folder) => join(folder, name)));
-  const path = paths.find(isExecutable);
+  const path = [...paths, chromium.executablePath()].find((each) => succeeds(each, '--version'));
   if (path === undefined) {
     throw new Error(`None of ${NAMES.join(', ')} is in PATH: scripts/setup installs Chromium`);
   }
   return path;
 }
 
-function isExecutable(path: string): boolean {
+/**
+ * Whether it can have its sandbox: not as root, and not where the kernel or a container denies it a
+ * user namespace. It sees nothing here but this project's own pages.
+ */
+function hasSandbox(): boolean {
+  return process.getuid?.() !== 0 && succeeds('unshare', '--user', '--map-root-user', 'true');
+}
+
+function succeeds(program: string, ...args: string[]): boolean {
   try {
-    accessSync(path, constants.X_OK);
+    execFileSync(program, args, { stdio: 'ignore' });
     return true;
   } catch {
     return false;
   }
-}
-
-/** This process's variables, but for those that are about Node alone (scripts/sanitize sets some). */
-function ownEnvironment(): Record<string, string> {
-  const { NODE_OPTIONS: _, LD_PRELOAD: __, ...rest } = process.env;
-  return rest as Record<string, string>;
 }
 
 /** How Chromium names a certificate's key: the SHA-256 of its SubjectPublicKeyInfo. */
