@@ -17,7 +17,7 @@ const USERS = {
   dinah: 'cat & mouse',
   bill: 'lizard',
 };
-/** Each user but dinah, whose logins are counted, may have logged in before. */
+/** What a test counts or a stopped KDC would hide: those users have not logged in before. */
 type User = keyof typeof USERS;
 
 /** WCAG 2.2, 1.4.3: for text of any size. */
@@ -44,6 +44,14 @@ const LOAD_ASSETS = `Promise.all(Array.from({ length: ${ASSETS} }, (_, i) => new
   image.onerror = () => reject(new Error(image.src));
   image.src = '/emblem.svg?' + i;
 })))`;
+
+// Runs in the page, as the debugger may, and puts a script there, as the page may not.
+const RUN_SCRIPT = `(() => {
+  const script = document.createElement('script');
+  script.textContent = 'globalThis.script = "it ran"';
+  document.body.append(script);
+  return globalThis.script ?? 'it did not';
+})()`;
 
 describe('the HTTPS example in a browser', function () {
   this.timeout(60_000);
@@ -128,6 +136,23 @@ describe('the HTTPS example in a browser', function () {
     const text = await page.locator('body').innerText();
     ok(text.trim() !== '', 'an empty page tells nothing');
     doesNotMatch(text, /welcome|@|krb5|ERR_/i);
+  });
+
+  it('shows no file to whoever has not logged in, and nothing where there is nothing', async () => {
+    page = await chromium.open();
+    const asked = await answerDialogue(page, 'cancel', right('alice'));
+    const style = new URL('/style.css', example.url).href;
+    equal((await page.goto(style))?.status(), 401);
+    equal((await page.goto(style))?.status(), 200);
+    equal((await page.goto(new URL('/server.mjs', example.url).href))?.status(), 404);
+    equal(asked.length, 2);
+  });
+
+  it('runs no script, should one get into the page', async () => {
+    page = await chromium.open();
+    await answerDialogue(page, right('alice'));
+    await page.goto(example.url);
+    equal(await page.evaluate(RUN_SCRIPT), 'it did not');
   });
 
   it(`makes one login at the KDC of a page and ${ASSETS} files at once`, async () => {
