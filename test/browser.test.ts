@@ -59,7 +59,7 @@ const RUN_SCRIPT = `(() => {
 })()`;
 
 describe('the HTTPS example in a browser', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
 
   let realm: Realm;
   let proxy: FaultProxy;

@@ -21,7 +21,7 @@ const PROVED = [
 ];
 
 describe('the demo', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
 
   let demo: ChildProcessByStdio<null, Readable, null>;
   afterEach(() => demo.kill('SIGKILL'));
