@@ -56,6 +56,8 @@ Things to try:
   A browser, which will say that it does not know the certificate's maker. Reload the page as often
   as you like: every request brings the password along, and for a minute no KDC is asked again.
   A wrong password, or none at all: the browser asks again, and shows a refusal in the end.
+  Another example, in another terminal, beside the same KDC:
+    KRB5_CONFIG=${realm.config} KEYTAB=${realm.keytab(SERVICE)} node examples/express.mjs
   npm run demo -- --once, which brings an impostor of the KDC as well.
 
 Each login that reaches the KDC is told of below. Ctrl-C stops it.

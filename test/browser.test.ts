@@ -11,13 +11,13 @@ import { answerDialogue } from './support/dialogue';
 import { FaultProxy } from './support/fault-proxy';
 import { SERVICE } from './support/subject';
 
+/** dinah's logins are counted, and bill's meet errors: they are in no other test. */
 const USERS = {
   alice: 'wonderland',
   zoë: 'пароль: 密码 🔑',
   dinah: 'cat & mouse',
   bill: 'lizard',
 };
-/** What a test counts or a stopped KDC would hide: those users have not logged in before. */
 type User = keyof typeof USERS;
 
 /** WCAG 2.2, 1.4.3: for text of any size. */
