@@ -1,4 +1,4 @@
-// Runs the example as a process of its own and sends it requests: for the demo and for the tests.
+// Runs an example as a process of its own and sends it requests: for the demo and for the tests.
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,6 +10,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+
+const EXAMPLES = join(__dirname, '..');
 
 export interface Answer {
   status: number;
@@ -26,10 +28,10 @@ export class Example implements AsyncDisposable {
   #url = '';
   #log = '';
 
-  private constructor(folder: string, env: NodeJS.ProcessEnv) {
+  private constructor(folder: string, env: NodeJS.ProcessEnv, file: string) {
     this.certificate = join(mkdtempSync(join(folder, 'example-')), 'certificate.pem');
     const own = { PORT: '0', CERTIFICATE: this.certificate };
-    this.#child = spawn(process.execPath, [join(__dirname, 'server.mjs')], {
+    this.#child = spawn(process.execPath, [join(EXAMPLES, file)], {
       env: { ...process.env, ...env, ...own },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -43,10 +45,14 @@ export class Example implements AsyncDisposable {
 
   /**
    * Resolves when the example listens, on a free port of 127.0.0.1. Its certificate is written to a
-   * new folder in `folder`, and left there.
+   * new folder in `folder`, and left there. `file` is a path below examples/.
    */
-  static async start(folder: string, env: NodeJS.ProcessEnv): Promise<Example> {
-    const example = new Example(folder, env);
+  static async start(
+    folder: string,
+    env: NodeJS.ProcessEnv,
+    file = 'https-basic/server.mjs',
+  ): Promise<Example> {
+    const example = new Example(folder, env, file);
     const firstLine = once(createInterface(example.#child.stdout), 'line');
     const [line] = await Promise.race([firstLine, example.#ended.then(() => [])]);
     if (line === undefined) throw new Error(`The example ended at once:\n${example.log}`);

@@ -1,0 +1,20 @@
+// @ts-check
+// Express 5: basicAuth() is middleware as it is, and answers for itself what it does not let in.
+
+import { subscribe } from 'node:diagnostics_channel';
+import { createServer } from 'node:https';
+import express from 'express';
+import { basicAuth } from 'kpass/http';
+import { ADDRESS, announce, HOST, KEYTAB, PORT, REALM, tls } from './environment.mjs';
+
+// The browser learns nothing of an error: all of it comes here.
+subscribe('kpass:error', console.error);
+
+const app = express();
+app.use(basicAuth({ service: 'HTTP', host: HOST, keytab: KEYTAB, realm: REALM }));
+app.get('/', (request, response) => {
+  response.type('text').send(`Welcome, ${request.kpass?.principal}.`);
+});
+
+const server = createServer(tls, app);
+server.listen(PORT, ADDRESS, () => announce(server));
