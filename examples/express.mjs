@@ -1,5 +1,5 @@
 // @ts-check
-// Express 5: basicAuth() is middleware as it is, and answers for itself what it does not let in.
+// Express 5: basicAuth() is middleware as it is, and answers whom it does not let in.
 
 import { subscribe } from 'node:diagnostics_channel';
 import { createServer } from 'node:https';
@@ -7,8 +7,8 @@ import express from 'express';
 import { basicAuth } from 'kpass/http';
 import { ADDRESS, announce, HOST, KEYTAB, PORT, REALM, tls } from './environment.mjs';
 
-// The browser learns nothing of an error: all of it comes here.
-subscribe('kpass:error', console.error);
+// All of an error is for the log; the browser learns nothing.
+subscribe('kpass:error', (/** @type {any} */ { error }) => console.error(error));
 
 const app = express();
 app.use(basicAuth({ service: 'HTTP', host: HOST, keytab: KEYTAB, realm: REALM }));

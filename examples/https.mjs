@@ -1,13 +1,15 @@
 // @ts-check
 // Node's own https: check() says who sent a request, and leaves the answer to you.
 
+import { subscribe } from 'node:diagnostics_channel';
 import { createServer } from 'node:https';
-import { KpassError } from 'kpass';
 import { basicAuth } from 'kpass/http';
 import { ADDRESS, announce, HOST, KEYTAB, PORT, REALM, tls } from './environment.mjs';
 
 const CHALLENGE = `Basic realm="${REALM}", charset="UTF-8"`;
-const TRY_LATER = ['ERR_KPASS_KDC', 'ERR_KPASS_TIMEOUT', 'ERR_KPASS_BUSY'];
+
+// All of an error is for the log; the browser learns nothing.
+subscribe('kpass:error', (/** @type {any} */ { error }) => console.error(error));
 
 const auth = basicAuth({ service: 'HTTP', host: HOST, keytab: KEYTAB, realm: REALM });
 
@@ -22,9 +24,8 @@ const server = createServer(tls, async (request, response) => {
       response.end('A user name and a password, please.');
     }
   } catch (error) {
-    console.error(error); // All of it is for the log; the browser learns nothing.
-    const later = error instanceof KpassError && TRY_LATER.includes(error.code);
-    response.writeHead(later ? 503 : 500).end('Something is wrong on this server.');
+    const answer = /** @type {import('kpass/http').RequestError} */ (error);
+    response.writeHead(answer.statusCode, answer.headers).end(answer.message);
   }
 });
 server.listen(PORT, ADDRESS, () => announce(server));
