@@ -20,8 +20,10 @@ app.decorateRequest('principal', '');
  * names the keytab and the KDCs, the body.
  * @param {number} statusCode
  * @param {string} message
+ * @param {Record<string, string>} [headers]
  */
-const answer = (statusCode, message) => Object.assign(new Error(message), { statusCode });
+const answer = (statusCode, message, headers = {}) =>
+  Object.assign(new Error(message), { statusCode, headers });
 
 await app.register(basicAuth, {
   authenticate: { realm: REALM },
@@ -29,7 +31,7 @@ await app.register(basicAuth, {
     const verdict = await verifier.verify(user, password).catch((error) => {
       console.error(error);
       throw error instanceof KpassError && TRY_LATER.includes(error.code)
-        ? answer(503, 'Passwords cannot be verified now. Try again later.')
+        ? answer(503, 'Try again later.', { 'Retry-After': '5' })
         : answer(500, 'Something is wrong on this server.');
     });
     if (!verdict.verified) throw answer(401, 'A user name and a password, please.');

@@ -24,7 +24,7 @@ server.auth.strategy('kerberos', 'basic', {
       const later = error instanceof KpassError && TRY_LATER.includes(error.code);
       return {
         response: later
-          ? h.response('Passwords cannot be verified now. Try again later.').code(503)
+          ? h.response('Try again later.').code(503).header('Retry-After', '5')
           : h.response('Something is wrong on this server.').code(500),
       };
     }

@@ -8,10 +8,13 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 
 const EXAMPLES = join(__dirname, '..');
+
+/** Ends the example when its stdin does: with this process, however that ends. */
+const LEASH = 'data:text/javascript,process.stdin.resume().on("end",()=>process.exit())';
 
 export interface Answer {
   status: number;
@@ -23,7 +26,7 @@ export class Example implements AsyncDisposable {
   /** The file that holds its self-signed certificate. */
   readonly certificate: string;
 
-  readonly #child: ChildProcessByStdio<null, Readable, Readable>;
+  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
   readonly #ended: Promise<unknown>;
   #url = '';
   #log = '';
@@ -31,13 +34,11 @@ export class Example implements AsyncDisposable {
   private constructor(folder: string, env: NodeJS.ProcessEnv, file: string) {
     this.certificate = join(mkdtempSync(join(folder, 'example-')), 'certificate.pem');
     const own = { PORT: '0', CERTIFICATE: this.certificate };
-    this.#child = spawn(process.execPath, [join(EXAMPLES, file)], {
+    this.#child = spawn(process.execPath, ['--import', LEASH, join(EXAMPLES, file)], {
       env: { ...process.env, ...env, ...own },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
     });
-    const kill = () => this.#child.kill();
-    process.on('exit', kill);
-    this.#ended = once(this.#child, 'close').finally(() => process.off('exit', kill));
+    this.#ended = once(this.#child, 'close');
     this.#child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
       this.#log += chunk;
     });
