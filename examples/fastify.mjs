@@ -14,16 +14,16 @@ subscribe('kpass:error', (/** @type {any} */ { error }) => console.error(error))
 const auth = basicAuth({ service: 'HTTP', host: HOST, keytab: KEYTAB, realm: REALM });
 const app = fastify({ https: tls });
 
-app.addHook('onRequest', async (request, reply) => {
-  try {
-    if (await auth.check(request.raw)) return;
-    reply.code(401).header('WWW-Authenticate', CHALLENGE);
-    return reply.send('A user name and a password, please.');
-  } catch (error) {
-    const answer = /** @type {import('kpass/http').RequestError} */ (error);
-    return reply.code(answer.statusCode).headers(answer.headers).send(answer.message);
-  }
-});
+app.addHook('onRequest', (request, reply) =>
+  auth.check(request.raw).then(
+    (identity) => {
+      if (identity) return;
+      reply.code(401).header('WWW-Authenticate', CHALLENGE);
+      return reply.send('A user name and a password, please.');
+    },
+    ({ statusCode, headers, message }) => reply.code(statusCode).headers(headers).send(message),
+  ),
+);
 app.get('/', (request) => `Welcome, ${request.raw.kpass?.principal}.`);
 
 await app.listen({ port: PORT, host: ADDRESS });

@@ -8,7 +8,7 @@ import { Hono } from 'hono';
 import { basicAuth } from 'kpass/http';
 import { ADDRESS, announce, HOST, KEYTAB, PORT, REALM, tls } from './environment.mjs';
 
-const CHALLENGE = `Basic realm="${REALM}", charset="UTF-8"`;
+const CHALLENGE = { 'WWW-Authenticate': `Basic realm="${REALM}", charset="UTF-8"` };
 
 // All of an error is for the log; the browser learns nothing.
 subscribe('kpass:error', (/** @type {any} */ { error }) => console.error(error));
@@ -19,13 +19,11 @@ const auth = basicAuth({ service: 'HTTP', host: HOST, keytab: KEYTAB, realm: REA
 const app = new Hono();
 
 app.use(async (c, next) => {
-  try {
-    if (await auth.check(c.env.incoming)) return next();
-    return c.text('A user name and a password, please.', 401, { 'WWW-Authenticate': CHALLENGE });
-  } catch (error) {
-    const answer = /** @type {import('kpass/http').RequestError} */ (error);
-    return c.text(answer.message, answer.statusCode, answer.headers);
-  }
+  const refusal = await auth.check(c.env.incoming).then(
+    (identity) => (identity ? null : c.text('A user name and a password, please.', 401, CHALLENGE)),
+    ({ statusCode, headers, message }) => c.text(message, statusCode, headers),
+  );
+  return refusal ?? next();
 });
 app.get('/', (c) => c.text(`Welcome, ${c.env.incoming.kpass?.principal}.`));
 

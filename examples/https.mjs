@@ -13,19 +13,18 @@ subscribe('kpass:error', (/** @type {any} */ { error }) => console.error(error))
 
 const auth = basicAuth({ service: 'HTTP', host: HOST, keytab: KEYTAB, realm: REALM });
 
-const server = createServer(tls, async (request, response) => {
+const server = createServer(tls, (request, response) => {
   response.setHeader('Content-Type', 'text/plain; charset=utf-8');
-  try {
-    const identity = await auth.check(request);
-    if (identity) {
-      response.end(`Welcome, ${identity.principal}.`);
-    } else {
-      response.writeHead(401, { 'WWW-Authenticate': CHALLENGE });
-      response.end('A user name and a password, please.');
-    }
-  } catch (error) {
-    const answer = /** @type {import('kpass/http').RequestError} */ (error);
-    response.writeHead(answer.statusCode, answer.headers).end(answer.message);
-  }
+  auth.check(request).then(
+    (identity) => {
+      if (identity) {
+        response.end(`Welcome, ${identity.principal}.`);
+      } else {
+        response.writeHead(401, { 'WWW-Authenticate': CHALLENGE });
+        response.end('A user name and a password, please.');
+      }
+    },
+    ({ statusCode, headers, message }) => response.writeHead(statusCode, headers).end(message),
+  );
 });
 server.listen(PORT, ADDRESS, () => announce(server));
