@@ -1,5 +1,5 @@
 // @ts-check
-// hapi with @hapi/basic: the plugin reads the header, a Verifier the password.
+// hapi with @hapi/basic: the plugin reads the header, a Verifier the password, at every request.
 
 import basic from '@hapi/basic';
 import { server as createServer } from '@hapi/hapi';
