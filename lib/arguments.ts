@@ -96,7 +96,11 @@ export interface Settings {
   readonly canonicalize: boolean;
   /** ms */
   readonly timeout: number;
+  readonly trace: Trace | undefined;
 }
+
+/** Gets what libkrb5 says it does, line by line. */
+export type Trace = (line: string) => void;
 
 export interface Sizes {
   readonly threads: number;
@@ -118,6 +122,7 @@ export function checkSettings(options: unknown): Settings {
     config: checkConfig(given.config),
     canonicalize: checkFlag('canonicalize', given.canonicalize),
     timeout: checkTimeout(given.timeout) ?? DEFAULT_TIMEOUT,
+    trace: checkTrace(given.trace),
   };
 }
 
@@ -142,6 +147,13 @@ function checkFlag(name: string, value: unknown): boolean {
   if (value === undefined) return false;
   if (typeof value !== 'boolean') throw wrongType(name, 'a boolean', value);
   return value;
+}
+
+function checkTrace(value: unknown): Trace | undefined {
+  if (value !== undefined && typeof value !== 'function') {
+    throw wrongType('trace', 'a function', value);
+  }
+  return value as Trace | undefined;
 }
 
 function checkTimeout(value: unknown): number | undefined {

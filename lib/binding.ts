@@ -21,6 +21,7 @@ export interface SettingsRecord {
   /** Empty: the service's own realm. */
   realms: readonly string[];
   canonicalize: boolean;
+  trace: boolean;
   /** kpass's own fragments of krb5.conf, around the files of `config`. */
   firstConfig: string;
   config: readonly string[];
@@ -41,13 +42,18 @@ export interface NativeOutcome {
   keytab: string;
   kdcs: string;
   keytabExposed: boolean;
+  trace: NativeTrace;
 }
+
+/** What libkrb5 said it was doing, line by line; null where nobody asked. */
+export type NativeTrace = string[] | null;
 
 /** native/verify.h, struct Asked. */
 export interface NativeAsked {
   service: string;
   realm: string;
   kdcs: string;
+  trace: NativeTrace;
 }
 
 export interface PoolStats {

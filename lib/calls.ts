@@ -16,6 +16,7 @@ import {
   type Pool,
 } from './binding.js';
 import { deadlinePassed, KpassError } from './errors.js';
+import { tellFailure, tellTrace, tellVerdict } from './events.js';
 import { withBytesOutside } from './outside.js';
 
 // Taken now: a test that mocks timers later would stop the deadlines.
@@ -72,6 +73,7 @@ const REFUSED: NativeOutcome = {
   keytab: '',
   kdcs: '',
   keytabExposed: false,
+  trace: null,
 };
 
 // This file may be loaded anew over the same addon (jest does it for each test file). The calls
@@ -99,6 +101,7 @@ class Call<Result> implements Pending {
   readonly #user: string;
   readonly #resolve: (result: Result) => void;
   readonly #reject: (reason: unknown) => void;
+  readonly #started = performance.now();
   #id = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -133,6 +136,7 @@ class Call<Result> implements Pending {
   /** The native side has its outcome. */
   settle(outcome: NativeOutcome): void {
     this.#forget();
+    tellTrace(this.#terms.settings.trace, outcome.trace);
     this.conclude(outcome);
   }
 
@@ -150,6 +154,7 @@ class Call<Result> implements Pending {
     try {
       const result = this.#terms.conclude(outcome, this.#user);
       this.#terms.counts[outcome.verified ? 'verified' : 'denied']++;
+      tellVerdict(this.#terms.settings, this.#started, outcome);
       this.#resolve(result);
     } catch (error) {
       this.fail(error);
@@ -158,12 +163,15 @@ class Call<Result> implements Pending {
 
   fail(reason: unknown): void {
     this.#terms.counts.failed++;
+    tellFailure(this.#terms.settings, this.#started, reason);
     this.#reject(reason);
   }
 
   #abandon() {
     this.#forget();
-    return binding.abandon(this.#id);
+    const asked = binding.abandon(this.#id);
+    tellTrace(this.#terms.settings.trace, asked.trace);
+    return asked;
   }
 
   #forget(): void {
@@ -219,6 +227,7 @@ function nativeSettings(settings: Settings): NativeSettings {
     firstConfig: FIRST_CONFIG,
     config: files,
     lastConfig: LAST_CONFIG,
+    trace: settings.trace !== undefined,
     configNamed: settings.config !== null,
   });
   prepared.set(settings, { config, native });

@@ -288,7 +288,7 @@ export function deadlinePassed(
   });
 }
 
-// libkrb5's words may hold what a KDC sent: nothing of it may start a line in a log.
-function printable(text: string): string {
+/** libkrb5's words may hold what a KDC sent: nothing of it may start a line in a log. */
+export function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, '?');
 }

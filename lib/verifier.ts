@@ -34,6 +34,13 @@ export interface VerifierOptions {
    * typed is then no more than a request: who logged in is the verdict's `principal`.
    */
   canonicalize?: boolean | undefined;
+  /**
+   * For finding out why something does not work: gets what libkrb5 says it does, line by line, each
+   * verification's lines when it ends. They name users and KDCs, and hold 16 bits of a hash of
+   * every key: not for a log that others read.
+   * Source: https://web.mit.edu/kerberos/krb5-latest/doc/admin/troubleshoot.html
+   */
+  trace?: ((line: string) => void) | undefined;
 }
 
 export interface VerifyOptions {

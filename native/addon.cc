@@ -195,6 +195,14 @@ Outcome OutOfMemory() {
   return outcome;
 }
 
+// An array of lines, or null: mostly nothing was to be traced.
+Napi::Value TraceOf(Napi::Env env, const Trace& trace) {
+  if (trace.empty()) return env.Null();
+  Napi::Array lines = Napi::Array::New(env);
+  for (const std::string& line : trace) lines.Set(lines.Length(), line);
+  return lines;
+}
+
 Napi::Object RecordOf(Napi::Env env, const Outcome* given) {
   const Outcome& outcome = given != nullptr ? *given : OutOfMemory();
   Napi::Object record = Napi::Object::New(env);
@@ -208,6 +216,7 @@ Napi::Object RecordOf(Napi::Env env, const Outcome* given) {
   record.Set("keytab", outcome.keytab);
   record.Set("kdcs", outcome.kdcs);
   record.Set("keytabExposed", outcome.keytab_exposed);
+  record.Set("trace", TraceOf(env, outcome.trace));
   return record;
 }
 
@@ -256,6 +265,7 @@ Napi::Value MakeSettings(const Napi::CallbackInfo& info) {
   settings->keytab = OptionalText(from.Get("keytab"));
   settings->realms = TextsOf(from.Get("realms"));
   settings->canonicalize = from.Get("canonicalize").ToBoolean();
+  settings->trace = from.Get("trace").ToBoolean();
   settings->config.first = TextOf(from.Get("firstConfig"));
   settings->config.files = TextsOf(from.Get("config"));
   settings->config.last = TextOf(from.Get("lastConfig"));
@@ -326,8 +336,8 @@ Napi::Value Submit(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), answer);
 }
 
-// abandon(id): its record will not come. Gives { service, realm, kdcs }: whom
-// it was waiting for, empty where it had not asked yet.
+// abandon(id): its record will not come. Gives { service, realm, kdcs, trace }:
+// whom it was waiting for, empty where it had not asked yet.
 Napi::Value Abandon(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Environment& environment = Of(env);
@@ -341,6 +351,7 @@ Napi::Value Abandon(const Napi::CallbackInfo& info) {
   record.Set("service", asked.service);
   record.Set("realm", asked.realm);
   record.Set("kdcs", asked.kdcs);
+  record.Set("trace", TraceOf(env, asked.trace));
   return record;
 }
 

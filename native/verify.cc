@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <new>
 
 #include "exit_gate.h"
 #include "krb5_ptr.h"
@@ -30,6 +31,10 @@ constexpr size_t kMaxPasswordBytes = 1024;
 constexpr size_t kDeadStack =
     size_t{32} * 1024;                   // deeper than libkrb5 computes
 constexpr size_t kMaxKeytabName = 1100;  // MAX_KEYTAB_NAME_LEN, not public
+
+// Of a trace: a hostile KDC can keep libkrb5 talking.
+constexpr size_t kMaxTraceLines = 1000;
+constexpr size_t kMaxTraceLine = 1000;
 
 // The first byte of a message is its ASN.1 tag (RFC 4120, 5.10).
 constexpr unsigned char kAsReq = 0x60 | 10;
@@ -77,9 +82,24 @@ void Verification::End() {
   WipeDeadStack();
 }
 
-void Verification::Ask(Asked asked) {
+void Verification::Ask(std::string service, std::string realm,
+                       std::string kdcs) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  asked_ = std::move(asked);
+  asked_.service = std::move(service);
+  asked_.realm = std::move(realm);
+  asked_.kdcs = std::move(kdcs);
+}
+
+void Verification::Note(const char* line) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  Trace& trace = asked_.trace;
+  if (abandoned_ || trace.size() == kMaxTraceLines) return;
+  trace.emplace_back(line, strnlen(line, kMaxTraceLine));
+}
+
+Trace Verification::TakeTrace() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return std::move(asked_.trace);
 }
 
 // Once abandoned, neither lets the conversation go on.
@@ -121,7 +141,8 @@ class Conversation {
         creds_(context) {}
 
   Outcome Hold() {
-    Hooked hooked(context_, this);
+    const Traced traced(context_, settings_.trace ? &verification_ : nullptr);
+    const Hooked hooked(context_, this);
     (void)(NameService() && NameClient() && OpenKeytab() && GetTicket() &&
            CheckClient() && VerifyTicket());
     return std::move(outcome_);
@@ -147,6 +168,26 @@ class Conversation {
     krb5_context context_;
   };
 
+  // libkrb5 says what it does, where that was asked for. (It then no longer
+  // says so to KRB5_TRACE's file, with this context.)
+  class Traced {
+   public:
+    Traced(krb5_context context, Verification* verification)
+        : context_(verification != nullptr ? context : nullptr) {
+      if (context_ == nullptr) return;
+      (void)krb5_set_trace_callback(context_, OnTrace, verification);
+    }
+    Traced(const Traced&) = delete;
+    Traced& operator=(const Traced&) = delete;
+    ~Traced() {
+      if (context_ == nullptr) return;
+      (void)krb5_set_trace_callback(context_, nullptr, nullptr);
+    }
+
+   private:
+    krb5_context context_;
+  };
+
   bool NameService();
   bool NameClient();
   bool OpenKeytab();
@@ -163,6 +204,7 @@ class Conversation {
   bool Check(const char* step, krb5_error_code code);
   bool Refuse(const char* step);
 
+  static void OnTrace(krb5_context, const krb5_trace_info* info, void* data);
   static krb5_error_code OnSend(krb5_context, void* data,
                                 const krb5_data* realm,
                                 const krb5_data* message, krb5_data**,
@@ -202,6 +244,7 @@ Outcome Verification::Run(KeptContext& kept) {
     outcome.step = "input";
   } else if (krb5_context context = kept.Get(settings_->config, &error)) {
     outcome = Conversation(*this, kept, context).Hold();
+    outcome.trace = TakeTrace();
   } else {
     outcome.step = error.step;
     outcome.code = error.code;
@@ -384,7 +427,7 @@ void Conversation::NoteAsked(const std::string& realm) {
   } else {
     outcome_.kdcs = kdcs;
   }
-  verification_.Ask({outcome_.service, outcome_.realm, outcome_.kdcs});
+  verification_.Ask(outcome_.service, outcome_.realm, outcome_.kdcs);
 }
 
 // `service` null: a TGT of the client's realm.
@@ -451,6 +494,15 @@ bool Conversation::VerifyTicket() {
   outcome_.realm = View(creds_->client->realm);
   outcome_.verified = true;  // The one place where it becomes so.
   return true;
+}
+
+void Conversation::OnTrace(krb5_context, const krb5_trace_info* info,
+                           void* data) {
+  if (info == nullptr) return;  // the callback is being taken off
+  try {
+    static_cast<Verification*>(data)->Note(info->message);
+  } catch (const std::bad_alloc&) {  // no exception may pass through libkrb5
+  }
 }
 
 // Before each message to a KDC.

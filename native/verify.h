@@ -25,8 +25,12 @@ struct Settings : public RefCounted {
   std::optional<std::string> keytab;  // none: libkrb5's default keytab
   std::vector<std::string> realms;    // none: the service's own realm
   bool canonicalize = false;          // let the KDC say the account's own name
+  bool trace = false;                 // keep what libkrb5 says of each step
   Config config;
 };
+
+// What libkrb5 said it was doing: lines that begin with process and time.
+using Trace = std::vector<std::string>;
 
 // What a verification came to. `verified` false is all that a fresh one says.
 struct Outcome {
@@ -40,6 +44,7 @@ struct Outcome {
   std::string keytab;        // the keytab's name, once known
   std::string kdcs;  // the realm's KDCs in krb5.conf, when none answered
   bool keytab_exposed = false;  // group or others can read the keytab's file
+  Trace trace;                  // empty unless asked for
 };
 
 // Whom a verification has asked, and for what; empty before it did.
@@ -47,6 +52,7 @@ struct Asked {
   std::string service;  // the service's principal
   std::string realm;    // the realm whose KDC was asked
   std::string kdcs;     // its KDCs in krb5.conf; empty: DNS is to tell
+  Trace trace;          // so far
 };
 
 class Verification {
@@ -76,7 +82,9 @@ class Verification {
 
   bool Begin();
   void End();
-  void Ask(Asked asked);
+  void Ask(std::string service, std::string realm, std::string kdcs);
+  void Note(const char* line);
+  Trace TakeTrace();
   bool LeaveForNetwork();
   bool ReturnFromNetwork();
 

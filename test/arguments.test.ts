@@ -48,6 +48,7 @@ describe('arguments', () => {
       ['NUL in the path of krb5.conf', { ...GOOD, config: ['/etc/krb5.conf\0'] }, VALUE],
       ['null for krb5.conf', { ...GOOD, config: null }, TYPE],
       ['a string for canonicalize', { ...GOOD, canonicalize: 'no' }, TYPE],
+      ['a flag for trace', { ...GOOD, trace: true }, TYPE],
     ];
     for (const [what, options, error] of mistakes) {
       it(`${error.code} for ${what}`, () => {
