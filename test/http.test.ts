@@ -503,6 +503,8 @@ describe('kpass/http', () => {
       assert.equal(error.statusCode, 500);
       assert.deepEqual(error.headers, {});
       assert.doesNotMatch(`${error} ${error.stack} ${JSON.stringify(error)}`, /nonexistent|alice/);
+      // Express shows a stack in development: there is none of this server's in it.
+      assert.equal(error.stack, 'RequestError: Something is wrong on this server.');
       assert.match((error.cause as Error).message, /nonexistent/);
     });
 
