@@ -72,13 +72,7 @@ export class Verifications {
   }
 
   async #ask(digest: string, user: string, password: Uint8Array): Promise<Result> {
-    const verify = () => {
-      try {
-        return this.#verifier.verify(user, password);
-      } finally {
-        password.fill(0); // It has been read; its verdict may take a while.
-      }
-    };
+    const verify = () => this.#verifier.verify(user, password);
     const verdict = await (this.#throttle?.verify(user, digest, verify) ?? verify());
     return verdict.verified ? this.#welcome(digest, verdict) : this.#refuse(digest);
   }
@@ -86,12 +80,12 @@ export class Verifications {
   #welcome(digest: string, { principal, realm }: Verdict & { verified: true }): Result {
     const user = principal.slice(0, -`@${realm}`.length);
     const identity = Object.freeze({ user, principal, realm });
-    if (!this.#closed) this.#verified?.set(digest, identity);
+    this.#verified?.set(digest, identity);
     return identity;
   }
 
   #refuse(digest: string): Result {
-    if (!this.#closed) this.#denied?.set(digest, true);
+    this.#denied?.set(digest, true);
     return null;
   }
 

@@ -28,12 +28,13 @@ export const page: http.RequestListener = (request, response) => {
   response.end(JSON.stringify(request.kpass));
 };
 
-/** A key and a certificate of its own, for localhost. */
+let made: ReturnType<typeof generate> | undefined;
+
+/** A key and its certificate for localhost; made once. */
 export async function certificate(): Promise<{ key: string; cert: string }> {
-  const made = await generate([{ name: 'commonName', value: 'localhost' }], {
-    algorithm: 'sha256',
-  });
-  return { key: made.private, cert: made.cert };
+  made ??= generate([{ name: 'commonName', value: 'localhost' }], { algorithm: 'sha256' });
+  const { private: key, cert } = await made;
+  return { key, cert };
 }
 
 export interface WebOptions {
