@@ -8,6 +8,7 @@ import http, { type IncomingMessage } from 'node:http';
 import http2 from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { inspect } from 'node:util';
 import { KpassError } from 'kpass';
 import {
   type BasicAuth,
@@ -399,6 +400,16 @@ describe('kpass/http', () => {
         }
       });
     }
+
+    it('tells no password to who logs all that the operator is told', async () => {
+      const authorization = basic('alice', 'wonderland');
+      await using web = await Web.start(authFor({ keytab: '/nonexistent' }));
+      const messages = await published(() => web.get(authorization));
+      assert.equal(messages.length, 1);
+      const logged = inspect(messages, { depth: 9 }) + JSON.stringify(messages);
+      assert.match(logged, /ERR_KPASS_KEYTAB/);
+      assert(!logged.includes(authorization.slice('Basic '.length)));
+    });
 
     it('because all threads are busy: 503, and the operator knows ERR_KPASS_BUSY', async () => {
       await using web = await Web.start(authFor({ threads: 1, queue: 0, timeout: 2_000 }));

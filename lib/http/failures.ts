@@ -73,8 +73,8 @@ function internal(cause: unknown): KpassError {
 /** A message of the channel `kpass:error`. */
 export interface ErrorMessage {
   error: unknown;
-  /** The request that could not be answered. */
-  request: IncomingMessage;
+  /** The request that could not be answered. Not enumerable: its headers hold the password. */
+  readonly request: IncomingMessage;
 }
 
 const errors = channel('kpass:error');
@@ -83,7 +83,9 @@ const warned = new Set<string>();
 /** Tells the operator; the process's warnings stand in, once for each code, when nobody listens. */
 export function report(error: unknown, request: IncomingMessage): void {
   if (errors.hasSubscribers) {
-    errors.publish({ error, request } satisfies ErrorMessage);
+    // Who logs the whole message must not log the Authorization header with it.
+    const message: Pick<ErrorMessage, 'error'> = { error };
+    errors.publish(Object.defineProperty(message, 'request', { value: request }));
     return;
   }
   const code = error instanceof KpassError ? error.code : 'ERR_KPASS_INTERNAL';
