@@ -11,6 +11,7 @@
         "native/addon.cc",
         "native/context.cc",
         "native/exit_gate.cc",
+        "native/keytab_login.cc",
         "native/pool.cc",
         "native/verify.cc"
       ],

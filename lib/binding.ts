@@ -56,6 +56,37 @@ export interface NativeAsked {
   trace: NativeTrace;
 }
 
+/** native/keytab_login.h, struct Finding: an empty step where nothing failed. */
+export interface Finding {
+  step: string;
+  code: number;
+  message: string;
+}
+
+export interface ConfigFinding extends Finding {
+  /** With a comma between. */
+  values: string;
+}
+
+export interface KeytabKey {
+  principal: string;
+  version: number;
+  enctype: string;
+}
+
+export interface KeytabFinding extends Finding {
+  /** Its whole name, such as 'FILE:/etc/krb5.keytab'. */
+  keytab: string;
+  keys: KeytabKey[];
+}
+
+export interface LoginFinding extends Finding {
+  /** Of the key that the KDC made the ticket with; 0 where it did not say. */
+  version: number;
+  enctype: string;
+  trace: string[];
+}
+
 export interface PoolStats {
   threads: number;
   active: number;
@@ -79,6 +110,14 @@ export interface Binding {
   closePool(pool: Pool): void;
   poolStats(pool: Pool): PoolStats;
   defaultConfig(): string[];
+  configValues(
+    settings: NativeSettings,
+    section: string,
+    name: string,
+    tag: string | null,
+  ): ConfigFinding;
+  keytabKeys(settings: NativeSettings): KeytabFinding;
+  keytabLogin(settings: NativeSettings, service: string): LoginFinding;
 }
 
 /** Where the package is: beside dist/, which holds this file. */

@@ -15,6 +15,7 @@
 #include <new>
 
 #include "exit_gate.h"
+#include "keytab_login.h"
 #include "pool.h"
 
 extern "C" {
@@ -383,6 +384,66 @@ Napi::Value DefaultConfig(const Napi::CallbackInfo& info) {
   return files;
 }
 
+// --- What the command `kpass doctor` calls: each at work until it returns ----
+
+const Settings& SettingsOf(Napi::Value value) {
+  return *value.As<Napi::External<Settings>>().Data();
+}
+
+Napi::Object FindingRecord(Napi::Env env, const Finding& finding) {
+  Napi::Object record = Napi::Object::New(env);
+  record.Set("step", finding.step);
+  record.Set("code", finding.code);
+  record.Set("message", finding.message);
+  return record;
+}
+
+// configValues(settings, section, name, tag): { step, code, message, values }.
+Napi::Value ConfigValues(const Napi::CallbackInfo& info) {
+  const std::optional<std::string> tag = OptionalText(info[3]);
+  const ConfigFinding finding =
+      ReadConfig(SettingsOf(info[0]).config, TextOf(info[1]).c_str(),
+                 TextOf(info[2]).c_str(), tag ? tag->c_str() : nullptr);
+  Napi::Object record = FindingRecord(info.Env(), finding);
+  record.Set("values", finding.values);
+  return record;
+}
+
+// keytabKeys(settings): { step, code, message, keytab, keys }.
+Napi::Value KeytabKeys(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const KeytabFinding finding = ReadKeytab(SettingsOf(info[0]));
+  Napi::Array keys = Napi::Array::New(env);
+  for (const KeytabKey& key : finding.keys) {
+    Napi::Object record = Napi::Object::New(env);
+    record.Set("principal", key.principal);
+    record.Set("version", key.version);
+    record.Set("enctype", key.enctype);
+    keys.Set(keys.Length(), record);
+  }
+  Napi::Object record = FindingRecord(env, finding);
+  record.Set("keytab", finding.keytab);
+  record.Set("keys", keys);
+  return record;
+}
+
+// keytabLogin(settings, service): { step, code, message, version, enctype,
+// trace }.
+Napi::Value KeytabLogin(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const LoginFinding finding =
+      LogInWithKeytab(SettingsOf(info[0]), TextOf(info[1]));
+  Napi::Array trace = Napi::Array::New(env);
+  for (const std::string& line : finding.trace) {
+    trace.Set(trace.Length(), Napi::String::New(env, line));
+  }
+  Napi::Object record = FindingRecord(env, finding);
+  record.Set("version", finding.version);
+  record.Set("enctype", finding.enctype);
+  record.Set("trace", trace);
+  return record;
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ExitGate::Install();
   env.SetInstanceData(new Environment);
@@ -395,6 +456,9 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("closePool", Napi::Function::New(env, ClosePool));
   exports.Set("poolStats", Napi::Function::New(env, PoolStats));
   exports.Set("defaultConfig", Napi::Function::New(env, DefaultConfig));
+  exports.Set("configValues", Napi::Function::New(env, ConfigValues));
+  exports.Set("keytabKeys", Napi::Function::New(env, KeytabKeys));
+  exports.Set("keytabLogin", Napi::Function::New(env, KeytabLogin));
   return exports;
 }
 
