@@ -1,0 +1,80 @@
+// kpass check: is this the user's password?
+
+import type { KpassError } from '../errors.js';
+import type { Verdict } from '../verdict.js';
+import { readPassword } from './password.js';
+import { painter, printable } from './terminal.js';
+import {
+  COMMON,
+  onlyWord,
+  parse,
+  SERVICE,
+  SERVICE_HELP,
+  UsageError,
+  verifierOptions,
+} from './usage.js';
+
+const USAGE = `usage: kpass check USER [options]
+
+Is this the user's password, and is the KDC that says so genuine? Asks for the
+password at a prompt that does not show it.
+
+${SERVICE_HELP}
+Exit codes: 0 the password is right, 1 it is not, 2 there is no verdict, or
+wrong usage.
+`;
+
+/** What a denial means to who reads it. */
+export const DENIALS = {
+  credentials: 'this name and password do not log in',
+  expired: 'the password must be changed, says the KDC: no proof that it was right',
+  disabled: 'the account is locked, revoked or expired, says the KDC',
+  policy: 'the KDC refuses this login, or wants more than a password',
+} as const;
+
+export async function check(args: string[]): Promise<number> {
+  const { values, positionals } = parse(args, { ...COMMON, ...SERVICE });
+  if (values.help) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  const user = onlyWord(positionals, 'user');
+  if (user === undefined) throw new UsageError('the user is missing');
+
+  const { Verifier } = await import('../verifier.js');
+  const verifier = new Verifier(verifierOptions(values));
+  const password = await readPassword(user, values['password-stdin'] ?? false);
+  try {
+    const verdict = await verifier.verify(user, password);
+    if (values.json) printJson(verdict);
+    else printVerdict(user, verdict);
+    return verdict.verified ? 0 : 1;
+  } catch (error) {
+    if (values.json) printJson({ error: recordOf(error as KpassError) });
+    else printError(error as KpassError);
+    return 2;
+  } finally {
+    password.fill(0);
+    verifier.close();
+  }
+}
+
+function printVerdict(user: string, verdict: Verdict): void {
+  const paint = painter(process.stdout);
+  const line = verdict.verified
+    ? `${paint('green', '✓')} ${verdict.principal}: the password is right, and the KDC is genuine`
+    : `${paint('red', '✗')} ${printable(user)}: ${DENIALS[verdict.reason]}`;
+  process.stdout.write(`${line}\n`);
+}
+
+function printError({ code, message }: KpassError): void {
+  process.stderr.write(`kpass: ${message} [${code}]\nWhat is broken, says: kpass doctor\n`);
+}
+
+function recordOf({ code, step, krb5Code, krb5Name, message }: KpassError) {
+  return { code, step, krb5Code, krb5Name, message };
+}
+
+function printJson(value: object): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+}

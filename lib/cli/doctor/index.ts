@@ -1,0 +1,3 @@
+export async function doctor(args: string[]): Promise<number> {
+  return args.length;
+}

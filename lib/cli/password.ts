@@ -1,0 +1,119 @@
+// Where a password comes from: stdin as a whole, or a prompt that shows nothing
+// of it. Never from the command's line, which every process can read.
+
+import { openSync } from 'node:fs';
+import { ReadStream, WriteStream } from 'node:tty';
+import { UsageError } from './usage.js';
+
+const ENTER = [0x0a, 0x0d];
+const CTRL_C = 0x03;
+const CTRL_D = 0x04;
+const CTRL_U = 0x15;
+const BACKSPACE = [0x08, 0x7f];
+
+/** Longer than any password that kpass sends: what is beyond is not worth keeping. */
+const MOST = 4096;
+
+/** The password's bytes, to be wiped by whoever gets them. */
+export function readPassword(user: string, fromStdin: boolean): Promise<Buffer> {
+  return fromStdin ? readStdin() : prompt(`Password of ${user}: `);
+}
+
+async function readStdin(): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  const all = Buffer.concat(chunks);
+  for (const chunk of chunks) chunk.fill(0);
+  return all.at(-1) === 0x0a ? all.subarray(0, -1) : all;
+}
+
+interface Terminal {
+  input: ReadStream;
+  output: WriteStream;
+  close(): void;
+}
+
+/** The terminal that the command was started from, even where stdin is something else. */
+function terminal(): Terminal {
+  try {
+    const fd = openSync('/dev/tty', 'r+');
+    const input = new ReadStream(fd);
+    const output = new WriteStream(fd);
+    return { input, output, close: () => input.destroy() };
+  } catch {
+    if (process.stdin.isTTY) {
+      const input = process.stdin as ReadStream;
+      return { input, output: process.stderr as WriteStream, close: () => input.pause() };
+    }
+    throw new UsageError(
+      'no terminal to ask for the password at: give it on stdin, with --password-stdin',
+    );
+  }
+}
+
+async function prompt(question: string): Promise<Buffer> {
+  const { input, output, close } = terminal();
+  const restore = () => {
+    input.setRawMode(false);
+  };
+  // Raw, so that the terminal shows nothing; and so Ctrl-C arrives as a byte. Signals that come
+  // from elsewhere must find the terminal as it was too.
+  const end = (signal: NodeJS.Signals) => {
+    restore();
+    output.write('\n');
+    for (const each of SIGNALS) process.off(each, end);
+    process.kill(process.pid, signal);
+  };
+  for (const signal of SIGNALS) process.on(signal, end);
+  input.setRawMode(true);
+  output.write(question);
+  try {
+    const line = await readLine(input);
+    if (line === null) {
+      end('SIGINT');
+      return await new Promise(() => {}); // the signal ends the process
+    }
+    return line;
+  } finally {
+    restore();
+    output.write('\n');
+    for (const signal of SIGNALS) process.off(signal, end);
+    close();
+  }
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** The bytes up to Enter, edited as a terminal would; null for Ctrl-C. */
+function readLine(input: ReadStream): Promise<Buffer | null> {
+  const line = Buffer.alloc(MOST);
+  let length = 0;
+  return new Promise((resolve, reject) => {
+    const finish = (result: Buffer | null) => {
+      input.off('data', take);
+      input.pause();
+      if (result === null) line.fill(0);
+      resolve(result);
+    };
+    const take = (chunk: Buffer) => {
+      for (const byte of chunk) {
+        if (byte === CTRL_C) return finish(null);
+        if (ENTER.includes(byte) || byte === CTRL_D) return finish(line.subarray(0, length));
+        if (BACKSPACE.includes(byte)) length = beforeLast(line, length);
+        else if (byte === CTRL_U) length = 0;
+        else if (length < MOST) line[length++] = byte;
+      }
+      chunk.fill(0);
+    };
+    input.on('data', take);
+    input.once('end', () => finish(line.subarray(0, length)));
+    input.once('error', reject);
+  });
+}
+
+/** Where the last character of `length` bytes of UTF-8 begins. */
+function beforeLast(line: Buffer, length: number): number {
+  let start = Math.max(0, length - 1);
+  while (start > 0 && ((line[start] ?? 0) & 0xc0) === 0x80) start -= 1;
+  return start;
+}
