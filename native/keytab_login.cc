@@ -12,6 +12,7 @@ using Ticket = Krb5Ptr<krb5_ticket*, krb5_free_ticket>;
 constexpr krb5_deltat kTicketLife = 10 * 60;
 constexpr size_t kMaxKeytabName = 4096;
 constexpr size_t kMaxEnctypeName = 100;
+constexpr size_t kMaxTraceLines = 1000;
 
 bool Failed(krb5_context context, const char* step, krb5_error_code code,
             Finding* finding) {
@@ -71,9 +72,11 @@ krb5_error_code ReadKeys(krb5_context context, krb5_keytab keytab,
 }
 
 void NoteTrace(krb5_context, const krb5_trace_info* info, void* lines) {
-  if (info == nullptr) return;  // the context is going
+  if (info == nullptr) return;  // the callback is being taken off
+  auto* const trace = static_cast<Trace*>(lines);
+  if (trace->size() == kMaxTraceLines) return;
   try {
-    static_cast<std::vector<std::string>*>(lines)->push_back(info->message);
+    trace->push_back(info->message);
   } catch (const std::bad_alloc&) {  // no exception may pass through libkrb5
   }
 }

@@ -49,7 +49,7 @@ KeytabFinding ReadKeytab(const Settings& settings);
 struct LoginFinding : Finding {
   krb5_kvno version = 0;  // of the key that the KDC made the ticket with, or 0
   std::string enctype;    // of the same
-  std::vector<std::string> trace;  // libkrb5's, line by line
+  Trace trace;
 };
 
 // Logs the service in with the key in its keytab, for a ticket for itself, and

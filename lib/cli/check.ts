@@ -1,9 +1,9 @@
 // kpass check: is this the user's password?
 
-import type { KpassError } from '../errors.js';
+import { type KpassError, printable } from '../errors.js';
 import type { Verdict } from '../verdict.js';
 import { readPassword } from './password.js';
-import { painter, printable } from './terminal.js';
+import { painter } from './terminal.js';
 import {
   COMMON,
   onlyWord,

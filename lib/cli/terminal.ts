@@ -31,8 +31,3 @@ export class Progress {
     if (this.#shown) this.#stream.write('\r\x1b[K');
   }
 }
-
-/** What others wrote, such as a KDC: nothing of it may steer the terminal or start a line. */
-export function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, '?');
-}

@@ -1,0 +1,37 @@
+// Where a krb5.conf goes wrong. libkrb5 says that it does, but not on which line.
+
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/**
+ * The number of the first line with which the file cannot be parsed: the lines before it can.
+ * Undefined where there is none. `parses` is asked of copies that end early.
+ */
+export function firstBadLine(file: string, parses: (copy: string) => boolean): number | undefined {
+  const lines = readFileSync(file, 'utf8').split('\n');
+  const folder = mkdtempSync(join(tmpdir(), 'kpass-doctor-'));
+  const copy = join(folder, 'krb5.conf');
+  const good = (count: number) => {
+    writeFileSync(
+      copy,
+      lines
+        .slice(0, count)
+        .map((line) => `${line}\n`)
+        .join(''),
+    );
+    return parses(copy);
+  };
+  try {
+    let [least, most] = [0, lines.length];
+    if (good(most)) return undefined;
+    while (most - least > 1) {
+      const middle = Math.floor((least + most) / 2);
+      if (good(middle)) least = middle;
+      else most = middle;
+    }
+    return most;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}

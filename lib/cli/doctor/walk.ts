@@ -1,0 +1,61 @@
+// The links in the order in which they break for people, and what each one
+// hangs from.
+
+import type { Settings } from '../../arguments.js';
+import type { VerifierOptions } from '../../verifier.js';
+import type { Chain } from './chain.js';
+import { lookAtClock } from './clock.js';
+import { lookAtConfig, lookAtLibrary, lookAtRealm } from './configuration.js';
+import { lookAtHost } from './host.js';
+import { lookForKdcs } from './kdc-names.js';
+import { lookAtKdcs } from './kdcs.js';
+import { lookAtKey } from './key.js';
+import { lookAtKeytab } from './keytab.js';
+import { lookAtUser } from './user.js';
+
+export interface User {
+  name: string;
+  password: Uint8Array;
+}
+
+export async function walk(
+  chain: Chain,
+  options: VerifierOptions,
+  settings: Settings,
+  user: User | null,
+): Promise<void> {
+  const library = await chain.look('libkrb5', 'loading libkrb5', [], lookAtLibrary);
+  const config = await chain.look('krb5.conf', 'reading krb5.conf', [library], (krb5) =>
+    lookAtConfig(krb5, settings),
+  );
+  const realm = await chain.look('realm', 'naming the service', [library, config], (krb5) =>
+    lookAtRealm(krb5, settings),
+  );
+  const names = await chain.look('KDCs', 'looking for KDCs', [library, realm], (krb5, naming) =>
+    lookForKdcs(krb5, settings, naming),
+  );
+  const kdcs = await chain.look('KDC', 'asking the KDCs', [realm, names], (naming, list) =>
+    lookAtKdcs(settings, naming, list),
+  );
+  const clock = await chain.look('clock', 'comparing clocks', [library, kdcs], (krb5, list) =>
+    lookAtClock(krb5, settings, list),
+  );
+  const keytab = await chain.look(
+    'keytab',
+    'reading the keytab',
+    [library, realm],
+    (krb5, naming) => lookAtKeytab(krb5, settings, naming),
+  );
+  const key = await chain.look(
+    'key',
+    'logging in with the keytab',
+    [library, realm, keytab, kdcs, clock],
+    (krb5, naming, keys, list) => lookAtKey(krb5, settings, naming, keys, list, user !== null),
+  );
+  await chain.look('host', 'looking the host up', [realm], lookAtHost);
+  if (user !== null) {
+    await chain.look('user', `logging ${user.name} in`, [key], () =>
+      lookAtUser(options, user.name, user.password),
+    );
+  }
+}
