@@ -36,10 +36,12 @@ export const notTried = (detail: string): Finding => ({
   remedy: [],
 });
 
-/** A link that was looked at: what it gives to those that hang from it; null, and they are not tried. */
+/** A link that had its turn. */
 export interface Known<T> {
-  readonly name: string;
+  /** What it gives to those that hang from it; null, and they are not tried. */
   readonly facts: T | null;
+  /** The broken links because of which there are none. */
+  readonly causes: readonly string[];
 }
 
 /** What a look gives back: one finding or several of the same name, and the facts. */
@@ -80,17 +82,17 @@ export class Chain {
     needs: Needs,
     look: (...facts: Facts<Needs>) => Seen<T> | Promise<Seen<T>>,
   ): Promise<Known<T>> {
-    const missing = needs.filter((need) => need.facts === null).map((need) => need.name);
-    if (missing.length > 0) {
-      this.#add(name, notTried(`waits for ${missing.join(' and ')}`));
-      return { name, facts: null };
+    const causes = [...new Set(needs.flatMap((need) => need.causes))];
+    if (causes.length > 0) {
+      this.#add(name, notTried(`waits for ${causes.join(' and ')}`));
+      return { facts: null, causes };
     }
     this.#listener.onStart(progress);
     const { findings, facts } = await seen(() =>
       look(...(needs.map((need) => need.facts) as Facts<Needs>)),
     );
     for (const finding of [findings].flat()) this.#add(name, finding);
-    return { name, facts };
+    return { facts, causes: facts === null ? [name] : [] };
   }
 
   #add(name: string, finding: Finding): void {

@@ -14,7 +14,8 @@ Walks the chain from here to a verified login, link by link, and says of each
 whether it holds and what to do if not. Run it as the user that the service runs
 as. With a USER it ends with a login, and asks for the password.
 
-${SERVICE_HELP}  -v, --verbose        libkrb5's own account of each login
+${SERVICE_HELP}  -v, --verbose        libkrb5's own account of each login: not for publication,
+                       as passwords can be guessed with what it holds
 
 Exit codes: 0 the chain holds, 1 a link is broken, 2 wrong usage.
 `;

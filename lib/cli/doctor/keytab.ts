@@ -32,12 +32,16 @@ export function lookAtKeytab(
   const isFile = path.startsWith('/') || keytab !== path;
   const problem = isFile ? fileProblem(path, make) : null;
   if (problem !== null) return { findings: problem, facts: null };
-  if (step !== '') return no(`${path} is no keytab: ${message}`, `klist -k ${word(path)}`, ...make);
+  if (step !== '') {
+    const aside = `mv ${word(path)} ${word(`${path}.old`)}`;
+    return no(`${path} is no keytab: ${message}`, `klist -k ${word(path)}`, aside, ...make);
+  }
   if (keys.length === 0) return no(`${path} is a keytab without a key`, ...make);
 
   const own = keys.filter(({ principal }) => principal === service);
   if (own.length === 0) return no(...withoutService(path, service, keys, make));
-  const detail = `${path}${isFile ? `, ${accessOf(statSync(path))}` : ''}; ${keysOf(service, own, keys)}`;
+  const access = isFile ? `, ${accessOf(statSync(path))}` : '';
+  const detail = `${path}${access}; ${keysOf(service, own, keys)}${isFile ? whoReads() : ''}`;
   return { findings: exposed(path, isFile) ?? ok(detail), facts: { path, keys: own } };
 
   function exposed(file: string, exists: boolean): Finding | null {
@@ -108,6 +112,12 @@ function closedFolder(path: string): string | null {
 
 function accessOf({ uid, mode }: Stats): string {
   return `owner ${userName(uid)}, mode ${(mode & 0o7777).toString(8).padStart(4, '0')}`;
+}
+
+/** Root may read every file: what this user sees is then not what the service sees. */
+function whoReads(): string {
+  if (process.geteuid?.() !== 0) return '';
+  return "; you are root, who may read it anyhow: run this as the service's user as well";
 }
 
 function withoutService(

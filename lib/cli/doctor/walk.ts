@@ -31,10 +31,13 @@ export async function walk(
   const realm = await chain.look('realm', 'naming the service', [library, config], (krb5) =>
     lookAtRealm(krb5, settings),
   );
-  const names = await chain.look('KDCs', 'looking for KDCs', [library, realm], (krb5, naming) =>
-    lookForKdcs(krb5, settings, naming),
+  const names = await chain.look(
+    'KDC names',
+    'looking for KDCs',
+    [library, realm],
+    (krb5, naming) => lookForKdcs(krb5, settings, naming),
   );
-  const kdcs = await chain.look('KDC', 'asking the KDCs', [realm, names], (naming, list) =>
+  const kdcs = await chain.look('KDCs', 'asking the KDCs', [realm, names], (naming, list) =>
     lookAtKdcs(settings, naming, list),
   );
   const clock = await chain.look('clock', 'comparing clocks', [library, kdcs], (krb5, list) =>
