@@ -6,7 +6,7 @@ import { readPassword } from './password.js';
 import { painter } from './terminal.js';
 import {
   COMMON,
-  onlyWord,
+  onlyUser,
   parse,
   SERVICE,
   SERVICE_HELP,
@@ -38,7 +38,7 @@ export async function check(args: string[]): Promise<number> {
     process.stdout.write(USAGE);
     return 0;
   }
-  const user = onlyWord(positionals, 'user');
+  const user = onlyUser(positionals);
   if (user === undefined) throw new UsageError('the user is missing');
 
   const { Verifier } = await import('../verifier.js');

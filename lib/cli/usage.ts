@@ -85,10 +85,10 @@ function milliseconds(text: string | undefined): number | undefined {
   return Number(text);
 }
 
-/** The one word that there may be beside the options. */
-export function onlyWord(words: string[], what: string): string | undefined {
-  if (words.length > 1) throw new UsageError(`one ${what} at a time, not ${words.join(' ')}`);
-  return words[0];
+/** The one word that there may be beside the options. More are not shown: one may be a password. */
+export function onlyUser(words: string[]): string | undefined {
+  if (words.length <= 1) return words[0];
+  throw new UsageError('one user at a time; the password is no word of the command');
 }
 
 /** One word of a shell's line: quoted where it has to be. */

@@ -3,7 +3,7 @@
 import { checkSettings } from '../../arguments.js';
 import { readPassword } from '../password.js';
 import { Progress } from '../terminal.js';
-import { COMMON, onlyWord, parse, SERVICE, SERVICE_HELP, verifierOptions } from '../usage.js';
+import { COMMON, onlyUser, parse, SERVICE, SERVICE_HELP, verifierOptions } from '../usage.js';
 import { Chain } from './chain.js';
 import { printLink } from './print.js';
 import { walk } from './walk.js';
@@ -28,7 +28,7 @@ export async function doctor(args: string[]): Promise<number> {
     process.stdout.write(USAGE);
     return 0;
   }
-  const name = onlyWord(positionals, 'user');
+  const name = onlyUser(positionals);
   const options = verifierOptions(values);
   // Options that can never work are wrong usage.
   const settings = checkSettings(options);
