@@ -4,7 +4,7 @@
 import { deepEqual, doesNotMatch, equal, match, ok } from 'node:assert/strict';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { Realm } from 'kpass/testing';
 import { AS_NOBODY, COMMAND, type RunOptions, runCommand } from './support/command';
 import { nameServer } from './support/dns';
@@ -130,6 +130,13 @@ describe('kpass doctor', () => {
     const { code, links } = await diagnose([], { env: realm.env });
     equal(code, 0);
     match(links[1]?.detail ?? '', /from KRB5_CONFIG/);
+  });
+
+  it('takes paths that begin where it is run', async () => {
+    const here = (path: string) => relative(process.cwd(), path);
+    const { code, links } = await diagnose(given(here(realm.keytab(SERVICE)), here(realm.config)));
+    equal(code, 0);
+    match(links[6]?.detail ?? '', /mode 0600/);
   });
 
   const AFTER_CONFIG = LINKS.slice(2);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -52,6 +52,7 @@ describe('the package', function () {
       'README.md',
       'SECURITY.md',
       'binding.gyp',
+      'dist/cli/index.js',
       'dist/index.d.ts',
       'dist/index.js',
       'dist/http/index.js',
@@ -98,6 +99,16 @@ describe('the package', function () {
     } finally {
       await realm.stop();
     }
+  });
+
+  it('brings the command kpass', async () => {
+    const kpass = join(project, 'node_modules', '.bin', 'kpass');
+    const { version } = JSON.parse(await readFile(join(PACKAGE, 'package.json'), 'utf8'));
+    assert.equal((await execute(kpass, ['--version'])).stdout, `${version}\n`);
+    const doctor = execute(kpass, ['doctor', '--json', '-c', '/nonexistent/krb5.conf']);
+    const { stdout } = await doctor.catch((error: { stdout: string }) => error);
+    const [library, config] = JSON.parse(stdout).links;
+    assert.deepEqual([library.status, config.status], ['ok', 'broken']);
   });
 
   it('has types that hold for its users', async () => {

@@ -3,7 +3,7 @@
 import { type KpassError, printable } from '../errors.js';
 import type { Verdict } from '../verdict.js';
 import { readPassword } from './password.js';
-import { painter } from './terminal.js';
+import { Progress, painter } from './terminal.js';
 import {
   COMMON,
   onlyUser,
@@ -44,8 +44,10 @@ export async function check(args: string[]): Promise<number> {
   const { Verifier } = await import('../verifier.js');
   const verifier = new Verifier(verifierOptions(values));
   const password = await readPassword(user, values['password-stdin'] ?? false);
+  const progress = new Progress(!values.json);
+  progress.show('asking the KDC');
   try {
-    const verdict = await verifier.verify(user, password);
+    const verdict = await verifier.verify(user, password).finally(() => progress.clear());
     if (values.json) printJson(verdict);
     else printVerdict(user, verdict);
     return verdict.verified ? 0 : 1;

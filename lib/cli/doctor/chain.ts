@@ -95,8 +95,15 @@ export class Chain {
     return { facts, causes: facts === null ? [name] : [] };
   }
 
+  /** Much of it was written by others: what a KDC says of an error, names from DNS. */
   #add(name: string, finding: Finding): void {
-    const link = { name, ...finding, detail: printable(finding.detail) };
+    const link: Link = {
+      name,
+      status: finding.status,
+      detail: printable(finding.detail),
+      remedy: finding.remedy.map(printable),
+    };
+    if (finding.trace !== undefined) link.trace = finding.trace.map(printable);
     this.links.push(link);
     this.#listener.onLink(link);
   }

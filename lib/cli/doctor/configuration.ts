@@ -111,7 +111,7 @@ export async function lookAtRealm(krb5: Krb5, settings: Settings): Promise<Seen<
   });
   if (outcome === null) {
     return unknown(`${host} has not become a name in ${settings.timeout} ms: DNS is slow`, [
-      `getent hosts ${settings.host ?? '$(hostname)'}`,
+      `getent hosts ${settings.host === null ? '$(hostname)' : shellWord(settings.host)}`,
       'Or name the host: --host www.example.com',
     ]);
   }

@@ -3,6 +3,7 @@
 // another service.
 
 import { lookup, lookupService } from 'node:dns/promises';
+import { shellWord } from '../usage.js';
 import { ok, type Seen, warning } from './chain.js';
 import type { Naming } from './configuration.js';
 
@@ -17,7 +18,7 @@ export async function lookAtHost({ service }: Naming): Promise<Seen<true>> {
   });
   const finding = await Promise.race([resolveBoth(host), late]);
   return {
-    findings: finding ?? warning(`${host}: DNS does not answer`, `dig ${host}`),
+    findings: finding ?? warning(`${host}: DNS does not answer`, `dig ${shellWord(host)}`),
     facts: true,
   };
 }
@@ -29,7 +30,7 @@ async function resolveBoth(host: string) {
   if (addresses.length === 0) {
     return warning(
       `${host} has no address; kpass needs none, but is it the name that users type?`,
-      `getent hosts ${host}`,
+      `getent hosts ${shellWord(host)}`,
     );
   }
   const names = await Promise.all(addresses.map(nameOf));

@@ -2,6 +2,7 @@
 
 import { lookup } from 'node:dns/promises';
 import type { Settings } from '../../arguments.js';
+import { shellWord } from '../usage.js';
 import { type Answer, asRequest, readAnswer } from './as-exchange.js';
 import { ask, type Endpoint, type Transport } from './ask.js';
 import { broken, type Finding, notTried, ok, type Seen, warning } from './chain.js';
@@ -64,7 +65,10 @@ async function lookAtKdc(kdc: Kdc, realm: string, patience: number): Promise<Loo
   }
   const addresses = await lookup(kdc.host, { all: true }).catch(() => []);
   if (addresses.length === 0) {
-    const finding = broken(`${kdc.name}: the name has no address`, `getent hosts ${kdc.host}`);
+    const finding = broken(
+      `${kdc.name}: the name has no address`,
+      `getent hosts ${shellWord(kdc.host)}`,
+    );
     return { finding, answering: [] };
   }
   const attempts = await Promise.all(
@@ -121,7 +125,7 @@ function judge(kdc: Kdc, realm: string, attempts: Attempt[]): Finding {
   }
   const answers = (transport: Transport) =>
     attempts.some((one) => one.transport === transport && typeof one.result === 'object');
-  const [host, port] = [kdc.host ?? '', kdc.port];
+  const [host, port] = [shellWord(kdc.host ?? ''), kdc.port];
   if (answers('UDP') && answers('TCP')) return ok(detail);
   if (answers('TCP')) {
     return warning(

@@ -67,7 +67,7 @@ async function judge(
     default:
       return broken(
         `the login with the key failed: ${login.message}`,
-        `KRB5_TRACE=/dev/stderr kinit -k -t ${shellWord(keytab.path)} ${naming.service}`,
+        `KRB5_TRACE=/dev/stderr kinit -k -t ${shellWord(keytab.path)} ${shellWord(naming.service)}`,
       );
   }
 }

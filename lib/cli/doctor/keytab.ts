@@ -1,12 +1,12 @@
 // The keytab: the file, who may read it, and what it holds.
 
 import { accessSync, constants, type Stats, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { Settings } from '../../arguments.js';
 import { shellWord } from '../usage.js';
 import { broken, type Finding, ok, type Seen, warning } from './chain.js';
 import { type Naming, thisUser, userName } from './configuration.js';
-import type { KeytabKey, Krb5 } from './krb5.js';
+import type { KeytabFinding, KeytabKey, Krb5 } from './krb5.js';
 
 /** The keytab, and the keys of the service that it holds: at least one. */
 export interface ServiceKeys {
@@ -20,76 +20,87 @@ export function lookAtKeytab(
   settings: Settings,
   { service }: Naming,
 ): Seen<ServiceKeys> {
-  const { step, message, keytab, keys } = krb5.keytabKeys(settings);
-  const path = keytab.replace(/^(WR)?FILE:/, '');
+  const found = krb5.keytabKeys(settings);
+  const file = /^(?:WR)?FILE:(.*)$/.exec(found.keytab)?.[1] ?? null;
+  const path = file ?? found.keytab;
   const make = makeKeytab(path, service);
-  const no = (detail: string, ...remedy: string[]): Seen<ServiceKeys> => ({
-    findings: broken(detail, ...remedy),
-    facts: null,
-  });
-
-  if (step === 'krb5_kt_resolve') return no(`${keytab}: ${message}`, 'Name a file: --keytab /path');
-  const isFile = path.startsWith('/') || keytab !== path;
-  const problem = isFile ? fileProblem(path, make) : null;
+  const problem =
+    (file === null ? null : fileProblem(file, make)) ?? contentProblem(found, path, service, make);
   if (problem !== null) return { findings: problem, facts: null };
-  if (step !== '') {
-    const aside = `mv ${word(path)} ${word(`${path}.old`)}`;
-    return no(`${path} is no keytab: ${message}`, `klist -k ${word(path)}`, aside, ...make);
+
+  const keys = found.keys.filter(({ principal }) => principal === service);
+  const what = keysOf(service, keys, found.keys);
+  const findings = file === null ? ok(`${path}; ${what}`) : judgeAccess(file, what);
+  return { findings, facts: { path, keys } };
+}
+
+/** What keeps the service's key from being found in what libkrb5 read; null where nothing does. */
+function contentProblem(
+  { step, message, keys }: KeytabFinding,
+  path: string,
+  service: string,
+  make: string[],
+): Finding | null {
+  if (step === 'krb5_kt_resolve') {
+    return broken(`${path}: ${message}`, 'Name a file: --keytab /path');
   }
-  if (keys.length === 0) return no(`${path} is a keytab without a key`, ...make);
-
-  const own = keys.filter(({ principal }) => principal === service);
-  if (own.length === 0) return no(...withoutService(path, service, keys, make));
-  const access = isFile ? `, ${accessOf(statSync(path))}` : '';
-  const detail = `${path}${access}; ${keysOf(service, own, keys)}${isFile ? whoReads() : ''}`;
-  return { findings: exposed(path, isFile) ?? ok(detail), facts: { path, keys: own } };
-
-  function exposed(file: string, exists: boolean): Finding | null {
-    if (!exists || (statSync(file).mode & OTHERS) === 0) return null;
-    return warning(
-      `${detail}; others than its owner may read or change it: who reads it can pass for the KDC`,
-      `chmod 400 ${word(file)}`,
+  if (step !== '') {
+    const aside = `mv ${shellWord(path)} ${shellWord(`${path}.old`)}`;
+    return broken(
+      `${path} is no keytab: ${message}`,
+      `klist -k ${shellWord(path)}`,
+      aside,
+      ...make,
     );
   }
+  if (keys.length === 0) return broken(`${path} is a keytab without a key`, ...make);
+  if (keys.some(({ principal }) => principal === service)) return null;
+  return withoutService(path, service, keys, make);
+}
+
+function judgeAccess(file: string, what: string): Finding {
+  const stats = statSync(file);
+  const detail = `${file}, ${accessOf(stats)}; ${what}`;
+  if ((stats.mode & OTHERS) === 0) return ok(`${detail}${whoReads()}`);
+  return warning(
+    `${detail}; others than its owner may read or change it: who reads it can pass for the KDC`,
+    `chmod 400 ${shellWord(file)}`,
+  );
 }
 
 /** Reading and writing, for the group and for everybody. */
 const OTHERS = 0o066;
-const word = shellWord;
 
 function makeKeytab(path: string, service: string): string[] {
   return [
     'Make one, as an administrator of the realm:',
-    `kadmin -q ${word(`addprinc -randkey ${service}`)}    # unless it exists`,
-    `kadmin -q ${word(`ktadd -k ${path} ${service}`)}`,
+    `kadmin -q ${shellWord(`addprinc -randkey ${service}`)}    # unless it exists`,
+    `kadmin -q ${shellWord(`ktadd -k ${path} ${service}`)}`,
     '(With FreeIPA, Active Directory, Samba: README, "A key for your service")',
   ];
 }
 
 /** What keeps this user from reading the file; null where nothing does. */
 function fileProblem(path: string, make: string[]): Finding | null {
-  const closed = closedFolder(path);
+  const closed = closedFolder(resolve(path));
   if (closed !== null) {
     return broken(
       `${path} cannot be reached by ${thisUser()}: may not enter ${closed}`,
-      `ls -ld ${word(closed)}`,
-      `Run this as the user that the service runs as, or let that user in: setfacl -m u:USER:x ${word(closed)}`,
+      `ls -ld ${shellWord(closed)}`,
+      'Run this as the user that the service runs as; if it is that user, then as root:',
+      `setfacl -m u:${userName(process.geteuid?.() ?? 0)}:x ${shellWord(closed)}`,
     );
   }
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats === undefined) return broken(`${path} does not exist`, ...make);
   if (!stats.isFile()) return broken(`${path} is no file`, ...make);
-  if (readable(path)) return null;
+  if (allows(path, constants.R_OK)) return null;
   return broken(
     `${path} cannot be read by ${thisUser()}: ${accessOf(stats)}`,
     'Run this as the user that the service runs as; if it is that user, then as root:',
-    `chown ${userName(process.geteuid?.() ?? 0)} ${word(path)}`,
-    `chmod 400 ${word(path)}`,
+    `chown ${userName(process.geteuid?.() ?? 0)} ${shellWord(path)}`,
+    `chmod 400 ${shellWord(path)}`,
   );
-}
-
-function readable(path: string): boolean {
-  return allows(path, constants.R_OK);
 }
 
 function allows(path: string, mode: number): boolean {
@@ -120,20 +131,24 @@ function whoReads(): string {
   return "; you are root, who may read it anyhow: run this as the service's user as well";
 }
 
-function withoutService(
-  path: string,
-  service: string,
-  keys: KeytabKey[],
-  make: string[],
-): [string, ...string[]] {
+function withoutService(path: string, service: string, keys: KeytabKey[], make: string[]): Finding {
   const names = [...new Set(keys.map(({ principal }) => principal))];
-  const detail = `${path} has no key of ${service}; it has those of ${names.join(', ')}`;
-  const [name, host] = names[0]?.split(/[/@]/) ?? [];
+  const other = /^([^/@]+)\/([^/@]+)@/
+    .exec(names[0] ?? '')
+    ?.slice(1)
+    .map(shellWord);
   const guess =
-    names[0]?.includes('/') === true
-      ? [`Is the service another one? kpass doctor -s ${name} -H ${host} -k ${word(path)}`]
-      : [];
-  return [detail, ...guess, ...make];
+    other === undefined
+      ? []
+      : [
+          'Is the service another one?',
+          `kpass doctor -s ${other[0]} -H ${other[1]} -k ${shellWord(path)}`,
+        ];
+  return broken(
+    `${path} has no key of ${service}; it has those of ${names.join(', ')}`,
+    ...guess,
+    ...make,
+  );
 }
 
 /** '…: version 2 (aes256-…, aes128-…)', and how much else there is. */

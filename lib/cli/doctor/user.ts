@@ -3,17 +3,20 @@
 import { KpassError } from '../../errors.js';
 import type { VerifierOptions } from '../../verifier.js';
 import { DENIALS } from '../check.js';
+import { shellWord } from '../usage.js';
 import { broken, type Finding, ok, type Seen } from './chain.js';
 
 const REMEDIES: Record<keyof typeof DENIALS, (user: string) => string[]> = {
   credentials: (user) => [
-    'Is it the right password? As MIT’s own client sees it:',
-    `kinit ${user}`,
+    "Is it the right password? As MIT's own client sees it:",
+    `kinit ${shellWord(user)}`,
   ],
-  expired: (user) => ['The user sets a new one:', `kpasswd ${user}`],
-  disabled: (user) => [`kadmin -q 'getprinc ${user}'`, `kadmin -q 'modprinc -unlock ${user}'`],
-  policy: (user) => [`kadmin -q 'getprinc ${user}'`],
+  expired: (user) => ['The user sets a new one:', `kpasswd ${shellWord(user)}`],
+  disabled: (user) => [kadmin(`getprinc ${user}`), kadmin(`modprinc -unlock ${user}`)],
+  policy: (user) => [kadmin(`getprinc ${user}`)],
 };
+
+const kadmin = (query: string) => `kadmin -q ${shellWord(query)}`;
 
 export async function lookAtUser(
   options: VerifierOptions,
