@@ -143,7 +143,7 @@ function locked({ message }: LoginFinding, { service }: Naming): Finding {
 function anew({ service }: Naming, { path }: ServiceKeys): string[] {
   return [
     'Make the keytab anew, as an administrator of the realm (older ones stop working):',
-    `rm ${shellWord(path)}`,
+    `kadmin -q ${shellWord(`ktremove -k ${path} ${service} all`)}`,
     `kadmin -q ${shellWord(`ktadd -k ${path} ${service}`)}`,
   ];
 }
