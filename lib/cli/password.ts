@@ -92,7 +92,7 @@ function readLine(input: ReadStream): Promise<Buffer | null> {
     const finish = (result: Buffer | null) => {
       input.off('data', take);
       input.pause();
-      if (result === null) line.fill(0);
+      line.fill(0, result?.length ?? 0); // what was typed and taken back, too
       resolve(result);
     };
     const take = (chunk: Buffer) => {

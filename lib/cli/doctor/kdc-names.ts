@@ -61,7 +61,9 @@ export function kdcOf(name: string): Kdc {
 async function inDns(realm: string): Promise<Kdc[]> {
   const names = [`_kerberos._udp.${realm}`, `_kerberos._tcp.${realm}`];
   const answers = await Promise.all(names.map((name) => resolveSrv(name).catch(() => [])));
-  const records = answers.flat().sort((a, b) => a.priority - b.priority || b.weight - a.weight);
+  // RFC 2782: a dot for a target says that there is none.
+  const targets = answers.flat().filter(({ name }) => name !== '' && name !== '.');
+  const records = targets.sort((a, b) => a.priority - b.priority || b.weight - a.weight);
   const kdcs = new Map(
     records.map(({ name: host, port }) => {
       const name = `${host}:${port}`;

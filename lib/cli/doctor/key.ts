@@ -3,7 +3,7 @@
 import type { Settings } from '../../arguments.js';
 import { krb5Name } from '../../krb5-codes.js';
 import { shellWord } from '../usage.js';
-import { asRequest, readAnswer } from './as-exchange.js';
+import { type Answer, asRequest, readAnswer } from './as-exchange.js';
 import { ask } from './ask.js';
 import { broken, type Finding, ok, type Seen, warning } from './chain.js';
 import type { Naming } from './configuration.js';
@@ -49,7 +49,7 @@ async function judge(
       return notTheKey(naming, keytab, await versionAtKdc(naming, answering));
     case 'KRB5KDC_ERR_C_PRINCIPAL_UNKNOWN':
     case 'KRB5KDC_ERR_S_PRINCIPAL_UNKNOWN':
-      return unknownService(naming, keytab, userFollows);
+      return unknownService(naming, keytab, await isRealms(naming, answering), userFollows);
     case 'KRB5KDC_ERR_CLIENT_REVOKED':
     case 'KRB5KDC_ERR_NAME_EXP':
     case 'KRB5KDC_ERR_SERVICE_EXP':
@@ -67,7 +67,8 @@ async function judge(
     default:
       return broken(
         `the login with the key failed: ${login.message}`,
-        `KRB5_TRACE=/dev/stderr kinit -k -t ${shellWord(keytab.path)} ${shellWord(naming.service)}`,
+        "See libkrb5's own account of it:",
+        'kpass doctor --verbose',
       );
   }
 }
@@ -118,17 +119,24 @@ function notTheKey(naming: Naming, keytab: ServiceKeys, current: number | undefi
   );
 }
 
-function unknownService({ service }: Naming, keytab: ServiceKeys, userFollows: boolean): Finding {
-  const detail = `the KDC knows nobody of the name ${service} who may log in`;
-  const remedy = [
+function unknownService(
+  { service, realm }: Naming,
+  keytab: ServiceKeys,
+  ofRealm: boolean,
+  userFollows: boolean,
+): Finding {
+  const nobody = `the KDC knows nobody of the name ${service} who may log in`;
+  const detail = ofRealm ? nobody : `${nobody}, nor krbtgt/${realm}: is it a KDC of ${realm}?`;
+  if (userFollows) return warning(`${detail}; the user's login below decides`);
+  const otherRealm = `In krb5.conf, is ${realm} the right realm? And its kdc, in [realms]?`;
+  return broken(
+    detail,
+    ...(ofRealm ? [] : [otherRealm, 'If they are:']),
     `kadmin -q ${shellWord(`addprinc -randkey ${service}`)}`,
     `kadmin -q ${shellWord(`ktadd -k ${keytab.path} ${service}`)}`,
     'Where the name is one of an account of another name (Active Directory, Samba), only a',
     "user's login can tell: kpass doctor USER",
-  ];
-  return userFollows
-    ? warning(`${detail}: the user's login below decides`)
-    : broken(detail, ...remedy);
+  );
 }
 
 function locked({ message }: LoginFinding, { service }: Naming): Finding {
@@ -162,11 +170,26 @@ async function versionAtKdc(
   answering: Answering[],
 ): Promise<number | undefined> {
   const name = service.slice(0, service.lastIndexOf('@'));
-  const request = asRequest(realm, name, name);
-  // An answer with a ticket may be too large for UDP.
-  const [kdc] = answering.toSorted((a, b) => a.transport.localeCompare(b.transport));
-  if (kdc === undefined) return undefined;
-  const reply = await ask(kdc.transport, kdc, request, PATIENCE).catch(() => null);
-  const answer = reply && readAnswer(reply.bytes);
+  const answer = await answerTo(asRequest(realm, name, name), answering);
   return answer && 'ticketKey' in answer ? answer.ticketKey : undefined;
+}
+
+const CLIENT_UNKNOWN = 6;
+
+/**
+ * Whether the KDC is one of this realm, as far as it tells: MIT's with one realm answers for every
+ * other one too, that it knows nobody of it; but a realm's own KDC knows krbtgt.
+ */
+async function isRealms({ realm }: Naming, answering: Answering[]): Promise<boolean> {
+  const name = `krbtgt/${realm}`;
+  const answer = await answerTo(asRequest(realm, name, name), answering);
+  return !(answer && 'error' in answer && answer.error === CLIENT_UNKNOWN);
+}
+
+async function answerTo(request: Buffer, answering: Answering[]): Promise<Answer | null> {
+  // A ticket may be too large for UDP.
+  const kdc = answering.find(({ transport }) => transport === 'TCP') ?? answering[0];
+  if (kdc === undefined) return null;
+  const reply = await ask(kdc.transport, kdc, request, PATIENCE).catch(() => null);
+  return reply && readAnswer(reply.bytes);
 }

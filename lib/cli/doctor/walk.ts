@@ -11,7 +11,7 @@ import { lookForKdcs } from './kdc-names.js';
 import { lookAtKdcs } from './kdcs.js';
 import { lookAtKey } from './key.js';
 import { lookAtKeytab } from './keytab.js';
-import { lookAtUser } from './user.js';
+import { lookAtTicket, lookAtUser } from './user.js';
 
 export interface User {
   name: string;
@@ -56,9 +56,9 @@ export async function walk(
     (krb5, naming, keys, list) => lookAtKey(krb5, settings, naming, keys, list, user !== null),
   );
   await chain.look('host', 'looking the host up', [realm], lookAtHost);
-  if (user !== null) {
-    await chain.look('user', `logging ${user.name} in`, [key], () =>
-      lookAtUser(options, user.name, user.password),
-    );
-  }
+  if (user === null) return;
+  const login = await chain.look('user', `logging ${user.name} in`, [key], () =>
+    lookAtUser(options, user.name, user.password),
+  );
+  await chain.look('ticket', '', [login], lookAtTicket);
 }
