@@ -89,7 +89,9 @@ function readLine(input: ReadStream): Promise<Buffer | null> {
   const line = Buffer.alloc(MOST);
   let length = 0;
   return new Promise((resolve, reject) => {
+    let finished = false;
     const finish = (result: Buffer | null) => {
+      finished = true;
       input.off('data', take);
       input.pause();
       line.fill(0, result?.length ?? 0); // what was typed and taken back, too
@@ -97,11 +99,12 @@ function readLine(input: ReadStream): Promise<Buffer | null> {
     };
     const take = (chunk: Buffer) => {
       for (const byte of chunk) {
-        if (byte === CTRL_C) return finish(null);
-        if (ENTER.includes(byte) || byte === CTRL_D) return finish(line.subarray(0, length));
-        if (BACKSPACE.includes(byte)) length = beforeLast(line, length);
+        if (byte === CTRL_C) finish(null);
+        else if (ENTER.includes(byte) || byte === CTRL_D) finish(line.subarray(0, length));
+        else if (BACKSPACE.includes(byte)) length = beforeLast(line, length);
         else if (byte === CTRL_U) length = 0;
         else if (length < MOST) line[length++] = byte;
+        if (finished) break;
       }
       chunk.fill(0);
     };

@@ -44,5 +44,5 @@ async function resolveBoth(host: string) {
 
 async function nameOf(address: string): Promise<string> {
   const answer = await lookupService(address, 0).catch(() => null);
-  return answer?.hostname ?? 'nobody';
+  return answer?.hostname ?? 'without a name';
 }
