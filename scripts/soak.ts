@@ -36,9 +36,9 @@ process.exitCode = 1;
 main().catch((error: unknown) => console.error(error));
 
 async function main(): Promise<void> {
-  await using realm = await Realm.start({ users: { alice: 'wonderland', disabled: 'x' } });
-  await realm.kadmin('modprinc', '-allow_tix', 'disabled');
-  await using impostor = await Realm.start({ users: { alice: 'hijacked' } });
+  const disabled = { password: 'x', state: 'disabled' } as const;
+  await using realm = await Realm.start({ users: { alice: 'wonderland', disabled } });
+  await using impostor = await realm.impostor({ users: { alice: 'hijacked' } });
   // Takes what is sent to it, and says nothing.
   const mute = createSocket('udp4').bind(0, '127.0.0.1');
   await once(mute, 'listening');

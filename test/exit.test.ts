@@ -12,8 +12,8 @@ describe('ending with verifications in flight', () => {
   let realm: Realm;
   let silent: FaultProxy;
   before(async () => {
-    realm = await Realm.start({ users: { alice: 'wonderland' } });
-    await realm.addUser('sha2', 'wonderland', ...USERS.sha2.flags);
+    const { sha2 } = USERS;
+    realm = await Realm.start({ users: { alice: 'wonderland', sha2 } });
     silent = await FaultProxy.start(realm);
     await silent.use('silent');
   });

@@ -23,7 +23,7 @@ import { Realm } from 'kpass/testing';
 import { runProgram } from './support/child';
 import { FaultProxy, type Mode } from './support/fault-proxy';
 import { demandIterations, TcpImpersonator } from './support/forged';
-import { keytabDirectory, keytabFrom, keytabOf, rekey } from './support/services';
+import { keytabDirectory, keytabFrom } from './support/services';
 import { optionsFor, SERVICE } from './support/subject';
 
 const execute = promisify(execFile);
@@ -155,7 +155,7 @@ async function openToAll(...open: string[]): Promise<void> {
 
 /** A copy of the service's keytab that a child, whoever that runs as, may change and read. */
 async function keytabForAnybody(): Promise<string> {
-  const keytab = await keytabOf(realm, SERVICE);
+  const keytab = await realm.writeKeytab(SERVICE);
   await openToAll();
   if (process.getuid?.() === 0) await chown(keytab, 65534, 65534);
   return keytab;
@@ -751,15 +751,15 @@ async function rotated(put: (from: string, to: string) => Promise<void>): Promis
   const keytab = realm.keytab(`${service}/localhost`);
   const verifier = new Verifier(optionsFor(realm, { service, keytab, threads: 1 }));
   assert.equal(await outcomeOf(verifier), 'true');
-  await rekey(realm, `${service}/localhost`);
+  await realm.rotateKey(`${service}/localhost`);
   assert.equal(await outcomeOf(verifier), 'ERR_KPASS_KEYTAB');
-  await put(await keytabOf(realm, `${service}/localhost`), keytab);
+  await put(await realm.writeKeytab(`${service}/localhost`), keytab);
   return outcomeOf(verifier);
 }
 
 /** After something has been done to a keytab in use. */
 async function spoiled(spoil: (keytab: string) => Promise<void>): Promise<string> {
-  const keytab = await keytabOf(realm, SERVICE);
+  const keytab = await realm.writeKeytab(SERVICE);
   const verifier = new Verifier(optionsFor(realm, { keytab, threads: 1 }));
   assert.equal(await outcomeOf(verifier), 'true');
   await spoil(keytab);

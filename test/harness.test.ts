@@ -28,10 +28,12 @@ describe('the core alone', function () {
 
   before(async () => {
     execFileSync(join(PACKAGE, 'scripts/compile'), ['dev'], { stdio: 'inherit' });
-    realm = await Realm.start({ users: { alice: 'wonderland' }, ...RC4 });
-    impostor = await Realm.start({ users: { alice: 'hijacked' }, ...RC4 });
-    await realm.addUser('rc4', 'wonderland', '-e', 'arcfour-hmac:normal');
-    await impostor.addUser('rc4', 'hijacked', '-e', 'arcfour-hmac:normal');
+    const users = (password: string) => ({
+      alice: password,
+      rc4: { password, enctypes: ['arcfour-hmac'] },
+    });
+    realm = await Realm.start({ users: users('wonderland'), ...RC4 });
+    impostor = await realm.impostor({ users: users('hijacked') });
   });
 
   after(async () => {

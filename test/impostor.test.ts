@@ -9,16 +9,9 @@ import { type Fault, FaultProxy, type Request } from './support/fault-proxy';
 import { kinit } from './support/kinit';
 import { replyType } from './support/messages';
 import { type PkinitRealm, startPkinitRealm } from './support/pkinit';
-import { impostorOf, trust } from './support/realms';
 import { referral } from './support/referral';
 import { clearEncPaRep, renameClient } from './support/rename';
-import {
-  keytabDirectory,
-  keytabFrom,
-  keytabOf,
-  keytabWithWrongKey,
-  rekey,
-} from './support/services';
+import { keytabDirectory, keytabFrom } from './support/services';
 import { failureOf, kpassIn, SERVICE, verifierFor } from './support/subject';
 
 const execute = promisify(execFile);
@@ -47,7 +40,7 @@ describe('never true without the keytab', () => {
   describe('an impostor of the KDC', () => {
     let impostor: Realm;
     before(async () => {
-      impostor = await impostorOf(realm);
+      impostor = await realm.impostor({ users: { alice: 'hijacked' } });
     });
     after(() => impostor?.stop());
 
@@ -78,7 +71,7 @@ describe('never true without the keytab', () => {
     it('ERR_KPASS_UNVERIFIED for users of another realm', async () => {
       const other = await Realm.start({ name: 'OTHER.ORG', users: { bob: 'x' }, services: [] });
       try {
-        const config = await trust(impostor, other);
+        const config = await impostor.trust(other);
         const verifier = verifierFor(realm, { config, realms: ['OTHER.ORG'] });
         assert.equal((await failureOf(verifier.verify('bob', 'x'))).code, 'ERR_KPASS_UNVERIFIED');
       } finally {
@@ -124,27 +117,24 @@ describe('never true without the keytab', () => {
     });
 
     it('ERR_KPASS_UNVERIFIED when it has a wrong key', async () => {
-      assert.equal(
-        await codeWith(await keytabWithWrongKey(realm, SERVICE)),
-        'ERR_KPASS_UNVERIFIED',
-      );
+      assert.equal(await codeWith(await realm.writeWrongKeytab(SERVICE)), 'ERR_KPASS_UNVERIFIED');
     });
 
     it('ERR_KPASS_KEYTAB when its key is of an old version, and true with the new one', async () => {
       await realm.addService('rekeyed/localhost');
       const old = realm.keytab('rekeyed/localhost');
-      await rekey(realm, 'rekeyed/localhost');
+      await realm.rotateKey('rekeyed/localhost');
       const wanted = { service: 'rekeyed', keytab: old };
       assert.equal(
         (await failureOf(kpassIn(realm, 'alice', 'wonderland', wanted))).code,
         'ERR_KPASS_KEYTAB',
       );
-      const keytab = await keytabOf(realm, 'rekeyed/localhost');
+      const keytab = await realm.writeKeytab('rekeyed/localhost');
       assert.equal(await kpassIn(realm, 'alice', 'wonderland', { ...wanted, keytab }), true);
     });
 
     it('ERR_KPASS_KEYTAB when this user may not read it', async function () {
-      const keytab = await keytabOf(realm, SERVICE);
+      const keytab = await realm.writeKeytab(SERVICE);
       await chmod(keytab, 0o000);
       await Promise.all([chmod(realm.folder, 0o755), chmod(realm.config, 0o644)]);
       assert.equal(await asNobody(keytab), 'ERR_KPASS_KEYTAB');
@@ -169,8 +159,8 @@ describe('never true without the keytab', () => {
     // Yesterday's tickets, from yesterday's KDC: who replays them must turn back the clock of the
     // one who checks them, and a client of Kerberos takes its clock from the KDC.
     it('is not taken from the KDC: ERR_KPASS_KDC when that lives in yesterday', async () => {
-      const yesterday = await Realm.start({ clock: '-1d', users: { alice: 'wonderland' } });
-      await yesterday.kadmin('modprinc', '-requires_preauth', 'alice');
+      const alice = { password: 'wonderland', preauth: false };
+      const yesterday = await Realm.start({ clock: '-1d', users: { alice } });
       try {
         const { code } = await kinit(yesterday.config, 'alice', 'wonderland');
         assert.equal(code, 0, 'libkrb5 left alone believes it');

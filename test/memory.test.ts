@@ -10,8 +10,6 @@ import type { VerifierOptions } from 'kpass';
 import { Realm } from 'kpass/testing';
 import { FaultProxy, type Mode } from './support/fault-proxy';
 import { copiesIn, masked } from './support/memory';
-import { impostorOf } from './support/realms';
-import { keytabWithWrongKey } from './support/services';
 import { optionsFor, SERVICE } from './support/subject';
 
 /** What the child is told; then any message aborts the verification. */
@@ -92,24 +90,21 @@ describe('a password that its caller has wiped is nowhere in memory', () => {
   let wrongKey: string;
 
   before(async () => {
-    realm = await Realm.start({ users: { alice: 'wonderland' } });
-    for (const [length, password] of Object.entries(PASSWORDS)) {
-      await realm.addUser(length, password);
-    }
-    const keyTypes = {
-      sha2: 'aes256-cts-hmac-sha384-192:normal',
-      camellia: 'camellia256-cts-cmac:normal',
-      rc4: 'arcfour-hmac:normal',
-    };
-    for (const [name, type] of Object.entries(keyTypes)) {
-      await realm.addUser(name, PASSWORDS.middle, '-e', type);
-    }
-    await realm.addUser('nopreauth', PASSWORDS.middle, '-requires_preauth');
-    await realm.addUser('disabled', PASSWORDS.middle, '-allow_tix');
-    await realm.addUser('mustchange', PASSWORDS.middle, '+needchange');
-    impostor = await impostorOf(realm, { middle: PASSWORDS.middle });
+    const password = PASSWORDS.middle;
+    const users = {
+      alice: 'wonderland',
+      ...PASSWORDS,
+      sha2: { password, enctypes: ['aes256-cts-hmac-sha384-192'] },
+      camellia: { password, enctypes: ['camellia256-cts-cmac'] },
+      rc4: { password, enctypes: ['arcfour-hmac'] },
+      nopreauth: { password, preauth: false },
+      disabled: { password, state: 'disabled' },
+      mustchange: { password, state: 'must-change' },
+    } as const;
+    realm = await Realm.start({ users });
+    impostor = await realm.impostor({ users: { middle: password } });
     proxy = await FaultProxy.start(realm);
-    wrongKey = await keytabWithWrongKey(realm, SERVICE);
+    wrongKey = await realm.writeWrongKeytab(SERVICE);
   });
   after(async () => {
     await proxy?.stop();

@@ -7,8 +7,8 @@ import { hostname } from 'node:os';
 import { KpassError, type Verifier } from 'kpass';
 import { Realm } from 'kpass/testing';
 import { FaultProxy } from './support/fault-proxy';
-import { configOfBoth, startWorld, trust } from './support/realms';
-import { keytabFrom, keytabOf } from './support/services';
+import { startWorld } from './support/realms';
+import { keytabFrom } from './support/services';
 import { failureOf, kpassIn, verifierFor } from './support/subject';
 import { USERS } from './support/users';
 
@@ -388,7 +388,7 @@ describe('verdicts', () => {
     let config: string;
     before(async () => {
       other = await Realm.start({ name: 'OTHER.ORG', users: { bob: 'builder' }, services: [] });
-      config = await trust(realm, other);
+      config = await realm.trust(other);
     });
     after(() => other?.stop());
 
@@ -423,7 +423,7 @@ describe('verdicts', () => {
       try {
         const error = await failureOf(
           verifierFor(realm, {
-            config: await configOfBoth(realm, stranger),
+            config: await realm.writeConfig({ realms: [stranger] }),
             realms: ['STRANGER.NET'],
           }).verify('eve', 'x'),
         );
@@ -445,7 +445,7 @@ describe('verdicts', () => {
 
   describe('a keytab that others can read', () => {
     it('is warned of, once', async () => {
-      const keytab = await keytabOf(realm, 'HTTP/localhost');
+      const keytab = await realm.writeKeytab('HTTP/localhost');
       await chmod(keytab, 0o640);
       const warnings: Error[] = [];
       const note = (warning: Error) => warnings.push(warning);

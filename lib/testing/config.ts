@@ -1,33 +1,43 @@
 /** The text of the two files that MIT Kerberos reads: krb5.conf for everyone, kdc.conf for the KDC. */
 
-/** What a krb5.conf says. Where `more` sets a value as well, `more` wins: it comes first. */
-export interface Krb5Conf {
-  realm: string;
+/** What a krb5.conf says of one realm. */
+export interface RealmConf {
+  name: string;
   /** Each one `host:port`, in the order in which they are tried. */
   kdcs: readonly string[];
+  /** The one that is asked again when another has refused; null for none. */
+  primary: string | null;
   /** Hosts, and domains with a leading dot, that belong to the realm. */
   hosts: readonly string[];
-  /** More text for the file, in its own syntax. */
-  more: string;
 }
 
-/** Never any DNS: a look-up that fails costs most of a second, and a test must not depend on one. */
-export function krb5Conf({ realm, kdcs, hosts, more }: Krb5Conf): string {
+/**
+ * A krb5.conf for these realms, of which the first one is the default. Where `more`, text in the
+ * file's own syntax, sets a value as well, it wins: it comes first.
+ *
+ * Never any DNS: a look-up that fails costs most of a second, and a test must not depend on one.
+ */
+export function krb5Conf(realms: readonly RealmConf[], more: string): string {
   return `${more}
 
 [libdefaults]
-  default_realm = ${realm}
+  default_realm = ${realms[0]?.name}
   dns_lookup_kdc = false
   dns_lookup_realm = false
   dns_canonicalize_hostname = false
   rdns = false
 
 [realms]
-  ${realm} = {
-${kdcs.map((kdc) => `    kdc = ${kdc}\n`).join('')}  }
-
+${realms.map(realmSection).join('')}
 [domain_realm]
-${hosts.map((host) => `  ${host} = ${realm}\n`).join('')}`;
+${realms.flatMap(({ name, hosts }) => hosts.map((host) => `  ${host} = ${name}\n`)).join('')}`;
+}
+
+function realmSection({ name, kdcs, primary }: RealmConf): string {
+  const lines = kdcs.map((kdc) => `kdc = ${kdc}`);
+  // Its name up to krb5 1.18, and since.
+  if (primary !== null) lines.push(`master_kdc = ${primary}`, `primary_kdc = ${primary}`);
+  return `  ${name} = {\n${lines.map((line) => `    ${line}\n`).join('')}  }\n`;
 }
 
 /** What a kdc.conf says. */

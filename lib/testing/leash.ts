@@ -7,8 +7,10 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
  * The shell makes the folder, so that there is no moment in which only this process knows of it.
@@ -24,15 +26,15 @@ read -r _
 `;
 
 /**
- * Each line read is the name of a signal for the program. After `exec >&-` only the program holds
- * the shell's stdout: its end is the program's end. The program is not waited for until the pipe
- * closes, so its pid cannot come to mean another process. libfaketime leaves files behind where a
- * clock was asked for.
+ * Each line read is the name of a signal for the program. The first line printed is its pid. After
+ * `exec >&-` only the program holds the shell's stdout: its end is the program's end. The program is
+ * not waited for until the pipe closes, so its pid cannot come to mean another process. SIGKILL ends
+ * a stopped program too. libfaketime leaves files behind where a clock was asked for.
  */
 const RUN_PROGRAM = `
 trap exit HUP INT TERM
 trap 'kill -s KILL $pid; wait $pid; rm -f /dev/shm/*faketime_s[eh]m_$$ /dev/shm/*faketime_s[eh]m_$pid' EXIT
-"$@" </dev/null 2>&1 & pid=$!
+/bin/sh -c 'echo "$$"; exec "$@"' sh "$@" </dev/null 2>&1 & pid=$!
 exec >&-
 while read -r signal; do kill -s "$signal" $pid; done
 `;
@@ -108,19 +110,39 @@ export class LeashedProgram {
 
   /** What it has printed so far, on stdout and stderr. */
   get output(): string {
-    return this.#output;
+    return this.#output.slice(this.#output.indexOf('\n') + 1);
   }
 
   /** Resolves to true when it has printed the text; to false when it ended, or the time, without. */
   async prints(text: string, milliseconds: number): Promise<boolean> {
     const signal = AbortSignal.timeout(milliseconds);
-    await this.#until(() => this.#output.includes(text), signal).catch(() => {});
-    return this.#output.includes(text);
+    await this.#until(() => this.output.includes(text), signal).catch(() => {});
+    return this.output.includes(text);
   }
 
-  /** Asks it to end, and resolves when it has. */
+  /** Stops it in its tracks, and resolves when it stands still. Rejects when it has ended. */
+  async pause(): Promise<void> {
+    this.#shell.stdin.write('STOP\n');
+    while ((await this.#state()) !== 'T') await sleep(1);
+  }
+
+  /** Lets it go on, and resolves when it does. Rejects when it has ended. */
+  async resume(): Promise<void> {
+    this.#shell.stdin.write('CONT\n');
+    while ((await this.#state()) === 'T') await sleep(1);
+  }
+
+  /** The letter by which the kernel tells what the program does: proc(5), /proc/pid/stat. */
+  async #state(): Promise<string> {
+    await this.#until(() => this.#output.includes('\n'));
+    if (this.#ended) throw new Error(`The program has ended: ${this.output.trim()}`);
+    const stat = await readFile(`/proc/${Number.parseInt(this.#output, 10)}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')')).charAt(2);
+  }
+
+  /** Asks it to end, and resolves when it has. A paused one goes on, or it could not. */
   async terminate(): Promise<void> {
-    this.#shell.stdin.write('TERM\n');
+    this.#shell.stdin.write('TERM\nCONT\n');
     await this.#until(() => this.#ended);
     await this.kill();
   }

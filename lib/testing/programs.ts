@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { basename, delimiter, join } from 'node:path';
 
 /** Server programs live in sbin, which an ordinary user's PATH lacks. */
 const FOLDERS = [
@@ -26,24 +26,48 @@ const KDC_PACKAGES = {
   Arch: 'pacman -S krb5',
 };
 
-const PACKAGES: Record<string, Record<string, string>> = {
-  krb5kdc: KDC_PACKAGES,
-  kdb5_util: KDC_PACKAGES,
-  'kadmin.local': KDC_PACKAGES,
-  faketime: {
-    'Debian, Ubuntu': 'apt-get install faketime',
-    'Fedora, RHEL': 'dnf install libfaketime',
-    Alpine: 'apk add libfaketime',
-    Arch: 'pacman -S libfaketime',
-  },
+const FAKETIME_PACKAGES = {
+  'Debian, Ubuntu': 'apt-get install faketime',
+  'Fedora, RHEL': 'dnf install libfaketime',
+  Alpine: 'apk add libfaketime',
+  Arch: 'pacman -S libfaketime',
 };
 
-/** The path of a program. Throws an Error that names the packages to install when it is missing. */
-export function find(program: string): string {
-  const folders = [...(process.env.PATH ?? '').split(delimiter).filter(Boolean), ...FOLDERS];
-  const path = folders.map((folder) => join(folder, program)).find(isExecutable);
-  if (path === undefined) throw new Error(missing(program, folders));
-  return path;
+/** The paths of the programs that every realm runs. */
+export interface KdcPrograms {
+  krb5kdc: string;
+  kdb5Util: string;
+  kadminLocal: string;
+}
+
+/**
+ * Finds them: in `folder` alone, if that is given. Throws an Error that names the packages to
+ * install when one is missing.
+ */
+export function findKdcPrograms(folder?: string): KdcPrograms {
+  const names = ['krb5kdc', 'kdb5_util', 'kadmin.local'];
+  const [krb5kdc = '', kdb5Util = '', kadminLocal = ''] = find(names, KDC_PACKAGES, folder);
+  return { krb5kdc, kdb5Util, kadminLocal };
+}
+
+/** The path of the program faketime, for a KDC with another clock. Throws as the other one does. */
+export function findFaketime(): string {
+  const [faketime = ''] = find(['faketime'], FAKETIME_PACKAGES);
+  return faketime;
+}
+
+type Packages = Record<string, string>;
+
+function find(programs: readonly string[], packages: Packages, folder?: string): string[] {
+  const usual = [...(process.env.PATH ?? '').split(delimiter).filter(Boolean), ...FOLDERS];
+  const folders = folder === undefined ? usual : [folder];
+  const found = programs.map((program) => ({
+    program,
+    path: folders.map((each) => join(each, program)).find(isExecutable),
+  }));
+  const missing = found.filter(({ path }) => path === undefined).map(({ program }) => program);
+  if (missing.length > 0) throw new Error(advice(missing, packages, folders));
+  return found.map(({ path = '' }) => path);
 }
 
 function isExecutable(path: string): boolean {
@@ -55,13 +79,12 @@ function isExecutable(path: string): boolean {
   }
 }
 
-function missing(program: string, folders: string[]): string {
-  const install = Object.entries(PACKAGES[program] ?? {}).map(
-    ([system, command]) => `\n  ${system}: ${command}`,
-  );
+function advice(missing: readonly string[], packages: Packages, folders: string[]): string {
+  const [what, are] = missing.length === 1 ? ['program', 'is'] : ['programs', 'are'];
+  const install = Object.entries(packages).map(([system, command]) => `\n  ${system}: ${command}`);
   return (
-    `A test realm needs the program ${program}, which is not installed.` +
-    `\nInstall it (its service need not run):${install.join('')}` +
+    `A test realm needs the ${what} ${missing.join(', ')}, which ${are} not installed.` +
+    `\nInstall (no service of it need run):${install.join('')}` +
     `\nLooked in ${[...new Set(folders)].join(', ')}`
   );
 }
@@ -70,15 +93,21 @@ function missing(program: string, folders: string[]): string {
  * Runs a program to its end and gives back what it printed. Its locale is C: what it prints is read
  * by programs. Rejects with an Error that carries its stderr when it fails.
  */
-export function run(program: string, args: string[], env: NodeJS.ProcessEnv): Promise<string> {
-  const options = { env: { ...process.env, LC_ALL: 'C', ...env } };
-  const path = find(program);
+export function run(
+  path: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<string> {
+  const options = {
+    env: { ...process.env, LC_ALL: 'C', ...env },
+    maxBuffer: Number.POSITIVE_INFINITY,
+  };
   return new Promise((resolve, reject) => {
     const child = execFile(path, args, options, (error, stdout, stderr) => {
       if (error === null) return resolve(stdout);
       // Not error.message: it quotes the whole command line, passwords included.
       const why = stderr.trim() || `exit code ${error.code}`;
-      reject(new Error(`${program}: ${why}`));
+      reject(new Error(`${basename(path)}: ${why}`));
     });
     child.stdin?.end();
   });
