@@ -249,7 +249,7 @@ export class Realm implements AsyncDisposable {
     checkOptions(options);
     await this.kadmin('addprinc', '-randkey', ...serviceFlags(options), service);
     const keytab = join(this.folder, `${service.replaceAll(/[^\w.-]/g, '_')}.keytab`);
-    await this.kadmin('ktadd', '-norandkey', '-k', keytab, service);
+    await this.#alone(() => this.#ktadd(keytab, service));
     this.#keytabs.set(service, keytab);
   }
 
@@ -264,7 +264,7 @@ export class Realm implements AsyncDisposable {
     await this.#alone(() =>
       this.#kdc.whilePaused(async () => {
         await this.#kadmin('cpw', '-randkey', service);
-        await this.#kadmin('ktadd', '-norandkey', '-k', next, service);
+        await this.#ktadd(next, service);
         await rename(next, keytab);
       }),
     );
@@ -281,7 +281,7 @@ export class Realm implements AsyncDisposable {
   /** Writes a keytab with the present keys of these services or users; resolves to its path. */
   async writeKeytab(...principals: string[]): Promise<string> {
     const path = this.#nextPath('keytab');
-    await this.kadmin('ktadd', '-norandkey', '-k', path, ...principals);
+    for (const principal of principals) await this.#alone(() => this.#ktadd(path, principal));
     return path;
   }
 
@@ -394,8 +394,9 @@ export class Realm implements AsyncDisposable {
   }
 
   async #stop(): Promise<void> {
+    await this.#kdc.kill(); // first: nothing may have to wait for one that stands still
     await this.#task;
-    await this.#kdc.kill();
+    await this.#kdc.kill(); // one that such a task has started
     await this.#folder.remove();
   }
 
@@ -525,6 +526,14 @@ export class Realm implements AsyncDisposable {
 
   #kadmin(...words: string[]): Promise<string> {
     return run(this.#programs.kadminLocal, ['-r', this.name, ...words], this.#serverEnv());
+  }
+
+  /** Adds keys to a keytab. kadmin.local ends well also when it has none to add. */
+  async #ktadd(keytab: string, principal: string): Promise<void> {
+    const printed = await this.#kadmin('ktadd', '-norandkey', '-k', keytab, principal);
+    if (!printed.includes('added to keytab')) {
+      throw new Error(`Realm ${this.name} has no keys of ${principal}`);
+    }
   }
 
   #kdb5Util(...words: string[]): Promise<string> {
