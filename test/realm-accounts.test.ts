@@ -140,6 +140,18 @@ describe('the users of a Realm', () => {
       equal(await outcome('again', 'secret'), 'disabled');
     });
 
+    it('are locked also in the second in which kadmin has unlocked them', async () => {
+      await realm.addUser('unlocked', 'secret');
+      await realm.kadmin('modprinc', '-unlock', 'unlocked');
+      await realm.setState('unlocked', 'locked');
+      equal(await outcome('unlocked', 'secret'), 'disabled');
+    });
+
+    it('are locked without pre-authentication too', async () => {
+      await realm.addUser('lax', 'secret', { preauth: false, state: 'locked' });
+      equal(await outcome('lax', 'secret'), 'disabled');
+    });
+
     it('each have their own', async () => {
       await Promise.all(
         [1, 2, 4, 1].map((lockout, n) => realm.addUser(`lockout${n}`, 'secret', { lockout })),

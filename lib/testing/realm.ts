@@ -361,8 +361,8 @@ export class Realm implements AsyncDisposable {
 
   /**
    * Lets the users of each realm get tickets for the services of the other one. Resolves to the path
-   * of a krb5.conf that knows both; this one is its default realm. May be called again. Throws an
-   * Error for a realm of the same name.
+   * of a krb5.conf that knows both; this one is its default realm. May be called again. Rejects for
+   * a realm of the same name.
    */
   async trust(other: Realm): Promise<string> {
     if (other.name === this.name) throw new Error(`Both realms are ${this.name}`);
@@ -484,7 +484,8 @@ export class Realm implements AsyncDisposable {
 
   async #setFailures(name: string, count: number): Promise<void> {
     const principal = /(?<!\\)@/.test(name) ? name : `${name}@${this.name}`;
-    const when = count === 0 ? 0 : Math.floor(Date.now() / 1000);
+    // A second ahead: the KDC forgets failures that are no later than kadmin's unlocking.
+    const when = count === 0 ? 0 : Math.floor(Date.now() / 1000) + 1;
     const path = this.#nextPath('dump');
     await this.#alone(async () => {
       const dump = await this.#kdb5Util('dump');
