@@ -162,6 +162,10 @@ describe('the users of a Realm', () => {
         await fail(user, 1);
         equal(await outcome(user, 'secret'), 'disabled');
       }
+      await realm.kadmin('delprinc', 'lockout0');
+      await realm.addUser('lockout0', 'secret');
+      await realm.setState('lockout0', 'locked');
+      equal(await outcome('lockout0', 'secret'), 'disabled');
       await realm.setState('lockout2', 'locked');
       equal(await realm.failedCount('lockout2'), 4);
     });

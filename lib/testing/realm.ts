@@ -7,10 +7,11 @@ import { copyFile, readFile, realpath, rename, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { kdcConf, krb5Conf, type RealmConf } from './config';
-import { withFailures } from './failures';
+import { Database } from './database';
 import { Kdc } from './kdc';
 import { withWrongKeys } from './keytab';
 import { LeashedFolder } from './leash';
+import type { ConfigOptions, ImpostorOptions, RealmOptions } from './options';
 import { freePort } from './port';
 import {
   type AccountState,
@@ -20,7 +21,6 @@ import {
   type ServiceOptions,
   serviceFlags,
   stateFlags,
-  type User,
   type UserOptions,
   userFlags,
 } from './principals';
@@ -31,64 +31,6 @@ const ENCTYPES = ['aes256-cts-hmac-sha1-96', 'aes128-cts-hmac-sha1-96'] as const
 
 /** How often another port is tried when a process that starts at the same time took ours. */
 const TRIES = 5;
-
-/** What `Realm.start` takes. Nothing is required. */
-export interface RealmOptions {
-  /** The realm's name; default 'EXAMPLE.COM'. */
-  name?: string;
-  /**
-   * Users that are there from the start, by name: a password, or an object with the password and
-   * more. Default none. Each takes about 25 ms.
-   */
-  users?: Readonly<Record<string, string | User>>;
-  /** Services that are there from the start, each with a keytab; default ['HTTP/localhost']. */
-  services?: readonly string[];
-  /** Hosts, and domains with a leading dot, for krb5.conf's [domain_realm]; default none. */
-  hosts?: readonly string[];
-  /**
-   * Encryption types of new keys, as kdc.conf names them; default 'aes256-cts-hmac-sha1-96' and
-   * 'aes128-cts-hmac-sha1-96', which are cheap to make from a password.
-   */
-  enctypes?: readonly string[];
-  /**
-   * The KDC's clock relative to the machine's, as faketime writes it: '-1d', '+10m'. Default the
-   * machine's own. It needs the program faketime.
-   */
-  clock?: string;
-  /** More text for krb5.conf, in its own syntax; its values win. Default none. */
-  config?: string;
-  /** More text for kdc.conf, in its own syntax; its values win. Default none. */
-  kdcConfig?: string;
-  /**
-   * The folder of the programs krb5kdc, kdb5_util and kadmin.local, such as that of a krb5 of your
-   * own. Default: they are looked for in PATH, and where systems have them.
-   */
-  programs?: string;
-}
-
-/** What an impostor is like; for all else it takes after the realm. */
-export interface ImpostorOptions {
-  /** The passwords that it accepts. */
-  users: NonNullable<RealmOptions['users']>;
-  /** Services whose tickets it gives; default those of the realm. */
-  services?: readonly string[];
-}
-
-/** What is different in a krb5.conf that `Realm.writeConfig` writes. */
-export interface ConfigOptions {
-  /** KDCs to name, each `host:port`, in the order in which they are tried; default the realm's own. */
-  kdcs?: readonly string[];
-  /**
-   * Which of them, `host:port`, is the primary: the one that clients ask again when another refuses
-   * a password. They tell KDCs apart by the host alone: say 'localhost' for one and '127.0.0.1' for
-   * the other. Default none.
-   */
-  primary?: string;
-  /** Other realms that the file knows too; default none. */
-  realms?: readonly Realm[];
-  /** More text for the file, in its own syntax; its values win. Default the realm's `config`. */
-  more?: string;
-}
 
 /**
  * A running realm.
@@ -120,6 +62,7 @@ export class Realm implements AsyncDisposable {
   readonly #programs: KdcPrograms;
   readonly #folder: LeashedFolder;
   readonly #kdc: Kdc;
+  readonly #database: Database;
   readonly #keytabs = new Map<string, string>();
   /** Of the users with one: the wrong passwords in a row that lock them. */
   readonly #lockouts = new Map<string, number>();
@@ -129,7 +72,6 @@ export class Realm implements AsyncDisposable {
   #port = 0;
   #files = 0;
   #stopped: Promise<void> | null = null;
-  #task: Promise<unknown> = Promise.resolve();
 
   private constructor(
     folder: LeashedFolder,
@@ -145,6 +87,7 @@ export class Realm implements AsyncDisposable {
     this.#programs = programs;
     this.#folder = folder;
     this.#kdc = new Kdc(folder.path);
+    this.#database = new Database(programs, this.name, this.env);
   }
 
   /**
@@ -205,6 +148,7 @@ export class Realm implements AsyncDisposable {
     const flags = userFlags(options);
     const lockout = lockoutOf(options);
     await this.kadmin('addprinc', '-pw', password, ...flags, name);
+    this.#lockouts.delete(name); // of a user whom kadmin has removed
     if (lockout !== undefined) await this.#setLockout(name, lockout);
     if (options.state === 'locked') await this.#lock(name);
   }
@@ -212,7 +156,6 @@ export class Realm implements AsyncDisposable {
   /** Removes a user. */
   async removeUser(name: string): Promise<void> {
     await this.kadmin('delprinc', name);
-    this.#lockouts.delete(name);
   }
 
   /**
@@ -249,7 +192,7 @@ export class Realm implements AsyncDisposable {
     checkOptions(options);
     await this.kadmin('addprinc', '-randkey', ...serviceFlags(options), service);
     const keytab = join(this.folder, `${service.replaceAll(/[^\w.-]/g, '_')}.keytab`);
-    await this.#alone(() => this.#ktadd(keytab, service));
+    await this.#database.alone(({ ktadd }) => ktadd(keytab, service));
     this.#keytabs.set(service, keytab);
   }
 
@@ -260,14 +203,14 @@ export class Realm implements AsyncDisposable {
   async rotateKeytab(service: string): Promise<void> {
     const keytab = this.keytab(service);
     const next = this.#nextPath('keytab');
-    await copyFile(keytab, next);
-    await this.#alone(() =>
-      this.#kdc.whilePaused(async () => {
-        await this.#kadmin('cpw', '-randkey', service);
-        await this.#ktadd(next, service);
+    await this.#database.alone(async ({ kadmin, ktadd }) => {
+      await copyFile(keytab, next);
+      await this.#kdc.whilePaused(async () => {
+        await kadmin('cpw', '-randkey', service);
+        await ktadd(next, service);
         await rename(next, keytab);
-      }),
-    );
+      });
+    });
   }
 
   /**
@@ -281,7 +224,9 @@ export class Realm implements AsyncDisposable {
   /** Writes a keytab with the present keys of these services or users; resolves to its path. */
   async writeKeytab(...principals: string[]): Promise<string> {
     const path = this.#nextPath('keytab');
-    for (const principal of principals) await this.#alone(() => this.#ktadd(path, principal));
+    for (const principal of principals) {
+      await this.#database.alone(({ ktadd }) => ktadd(path, principal));
+    }
     return path;
   }
 
@@ -308,7 +253,7 @@ export class Realm implements AsyncDisposable {
    * an Error that carries its stderr.
    */
   kadmin(...words: string[]): Promise<string> {
-    return this.#alone(() => this.#kadmin(...words));
+    return this.#database.alone(({ kadmin }) => kadmin(...words));
   }
 
   /** What the KDC has logged so far: a line for each request and its outcome, among others. */
@@ -318,27 +263,30 @@ export class Realm implements AsyncDisposable {
 
   /** Stops the KDC but keeps the realm: its port refuses, until `startKdc`. */
   async stopKdc(): Promise<void> {
-    await this.#alone(() => this.#kdc.stop());
+    await this.#database.alone(() => this.#kdc.stop());
   }
 
   /** Starts the KDC again, on the same port. Rejects with what it printed when it does not run. */
   async startKdc(): Promise<void> {
     const command = [this.#programs.krb5kdc, '-n', '-r', this.name];
-    const env = { ...this.#serverEnv(), ...(await this.#clock()) };
-    await this.#alone(() => this.#kdc.start(command, env, this.#port));
+    const env = { LC_ALL: 'C', ...this.env, ...(await this.#clock()) };
+    await this.#database.alone(() => this.#kdc.start(command, env, this.#port));
   }
 
   /**
    * Makes the KDC silent: its ports are open, requests arrive, and nobody answers before `resume`.
    * The realm can be changed meanwhile, and stopped. Rejects when the KDC is stopped.
+   *
+   * MIT's KDC counts a login by writing back the whole account as it had read it. So a change is
+   * lost that is made to the very user whose login is in progress, and `pause` holds that moment.
    */
   async pause(): Promise<void> {
-    await this.#alone(() => this.#kdc.pause());
+    await this.#database.alone(() => this.#kdc.pause());
   }
 
   /** Lets a paused KDC go on; it answers what has come meanwhile. Rejects when it is stopped. */
   async resume(): Promise<void> {
-    await this.#alone(() => this.#kdc.resume());
+    await this.#database.alone(() => this.#kdc.resume());
   }
 
   /**
@@ -395,7 +343,7 @@ export class Realm implements AsyncDisposable {
 
   async #stop(): Promise<void> {
     await this.#kdc.kill(); // first: nothing may have to wait for one that stands still
-    await this.#task;
+    await this.#database.idle();
     await this.#kdc.kill(); // one that such a task has started
     await this.#folder.remove();
   }
@@ -403,7 +351,7 @@ export class Realm implements AsyncDisposable {
   async #create(): Promise<void> {
     await this.#writeConfigs();
     if (this.#original !== null) return await this.#copy(this.#original);
-    await this.#kdb5Util('-P', 'master', 'create', '-s');
+    await this.#database.alone(({ kdb5Util }) => kdb5Util('-P', 'master', 'create', '-s'));
     const { users = {}, services = ['HTTP/localhost'] } = this.#options;
     for (const [name, user] of Object.entries(users)) {
       const { password, ...options } = typeof user === 'string' ? { password: user } : user;
@@ -414,9 +362,9 @@ export class Realm implements AsyncDisposable {
 
   async #copy(original: Realm): Promise<void> {
     const dump = join(this.folder, 'dump');
-    await original.#alone(() => original.#kdb5Util('dump', dump));
+    await original.#database.alone(({ kdb5Util }) => kdb5Util('dump', dump));
     await copyFile(join(original.folder, 'stash'), join(this.folder, 'stash'));
-    await this.#kdb5Util('load', dump);
+    await this.#database.alone(({ kdb5Util }) => kdb5Util('load', dump));
     for (const [service, keytab] of original.#keytabs) {
       const own = join(this.folder, basename(keytab));
       await copyFile(keytab, own);
@@ -484,14 +432,7 @@ export class Realm implements AsyncDisposable {
 
   async #setFailures(name: string, count: number): Promise<void> {
     const principal = /(?<!\\)@/.test(name) ? name : `${name}@${this.name}`;
-    // A second ahead: the KDC forgets failures that are no later than kadmin's unlocking.
-    const when = count === 0 ? 0 : Math.floor(Date.now() / 1000) + 1;
-    const path = this.#nextPath('dump');
-    await this.#alone(async () => {
-      const dump = await this.#kdb5Util('dump');
-      await writeFile(path, withFailures(dump, principal, count, when), { mode: 0o600 });
-      await this.#kdb5Util('load', '-update', path);
-    });
+    await this.#database.setFailures(principal, count, this.#nextPath('dump'));
   }
 
   /** Numbers the key of a service, in the database and in the keytab, as the other realm does. */
@@ -516,33 +457,6 @@ export class Realm implements AsyncDisposable {
   #nextPath(kind: 'conf' | 'dump' | 'keytab'): string {
     this.#files += 1;
     return join(this.folder, `more-${this.#files}.${kind}`);
-  }
-
-  /** One task after the other: they lock the database. */
-  #alone<T>(task: () => Promise<T>): Promise<T> {
-    const done = this.#task.then(task);
-    this.#task = done.catch(() => {});
-    return done;
-  }
-
-  #kadmin(...words: string[]): Promise<string> {
-    return run(this.#programs.kadminLocal, ['-r', this.name, ...words], this.#serverEnv());
-  }
-
-  /** Adds keys to a keytab. kadmin.local ends well also when it has none to add. */
-  async #ktadd(keytab: string, principal: string): Promise<void> {
-    const printed = await this.#kadmin('ktadd', '-norandkey', '-k', keytab, principal);
-    if (!printed.includes('added to keytab')) {
-      throw new Error(`Realm ${this.name} has no keys of ${principal}`);
-    }
-  }
-
-  #kdb5Util(...words: string[]): Promise<string> {
-    return run(this.#programs.kdb5Util, ['-r', this.name, ...words], this.#serverEnv());
-  }
-
-  #serverEnv(): Record<string, string> {
-    return { LC_ALL: 'C', ...this.env };
   }
 
   /** The variables that make faketime's library change the KDC's clock. */
