@@ -69,7 +69,7 @@ describe('kpass check', () => {
   let common: string[];
   before(async () => {
     realm = await Realm.start({ users: { alice: 'wonderland', zoë: 'пароль 🔑', line: 'two\n' } });
-    await realm.addUser('old', 'wonderland', '-pwexpire', '1/1/2001');
+    await realm.addUser('old', 'wonderland', { state: 'password-expired' });
     common = ['-H', 'localhost', '-k', realm.keytab(SERVICE), '-c', realm.config];
   });
   after(() => realm?.stop());

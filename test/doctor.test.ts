@@ -9,14 +9,7 @@ import { Realm } from 'kpass/testing';
 import { AS_NOBODY, COMMAND, type RunOptions, runCommand } from './support/command';
 import { nameServer } from './support/dns';
 import { FaultProxy, type Mode } from './support/fault-proxy';
-import { configOfBoth, impostorOf } from './support/realms';
-import {
-  keytabDirectory,
-  keytabFrom,
-  keytabOf,
-  keytabWithWrongKey,
-  rekey,
-} from './support/services';
+import { keytabDirectory, keytabFrom } from './support/services';
 import { SERVICE } from './support/subject';
 import { atTerminal } from './support/terminal';
 
@@ -424,7 +417,7 @@ describe('kpass doctor', () => {
     });
 
     it('is a warning where others may read it', async () => {
-      const keytab = await keytabOf(realm, SERVICE);
+      const keytab = await realm.writeKeytab(SERVICE);
       await chmod(keytab, 0o644);
       assertFound(await diagnose(given(keytab)), {
         link: 'keytab',
@@ -452,31 +445,31 @@ describe('kpass doctor', () => {
       remedy,
     });
     const flagged = async (service: string, ...flags: string[]) => {
-      await realm.addService(`${service}/localhost`, ...flags);
+      await realm.addService(`${service}/localhost`, { flags });
       return ['-s', service, ...given(realm.keytab(`${service}/localhost`))];
     };
 
     it('is broken where it is another one', async () => {
-      const args = given(await keytabWithWrongKey(realm, SERVICE));
+      const args = given(await realm.writeWrongKeytab(SERVICE));
       const expected = brokenKey(/^another key: the keytab's version 1 is not the KDC's version 1/);
       assertFound(await diagnose(args), expected);
     });
 
     it('is broken where an impostor answers for the KDC', async () => {
-      await using impostor = await impostorOf(realm);
+      await using impostor = await realm.impostor({ users: { alice: 'hijacked' } });
       const args = given(undefined, impostor.config);
       assertFound(await diagnose(args), brokenKey(/or an impostor answers for the KDC/));
     });
 
     it('is broken where the KDC has a newer version', async () => {
       const args = await flagged('old');
-      await rekey(realm, 'old/localhost');
+      await realm.rotateKey('old/localhost');
       const expected = brokenKey(/^old key version: .* is version 2, and the keytab has 1$/);
       assertFound(await diagnose(args), expected);
     });
 
     it('is broken where the keytab numbers it otherwise', async () => {
-      const bytes = await readFile(await keytabOf(realm, SERVICE));
+      const bytes = await readFile(await realm.writeKeytab(SERVICE));
       const args = given(await keytabFrom(realm, renumbered(bytes, 7)));
       const expected = brokenKey(/^the key is the KDC's, but it is version 1 there, and 7 in the/);
       assertFound(await diagnose(args), expected);
@@ -498,7 +491,7 @@ describe('kpass doctor', () => {
     it('is broken where it is old or wrong, and the KDC wants a proof before it tells', async () => {
       const args = await flagged('proof', '+requires_preauth');
       equal((await diagnose(args)).code, 0);
-      await rekey(realm, 'proof/localhost');
+      await realm.rotateKey('proof/localhost');
       const expected = brokenKey(/\(version 1\) is not the KDC's: an old version, or another key/);
       assertFound(await diagnose(args), expected);
     });
@@ -569,7 +562,11 @@ describe('kpass doctor', () => {
 
     it('breaks at the ticket where the user’s realm is not trusted', async () => {
       await using other = await Realm.start({ name: 'OTHER.ORG', users: { bob: 'builder' } });
-      const args = ['-r', 'OTHER.ORG', ...given(undefined, await configOfBoth(realm, other))];
+      const args = [
+        '-r',
+        'OTHER.ORG',
+        ...given(undefined, await realm.writeConfig({ realms: [other] })),
+      ];
       const input = { input: 'builder' };
       const found = await diagnose(['bob@OTHER.ORG', '--password-stdin', ...args], input);
       assertFound(found, { link: 'ticket', detail: /ERR_KPASS_CONFIG/, remedy: /--verbose/ });

@@ -7,8 +7,6 @@ import { join } from 'node:path';
 import { Realm } from 'kpass/testing';
 import { BasicStrategy } from 'passport-http';
 import { type Answer, basic, Example } from '../examples/https-basic/run';
-import { impostorOf } from './support/realms';
-import { keytabWithWrongKey } from './support/services';
 import { SERVICE } from './support/subject';
 
 /** By whom the header is read: by kpass/http, or by the framework's plugin, which may be lenient. */
@@ -74,7 +72,7 @@ describe('the examples', () => {
 
   before(async () => {
     realm = await Realm.start({ users: { ...users, [BOB]: BOBS }, services: [SERVICE] });
-    impostor = await impostorOf(realm, { [BOB]: BOBS });
+    impostor = await realm.impostor({ users: { [BOB]: BOBS } });
   });
 
   after(async () => {
@@ -149,7 +147,7 @@ describe('the examples', () => {
       });
 
       it('answers 500 with a keytab that holds another key', async () => {
-        await copyFile(await keytabWithWrongKey(realm, SERVICE), keytab);
+        await copyFile(await realm.writeWrongKeytab(SERVICE), keytab);
         await fails(500);
       });
 

@@ -13,7 +13,6 @@ import { type Clocked, httpWithClock } from './support/clock';
 import { FaultProxy } from './support/fault-proxy';
 import { copiesIn, masked } from './support/memory';
 import { optionsFor } from './support/subject';
-import { failedCount } from './support/users';
 import { basic, Web } from './support/web';
 
 const users = { alice: 'wonderland', bob: 'builder', carol: 'of the bells', a: 'bc', ab: 'c' };
@@ -162,13 +161,13 @@ describe('what kpass/http remembers', () => {
       await start();
       const statuses = await Promise.all(times(50, header('x')).map((one) => web.status(one)));
       assert.deepEqual(statuses, times(50, 401));
-      assert.equal(await failedCount(realm, name), 1);
+      assert.equal(await realm.failedCount(name), 1);
     });
 
     it('50 requests, one after the other, are one failed count', async () => {
       await start();
       await messagesFor(...times(50, [header('x'), 401] as [string, number]));
-      assert.equal(await failedCount(realm, name), 1);
+      assert.equal(await realm.failedCount(name), 1);
     });
 
     it('is forgotten after cache.denyTtl: who has just got that password gets in', async () => {
@@ -243,7 +242,7 @@ describe('what kpass/http remembers', () => {
       await realm.addUser('dan', 'right');
       const wrong = basic('dan', 'wrong');
       await messagesFor([wrong, 401], [wrong, 401]);
-      assert.equal(await failedCount(realm, 'dan'), 2);
+      assert.equal(await realm.failedCount('dan'), 2);
     });
 
     it('is shared all the same by who asks at the same time', async () => {

@@ -10,7 +10,6 @@ import { Realm } from 'kpass/testing';
 import { type Clocked, httpWithClock } from './support/clock';
 import { FaultProxy } from './support/fault-proxy';
 import { optionsFor, verifierFor } from './support/subject';
-import { failedCount } from './support/users';
 import { basic, Web } from './support/web';
 
 const MINUTE = 60_000;
@@ -61,7 +60,7 @@ describe('the throttle of kpass/http', () => {
     proxy = await FaultProxy.start(realm);
     requests = 0;
     user = `user${++users}`;
-    await realm.addUser(user, 'right', '-policy', 'lockout');
+    await realm.addUser(user, 'right', { lockout: LOCKED_AFTER });
   });
   afterEach(async () => {
     await web?.stop();
@@ -90,14 +89,14 @@ describe('the throttle of kpass/http', () => {
   it('is off by default: who guesses locks the account', async () => {
     await start({});
     await guess(20);
-    assert.equal(await failedCount(realm, user), LOCKED_AFTER);
+    assert.equal(await realm.failedCount(user), LOCKED_AFTER);
     assert.equal(await status('right'), 401);
   });
 
   it('stops asking after so many wrong passwords, so the KDC locks nobody', async () => {
     await start();
     await guess(20);
-    assert.equal(await failedCount(realm, user), 3);
+    assert.equal(await realm.failedCount(user), 3);
     assert.equal((await verifierFor(realm).verify(user, 'right')).verified, true);
   });
 
@@ -115,7 +114,7 @@ describe('the throttle of kpass/http', () => {
       await start({ throttle, cache });
       const statuses = await Promise.all(passwords(50).map((password) => status(password)));
       assert.deepEqual(new Set(statuses), new Set([401]));
-      assert.equal(await failedCount(realm, user), 3);
+      assert.equal(await realm.failedCount(user), 3);
     });
   }
 
@@ -142,7 +141,7 @@ describe('the throttle of kpass/http', () => {
     // Over 30 minutes since the first two, but not since the third: the KDC still counts three.
     clock.advance(20 * MINUTE);
     assert.equal(await reached(() => status('a fourth')), false);
-    assert.equal(await failedCount(realm, user), 3);
+    assert.equal(await realm.failedCount(user), 3);
     clock.advance(10 * MINUTE);
     assert.equal(await reached(() => status('a fourth')), true);
   });
@@ -162,7 +161,7 @@ describe('the throttle of kpass/http', () => {
       assert.equal(await status('a phone that was not told'), 401);
       clock.advance(MINUTE);
     }
-    assert.equal(await failedCount(realm, user), 1);
+    assert.equal(await realm.failedCount(user), 1);
     assert.equal(await status('right'), 200);
   });
 
@@ -171,7 +170,7 @@ describe('the throttle of kpass/http', () => {
     await guess(2);
     assert.equal(await status('right'), 200);
     await guess(2);
-    assert.equal(await failedCount(realm, user), 2);
+    assert.equal(await realm.failedCount(user), 2);
     assert.equal(await status('right'), 200);
   });
 
@@ -183,7 +182,7 @@ describe('the throttle of kpass/http', () => {
     assert.equal(await status('mine', mine), 200);
     await status('a third');
     assert.equal(await reached(() => status('a fourth')), false);
-    assert.equal(await failedCount(realm, user), 3);
+    assert.equal(await realm.failedCount(user), 3);
   });
 
   it('takes all spellings for one name', async () => {
@@ -273,7 +272,7 @@ describe('the throttle of kpass/http', () => {
       await proxy.use('pass'); // libkrb5 asks again within a second.
       assert.equal(await first, 200);
       assert.equal(await second, 401);
-      assert.equal(await failedCount(realm, user), 1);
+      assert.equal(await realm.failedCount(user), 1);
     });
 
     it('does not let more wait than it has room for', async () => {

@@ -20,7 +20,6 @@ import {
 import { Realm } from 'kpass/testing';
 import { runProgram } from './support/child';
 import { FaultProxy } from './support/fault-proxy';
-import { impostorOf } from './support/realms';
 import { optionsFor, SERVICE } from './support/subject';
 import { type Answer, base64, basic, certificate, Web } from './support/web';
 
@@ -97,10 +96,9 @@ describe('kpass/http', () => {
   let proxy: FaultProxy;
   before(async () => {
     realm = await Realm.start({ users });
-    const longAgo = '1/1/2001';
-    await realm.addUser('expiredpassword', 'wonderland', '-pwexpire', longAgo);
-    await realm.addUser('expired', 'wonderland', '-expire', longAgo);
-    await realm.addUser('disabled', 'wonderland', '-allow_tix');
+    await realm.addUser('expiredpassword', 'wonderland', { state: 'password-expired' });
+    await realm.addUser('expired', 'wonderland', { state: 'expired' });
+    await realm.addUser('disabled', 'wonderland', { state: 'disabled' });
   });
   after(() => realm?.stop());
   // Each test has its own: what was abandoned in another one may still be sending.
@@ -329,7 +327,7 @@ describe('kpass/http', () => {
     const CHOSEN = 'chosen by the impostor';
     let impostor: Realm;
     before(async () => {
-      impostor = await impostorOf(realm, { alice: CHOSEN });
+      impostor = await realm.impostor({ users: { alice: CHOSEN } });
     });
     after(() => impostor?.stop());
 

@@ -1,6 +1,6 @@
 // kpass realm: a realm to play with, for as long as the command runs.
 
-import { Realm, type RealmOptions } from '../testing/index.js';
+import { Realm } from '../testing/index.js';
 import { painter } from './terminal.js';
 import { COMMON, parse, shellWord, UsageError } from './usage.js';
 
@@ -93,7 +93,7 @@ interface Shown {
 
 function describe(
   running: Realm,
-  { users, services }: Required<Pick<RealmOptions, 'users' | 'services'>>,
+  { users, services }: { users: Record<string, string>; services: string[] },
 ): Shown {
   const keytabs = Object.fromEntries(services.map((name) => [name, running.keytab(name)]));
   return {
