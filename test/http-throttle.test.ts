@@ -24,9 +24,6 @@ describe('the throttle of kpass/http', () => {
   let proxy: FaultProxy;
   before(async () => {
     realm = await Realm.start();
-    const hour = '1 hour';
-    const counts = ['-maxfailure', `${LOCKED_AFTER}`, '-failurecountinterval', hour];
-    await realm.kadmin('addpol', ...counts, '-lockoutduration', hour, 'lockout');
     subscribe('kpass:error', ignore);
   });
   after(async () => {
