@@ -1,7 +1,8 @@
 // Loads the native addon, and gives it types. No other file does.
 
 import { join } from 'node:path';
-import load from 'node-gyp-build';
+import addon from 'node-gyp-build';
+import { isMusl } from './libc.js';
 
 /** A pool of threads, owned by whoever holds this value. */
 export interface Pool {
@@ -132,7 +133,10 @@ function loadBinding(): Binding {
     throw new Error(`kpass runs on Linux only; this is ${process.platform}`);
   }
   try {
-    return load(PACKAGE) as Binding;
+    const path = addon.path(PACKAGE);
+    // node-gyp-build knows musl by Alpine's release file alone; other systems have musl too.
+    if (path.endsWith('.glibc.node') && isMusl()) throw new Error(`${path} is for glibc, not musl`);
+    return require(path) as Binding;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new Error(
@@ -151,9 +155,9 @@ function remedy(reason: string): string {
     );
   }
   return (
-    'It is built when kpass is installed, which needs a C++ compiler, make, Python, pkg-config ' +
-    'and the headers of MIT Kerberos: libkrb5-dev (Debian, Ubuntu), krb5-devel (Fedora, RHEL), ' +
-    'krb5-dev (Alpine). Install them, then run: npm rebuild kpass'
+    'Where kpass brings no binary, it is built when it is installed, which needs a C++ compiler, ' +
+    'make, Python, pkg-config and the headers of MIT Kerberos: libkrb5-dev (Debian, Ubuntu), ' +
+    'krb5-devel (Fedora, RHEL), krb5-dev (Alpine). Install them, then run: npm rebuild kpass'
   );
 }
 

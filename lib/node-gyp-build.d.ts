@@ -1,4 +1,7 @@
 declare module 'node-gyp-build' {
-  /** Loads the addon that was built in, or came with, the package in `directory`. */
-  export default function load(directory: string): unknown;
+  const load: {
+    /** The path of the addon that was built in, or came with, the package in `directory`. */
+    path(directory: string): string;
+  };
+  export default load;
 }

@@ -205,7 +205,9 @@ Napi::Value TraceOf(Napi::Env env, const Trace& trace) {
 }
 
 Napi::Object RecordOf(Napi::Env env, const Outcome* given) {
-  const Outcome& outcome = given != nullptr ? *given : OutOfMemory();
+  // In two steps: a ?: of both would copy what was given, on every call.
+  const Outcome none = given == nullptr ? OutOfMemory() : Outcome{};
+  const Outcome& outcome = given == nullptr ? none : *given;
   Napi::Object record = Napi::Object::New(env);
   record.Set("verified", outcome.verified);
   record.Set("step", outcome.step);

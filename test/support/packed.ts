@@ -1,0 +1,140 @@
+// kpass as its users get it: the tarball that a release makes, with this machine's binary in it, and
+// empty projects to install it into, with or without a compiler in PATH.
+
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtemp, realpath, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+
+const execute = promisify(execFile);
+
+export const PACKAGE = join(__dirname, '..', '..');
+
+/** A folder for all that is packed and installed here. It is gone when the process is. */
+let folder: string | undefined;
+function temporary(): string {
+  if (folder !== undefined) return folder;
+  const made = mkdtempSync(join(tmpdir(), 'kpass-packed-'));
+  process.on('exit', () => rmSync(made, { recursive: true, force: true }));
+  folder = made;
+  return made;
+}
+
+/** Makes an empty folder. */
+export const emptyFolder = () => mkdtemp(join(temporary(), 'folder-'));
+
+/** The tarball that a release makes, with the binary of this machine's platform alone. */
+export function tarball(): Promise<string> {
+  made ??= release();
+  return made;
+}
+let made: Promise<string> | undefined;
+
+async function release(): Promise<string> {
+  const where = await emptyFolder();
+  await script('binaries', where);
+  return pack(where);
+}
+
+/** Packs with the binary that is in the folder, as for a release. */
+export async function pack(where: string): Promise<string> {
+  const { stdout } = await script('pack', where);
+  return stdout.trim();
+}
+
+function script(name: string, where: string) {
+  const env = { ...process.env, KPASS_RELEASE: where };
+  return execute(join(PACKAGE, 'scripts', name), [process.arch], { cwd: PACKAGE, env });
+}
+
+/** The package as a folder, to be changed; without its binary it is as for another platform. */
+export async function unpacked(options: { binary?: boolean } = {}): Promise<string> {
+  const where = await emptyFolder();
+  await execute('tar', ['-xzf', await tarball(), '-C', where]);
+  const root = join(where, 'package');
+  if (options.binary === false) rmSync(join(root, 'prebuilds'), { recursive: true });
+  return root;
+}
+
+/** A project that has nothing, not even dependencies. */
+export async function emptyProject(): Promise<string> {
+  const where = await emptyFolder();
+  await writeFile(join(where, 'package.json'), '{ "name": "project", "private": true }');
+  return where;
+}
+
+/** A runtime that scripts/setup installs: 'node-22', 'bun', 'deno'. */
+export function runtime(name: string): string {
+  const modules = join(PACKAGE, 'node_modules', '.cache', 'runtimes', 'node_modules');
+  const { arch } = process;
+  const bun = arch === 'x64' ? 'x64' : 'aarch64';
+  const path = join(
+    modules,
+    {
+      bun: `@oven/bun-linux-${bun}/bin/bun`,
+      deno: `@deno/linux-${arch}-glibc/deno`,
+    }[name] ?? `${name}/bin/node`,
+  );
+  if (!existsSync(path)) throw new Error(`No ${path}: run scripts/setup`);
+  return path;
+}
+
+/** The environment of a machine that has a Node.js, npm and these programs, and nothing else. */
+export async function bareEnvironment(
+  node: string,
+  programs: readonly string[] = [],
+): Promise<NodeJS.ProcessEnv> {
+  const bin = await emptyFolder();
+  await symlink(node, join(bin, 'node'));
+  await symlink(await realpath(which('npm')), join(bin, 'npm'));
+  for (const program of ['sh', ...programs]) await symlink(which(program), join(bin, program));
+  return { ...process.env, PATH: bin };
+}
+
+function which(program: string): string {
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  const path = folders.map((each) => join(each, program)).find((each) => existsSync(each));
+  if (path === undefined) throw new Error(`No ${program} in PATH`);
+  return path;
+}
+
+/**
+ * Installs a tarball or a folder into a project, and gives back what npm said, the package's own
+ * script included. Rejects as execFile does.
+ */
+export async function install(
+  project: string,
+  what: string,
+  env: NodeJS.ProcessEnv = process.env,
+  ...more: string[]
+): Promise<string> {
+  // node-gyp would download Node's headers: not where Node's own installation has them.
+  const prefix = dirname(dirname(process.execPath));
+  const headers = existsSync(join(prefix, 'include', 'node', 'node_api.h')) && {
+    npm_package_config_node_gyp_nodedir: prefix,
+  };
+  const options = ['--no-audit', '--no-fund', '--prefer-offline', '--foreground-scripts'];
+  // --install-links: a folder is copied, as a tarball is, and not linked to.
+  const { stdout, stderr } = await execute(
+    'npm',
+    ['install', '--install-links', ...options, ...more, what],
+    { cwd: project, env: { JOBS: '2', ...headers, ...env } },
+  );
+  return stdout + stderr;
+}
+
+/** Puts a file into a project and has a program run it there. */
+export async function runFile(
+  project: string,
+  command: readonly [string, ...string[]],
+  name: string,
+  source: string,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<string> {
+  await writeFile(join(project, name), source);
+  const [program, ...args] = command;
+  const { stdout } = await execute(program, [...args, name], { cwd: project, env });
+  return stdout;
+}
