@@ -1,51 +1,53 @@
-// kpass as its users get it: packed, installed into a project that has nothing else, compiled there.
+// kpass as its users get it: packed, and installed into a project that has nothing else.
+// install.test.ts has how it comes there.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { createHash } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { build } from 'esbuild';
 import { Realm } from 'kpass/testing';
+import { emptyProject, install, PACKAGE, pack, runFile, runtime, tarball } from './support/packed';
 import { SERVICE } from './support/subject';
 
 const execute = promisify(execFile);
-const PACKAGE = join(__dirname, '..');
-const TSC = join(PACKAGE, 'node_modules', '.bin', 'tsc');
+const tool = (name: string) => join(PACKAGE, 'node_modules', '.bin', name);
+
+const MANIFEST = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8'));
+
+/** What is imported by: 'kpass', 'kpass/http', 'kpass/testing'. */
+const ENTRIES = Object.keys(MANIFEST.exports)
+  .filter((path) => !path.endsWith('.json'))
+  .map((path) => `kpass${path.slice(1)}`);
+
+/** In bytes. */
+const MOST = 300_000;
+
+/** Runs a program in the project, and fails with what it printed when it fails. */
+async function succeed(cwd: string, program: string, ...args: string[]): Promise<string> {
+  const run = execute(program, args, { cwd });
+  const { stdout } = await run.catch(({ stdout, stderr }: { stdout: string; stderr: string }) =>
+    assert.fail(`${args.join(' ')}\n${stdout}${stderr}`),
+  );
+  return stdout;
+}
 
 describe('the package', function () {
-  this.timeout(300_000);
+  this.timeout(120_000);
 
-  let folder: string;
   let project: string;
-  let tarball: string;
+  let packed: string;
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'kpass-package-'));
-    project = join(folder, 'project');
-    await mkdir(project);
-    // Packed without its scripts: what is built has been built.
-    const { stdout } = await npm(PACKAGE, 'pack', '--ignore-scripts', '--pack-destination', folder);
-    tarball = join(folder, stdout.trim().split('\n').at(-1) ?? '');
-    await writeFile(join(project, 'package.json'), '{ "name": "project", "private": true }');
-    await npm(project, 'install', '--no-audit', '--no-fund', '--prefer-offline', tarball);
+    packed = await tarball();
+    project = await emptyProject();
+    await install(project, packed);
   });
-  after(() => rm(folder, { recursive: true, force: true }));
-
-  function npm(cwd: string, ...args: string[]) {
-    // node-gyp would download Node's headers: not where Node's own installation has them.
-    const prefix = dirname(dirname(process.execPath));
-    const env = {
-      ...(existsSync(join(prefix, 'include', 'node', 'node_api.h')) && {
-        npm_package_config_node_gyp_nodedir: prefix,
-      }),
-      ...process.env,
-    };
-    return execute('npm', args, { cwd, env });
-  }
 
   it('holds what runs and what builds it, and nothing else', async () => {
-    const { stdout } = await execute('tar', ['-tzf', tarball]);
+    const { stdout } = await execute('tar', ['-tzf', packed]);
     const files = stdout.trim().split('\n');
     for (const needed of [
       'LICENSE',
@@ -60,20 +62,48 @@ describe('the package', function () {
       'native/conf/first.conf',
       'native/conf/last.conf',
       'native/verify.cc',
+      `prebuilds/linux-${process.arch}/kpass.glibc.node`,
+      'scripts/install.cjs',
     ]) {
       assert(files.includes(`package/${needed}`), needed);
     }
     const strangers = files.filter(
       (file) =>
-        !/^package\/(dist|native|prebuilds)\/|^package\/[A-Z]+(\.md)?$/.test(file) &&
-        !['package/package.json', 'package/binding.gyp'].includes(file),
+        !/^package\/(dist\/.*\.(js|d\.ts)|native\/.*\.(cc|h|conf)|[A-Z]+(\.md)?)$/.test(file) &&
+        !/^package\/(package\.json|binding\.gyp|scripts\/install\.cjs)$/.test(file) &&
+        !/^package\/prebuilds\/linux-(x64|arm64)\/kpass\.glibc\.node$/.test(file),
     );
     assert.deepEqual(strangers, []);
     assert(!files.some((file) => /native\/(test|fuzz)|\.test\.|\.keytab/.test(file)));
+    const { size } = statSync(packed);
+    assert(size < MOST, `${size} bytes`);
+  });
+
+  it('is the same, byte for byte, each time that it is packed', async () => {
+    const before = createHash('sha256').update(readFileSync(packed)).digest('hex');
+    const again = await pack(dirname(packed));
+    assert.equal(createHash('sha256').update(readFileSync(again)).digest('hex'), before);
+    await succeed(dirname(again), 'sha256sum', '--check', again.replace(/\.tgz$/, '.sha256'));
+  });
+
+  it('comes with a bill of what is in it', () => {
+    const bill = JSON.parse(readFileSync(packed.replace(/\.tgz$/, '.cdx.json'), 'utf8'));
+    assert.equal(bill.bomFormat, 'CycloneDX');
+    assert.equal(bill.metadata.component.purl, `pkg:npm/kpass@${MANIFEST.version}`);
+    assert.deepEqual(
+      bill.components.map(({ name }: { name: string }) => name),
+      ['node-addon-api', 'node-gyp-build'],
+    );
+  });
+
+  it('has no fault that publint or attw finds', async () => {
+    await succeed(PACKAGE, tool('publint'), 'run', '--strict', packed);
+    // What attw leaves out is what Node.js 20 does not do: resolve without "exports".
+    await succeed(PACKAGE, tool('attw'), packed, '--profile', 'node16', '--no-emoji');
   });
 
   it('brings two packages with it', async () => {
-    const { stdout } = await npm(project, 'ls', '--all', '--parseable');
+    const stdout = await succeed(project, 'npm', 'ls', '--all', '--parseable');
     const names = stdout
       .trim()
       .split('\n')
@@ -82,28 +112,63 @@ describe('the package', function () {
     assert.deepEqual(names.sort(), ['kpass', 'node-addon-api', 'node-gyp-build']);
   });
 
-  it('verifies a password there, by import and by require', async () => {
-    const realm = await Realm.start({ users: { alice: 'wonderland' } });
-    try {
-      const env = { ...process.env, KRB5_CONFIG: realm.config, KEYTAB: realm.keytab(SERVICE) };
-      const call = "await kpass('alice', 'wonderland', 'HTTP', 'localhost', process.env.KEYTAB)";
-      const programs = {
-        'esm.mjs': `import { kpass } from 'kpass'; console.log(${call});`,
-        'cjs.cjs': `const { kpass } = require('kpass'); (async () => console.log(${call}))();`,
-      };
-      for (const [name, source] of Object.entries(programs)) {
-        await writeFile(join(project, name), source);
-        const { stdout } = await execute(process.execPath, [name], { cwd: project, env });
-        assert.equal(stdout, 'true\n', name);
+  describe('verifies a password', () => {
+    const CALL = "await kpass('alice', 'wonderland', 'HTTP', 'localhost', process.env.KEYTAB)";
+    const ESM = `import { kpass } from 'kpass'; console.log(${CALL});`;
+    const CJS = `const { kpass } = require('kpass'); (async () => console.log(${CALL}))();`;
+
+    let realm: Realm;
+    let env: NodeJS.ProcessEnv;
+    before(async () => {
+      realm = await Realm.start({ users: { alice: 'wonderland' } });
+      env = { ...process.env, KRB5_CONFIG: realm.config, KEYTAB: realm.keytab(SERVICE) };
+    });
+    after(() => realm.stop());
+
+    it('by import and by require', async () => {
+      for (const [name, source] of Object.entries({ 'esm.mjs': ESM, 'cjs.cjs': CJS })) {
+        assert.equal(await runFile(project, [process.execPath], name, source, env), 'true\n', name);
       }
-    } finally {
-      await realm.stop();
-    }
+    });
+
+    it('bundled by esbuild, itself left outside', async () => {
+      for (const [format, name] of Object.entries({ esm: 'bundle.mjs', cjs: 'bundle.cjs' })) {
+        const { outputFiles } = await build({
+          stdin: {
+            contents: `import { kpass } from 'kpass'; (async () => console.log(${CALL}))();`,
+            resolveDir: project,
+          },
+          bundle: true,
+          platform: 'node',
+          external: ['kpass'],
+          format: format as 'esm' | 'cjs',
+          write: false,
+        });
+        const source = outputFiles[0]?.text ?? '';
+        assert.equal(await runFile(project, [process.execPath], name, source, env), 'true\n', name);
+      }
+    });
+
+    it('installed and run by Bun, which runs no scripts of dependencies', async () => {
+      const bun = runtime('bun');
+      const own = await emptyProject({ kpass: `file:${packed}` });
+      await succeed(own, bun, 'install');
+      for (const [name, source] of Object.entries({ 'esm.mjs': ESM, 'cjs.cjs': CJS })) {
+        assert.equal(await runFile(own, [bun, 'run'], name, source, env), 'true\n', name);
+      }
+    });
+
+    it('by Deno, with the permissions that the README names', async () => {
+      const deno = [runtime('deno'), 'run', '--allow-ffi', '--allow-read', '--allow-env'] as const;
+      for (const [name, source] of Object.entries({ 'esm.mjs': ESM, 'cjs.cjs': CJS })) {
+        assert.equal(await runFile(project, deno, name, source, env), 'true\n', name);
+      }
+    });
   });
 
   it('brings the command kpass', async () => {
     const kpass = join(project, 'node_modules', '.bin', 'kpass');
-    const { version } = JSON.parse(await readFile(join(PACKAGE, 'package.json'), 'utf8'));
+    const { version } = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8'));
     assert.equal((await execute(kpass, ['--version'])).stdout, `${version}\n`);
     const doctor = execute(kpass, ['doctor', '--json', '-c', '/nonexistent/krb5.conf']);
     const { stdout } = await doctor.catch((error: { stdout: string }) => error);
@@ -112,9 +177,7 @@ describe('the package', function () {
   });
 
   it('has types that hold for its users', async () => {
-    await writeFile(
-      join(project, 'types.ts'),
-      `import { kpass, Verifier, KpassError, type KpassErrorCode, type KpassOptions,
+    const source = `import { kpass, Verifier, KpassError, type KpassErrorCode, type KpassOptions,
          type Verdict, type VerifierOptions } from 'kpass';
        import { createServer, type IncomingMessage } from 'node:http';
        import { basicAuth, type BasicAuth, type BasicAuthOptions, type Identity } from 'kpass/http';
@@ -160,17 +223,24 @@ describe('the package', function () {
          auth.check(request);
        // @ts-expect-error: what is shown in the challenge is needed
        basicAuth({ service: 'HTTP' });
-       auth.close();`,
-    );
+       auth.close();`;
+    // Alone: without skipLibCheck, and with no types of others but Node's.
     const common = ['--noEmit', '--strict', '--target', 'es2022', '--exactOptionalPropertyTypes'];
     const types = ['--typeRoots', join(PACKAGE, 'node_modules', '@types'), '--types', 'node'];
+    const entries = ENTRIES.map(
+      (entry, i) => `import * as entry${i} from '${entry}'; void entry${i};`,
+    );
+    for (const name of ['types.mts', 'types.cts', 'types.ts']) {
+      await writeFile(join(project, name), [...entries, source].join('\n'));
+    }
     for (const resolution of [
-      ['--module', 'nodenext'],
-      ['--module', 'esnext', '--moduleResolution', 'bundler'],
+      ['--module', 'node16', 'types.mts', 'types.cts'],
+      ['--module', 'nodenext', 'types.mts', 'types.cts'],
+      ['--module', 'esnext', '--moduleResolution', 'bundler', 'types.ts'],
+      ['--module', 'commonjs', '--moduleResolution', 'bundler', 'types.ts'],
+      ['--module', 'preserve', 'types.mts', 'types.cts'],
     ]) {
-      await execute(TSC, [...common, ...types, ...resolution, 'types.ts'], { cwd: project }).catch(
-        (error: { stdout: string }) => assert.fail(`${resolution.join(' ')}\n${error.stdout}`),
-      );
+      await succeed(project, tool('tsc'), ...common, ...types, ...resolution);
     }
   });
 });

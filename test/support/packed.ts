@@ -58,10 +58,11 @@ export async function unpacked(options: { binary?: boolean } = {}): Promise<stri
   return root;
 }
 
-/** A project that has nothing, not even dependencies. */
-export async function emptyProject(): Promise<string> {
+/** A project that has nothing, save for what it says that it needs. */
+export async function emptyProject(dependencies: Record<string, string> = {}): Promise<string> {
   const where = await emptyFolder();
-  await writeFile(join(where, 'package.json'), '{ "name": "project", "private": true }');
+  const manifest = { name: 'project', private: true, dependencies };
+  await writeFile(join(where, 'package.json'), JSON.stringify(manifest));
   return where;
 }
 
