@@ -168,8 +168,7 @@ describe('the package', function () {
 
   it('brings the command kpass', async () => {
     const kpass = join(project, 'node_modules', '.bin', 'kpass');
-    const { version } = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8'));
-    assert.equal((await execute(kpass, ['--version'])).stdout, `${version}\n`);
+    assert.equal(await succeed(project, kpass, '--version'), `${MANIFEST.version}\n`);
     const doctor = execute(kpass, ['doctor', '--json', '-c', '/nonexistent/krb5.conf']);
     const { stdout } = await doctor.catch((error: { stdout: string }) => error);
     const [library, config] = JSON.parse(stdout).links;
