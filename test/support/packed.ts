@@ -68,7 +68,7 @@ export async function emptyProject(dependencies: Record<string, string> = {}): P
 
 /** A runtime that scripts/setup installs: 'node-22', 'bun', 'deno'. */
 export function runtime(name: string): string {
-  const modules = join(PACKAGE, 'node_modules', '.cache', 'runtimes', 'node_modules');
+  const modules = join(PACKAGE, 'build-runtimes', 'node_modules');
   const { arch } = process;
   const bun = arch === 'x64' ? 'x64' : 'aarch64';
   const path = join(

@@ -1,0 +1,54 @@
+// Tries an installed kpass where the suite cannot run, as under qemu: each kind of answer once, from a
+// real KDC. Run it in the folder of the project that kpass is installed in.
+
+const assert = require('node:assert/strict');
+const { createRequire } = require('node:module');
+const { join } = require('node:path');
+
+const load = createRequire(join(process.cwd(), 'package.json'));
+const { KpassError, kpass, Verifier } = load('kpass');
+const { Realm } = load('kpass/testing');
+
+const settings = (realm, keytab = realm.keytab('HTTP/localhost')) => ({
+  service: 'HTTP',
+  host: 'localhost',
+  keytab,
+  config: realm.config,
+  timeout: 60_000, // Emulated, string-to-key takes its time.
+});
+
+async function main() {
+  const realm = await Realm.start({ users: { alice: 'wonderland' } });
+  const impostor = await Realm.start({ users: { alice: 'forged' } });
+  const verifier = new Verifier(settings(realm));
+
+  const right = await verifier.verify('alice', 'wonderland');
+  assert.deepEqual(right, { verified: true, principal: 'alice@EXAMPLE.COM', realm: 'EXAMPLE.COM' });
+  const wrong = await verifier.verify('alice', new TextEncoder().encode('looking-glass'));
+  assert.deepEqual(wrong, { verified: false, reason: 'credentials' });
+
+  const code = (promise) =>
+    promise.then(assert.fail, (error) => error instanceof KpassError && error.code);
+  const keytab = realm.keytab('HTTP/localhost');
+  const deceived = new Verifier(settings(impostor, keytab));
+  assert.equal(await code(deceived.verify('alice', 'forged')), 'ERR_KPASS_UNVERIFIED');
+  const missing = new Verifier(settings(realm, '/nowhere.keytab'));
+  assert.equal(await code(missing.verify('alice', 'wonderland')), 'ERR_KPASS_KEYTAB');
+  await realm.stop(); // Its krb5.conf is gone with it.
+  assert.equal(await code(verifier.verify('alice', 'wonderland')), 'ERR_KPASS_CONFIG');
+
+  const other = await Realm.start({ users: { alice: 'wonderland' } });
+  const { config } = other;
+  const call = () =>
+    kpass('alice', 'wonderland', 'HTTP', 'localhost', other.keytab('HTTP/localhost'), { config });
+  assert.deepEqual(await Promise.all(Array.from({ length: 8 }, call)), Array(8).fill(true));
+  await Promise.all([impostor.stop(), other.stop()]);
+
+  const maps = require('node:fs').readFileSync('/proc/self/maps', 'latin1');
+  const file = /kpass\/(\S+\.node)$/m.exec(maps)?.[1];
+  console.log(
+    `kpass works on ${process.platform}-${process.arch}, Node ${process.version}, from ${file}`,
+  );
+}
+
+main();
