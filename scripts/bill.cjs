@@ -10,7 +10,9 @@ const run = (file, ...args) => execFileSync(file, args, { encoding: 'utf8' });
 const hash = (algorithm) =>
   createHash(algorithm).update(readFileSync(process.argv[2])).digest('hex');
 
-const bill = JSON.parse(run('npm', 'sbom', '--omit', 'dev', '--sbom-format', 'cyclonedx'));
+const bill = JSON.parse(
+  run('npm', 'sbom', '--package-lock-only', '--omit', 'dev', '--sbom-format', 'cyclonedx'),
+);
 const { component } = bill.metadata;
 component.name = 'kpass'; // npm gives the name of the folder.
 component.hashes = [{ alg: 'SHA-512', content: hash('sha512') }];
