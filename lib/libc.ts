@@ -10,12 +10,20 @@ const PAGE = 4096;
 
 /** Whether the program that runs this was made for musl, as on Alpine. */
 export function isMusl(): boolean {
+  return firstPage(process.execPath).includes('/ld-musl-');
+}
+
+/** Empty where the file cannot be read: one that is run may have been replaced meanwhile. */
+function firstPage(path: string): Buffer {
   const page = Buffer.alloc(PAGE);
-  const file = openSync(process.execPath, 'r');
   try {
-    readSync(file, page, 0, PAGE, 0);
-  } finally {
-    closeSync(file);
+    const file = openSync(path, 'r');
+    try {
+      return page.subarray(0, readSync(file, page, 0, PAGE, 0));
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return page.subarray(0, 0);
   }
-  return page.includes('/ld-musl-');
 }

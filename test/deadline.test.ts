@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { pbkdf2 } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { mock } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -89,6 +90,16 @@ describe('a silent KDC', () => {
       ),
     );
     assert(ms < 300 + SLACK, `${ms} ms`);
+  });
+
+  it('ends at the request_timeout of krb5.conf, where libkrb5 knows of that', async () => {
+    const config = await realm.writeConfig({
+      kdcs: [`127.0.0.1:${proxy.port}`],
+      more: '[libdefaults]\n  request_timeout = 1s\n  udp_preference_limit = 1',
+    });
+    const verifier = verifierFor(realm, { config, timeout: 4_000 });
+    const error = await failureOf(verifier.verify('alice', 'wonderland'));
+    assert.equal(error.code, libkrb5Has('request_timeout') ? 'ERR_KPASS_KDC' : 'ERR_KPASS_TIMEOUT');
   });
 
   it('a stalled thread gives up its place: the next call is served at once', async () => {
@@ -179,3 +190,10 @@ describe('a silent KDC', () => {
     }
   });
 });
+
+/** Whether the libkrb5 that is loaded has this text in it: a relation of krb5.conf that it reads. */
+function libkrb5Has(text: string): boolean {
+  const path = /\S*\/libkrb5\.so\.3\S*$/m.exec(readFileSync('/proc/self/maps', 'latin1'))?.[0];
+  assert(path !== undefined, 'libkrb5 is not loaded');
+  return readFileSync(path).includes(text);
+}

@@ -102,6 +102,13 @@ describe('installing', function () {
       );
     });
 
+    it('loads even when Node.js has been replaced meanwhile', async () => {
+      const project = await emptyProject();
+      await install(project, await tarball(), bare);
+      const program = `process.execPath = '/nowhere';${PROGRAM}`;
+      assert.equal(await runFile(project, ['node'], 'p.cjs', program, bare), `true ${BINARY}\n`);
+    });
+
     it('compiles when it is asked to', async () => {
       const env = { ...bare, npm_config_build_from_source: 'true' };
       const { stderr } = await failure(install(await emptyProject(), await tarball(), env));
