@@ -3,8 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "file_status.h"
 
 namespace kpass {
 namespace {
@@ -15,18 +16,9 @@ constexpr std::chrono::seconds kLifetime{1};
 std::string Fingerprint(const Config& config) {
   std::string print;
   for (const std::string& file : config.files) {
-    struct statx now = {};
-    const bool there =
-        statx(AT_FDCWD, file.c_str(), 0, STATX_BASIC_STATS, &now) == 0;
-    print += file;
-    print += '\0';
-    if (!there) continue;
-    print += std::to_string(now.stx_ino) + ' ' + std::to_string(now.stx_size);
-    for (const statx_timestamp& at : {now.stx_mtime, now.stx_ctime}) {
-      print +=
-          ' ' + std::to_string(at.tv_sec) + '.' + std::to_string(at.tv_nsec);
-    }
-    print += '\0';
+    const std::optional<FileStatus> status = StatusOf(file.c_str());
+    print += file + '\0';
+    if (status) print += status->fingerprint + '\0';
   }
   return print;
 }

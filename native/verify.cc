@@ -17,6 +17,7 @@
 #include <new>
 
 #include "exit_gate.h"
+#include "file_status.h"
 #include "krb5_ptr.h"
 
 namespace kpass {
@@ -385,12 +386,8 @@ bool Conversation::OpenKeytab() {
 void Conversation::NoteKeytabMode() {
   for (const std::string_view type : {"FILE:", "WRFILE:"}) {
     if (outcome_.keytab.compare(0, type.size(), type) != 0) continue;
-    // Not stat(): that raises the glibc which a built addon needs to 2.33.
-    struct statx file = {};
-    const char* path = outcome_.keytab.c_str() + type.size();
-    outcome_.keytab_exposed =
-        statx(AT_FDCWD, path, 0, STATX_MODE, &file) == 0 &&
-        (file.stx_mode & (S_IRGRP | S_IROTH)) != 0;
+    const auto file = StatusOf(outcome_.keytab.c_str() + type.size());
+    outcome_.keytab_exposed = file && (file->mode & (S_IRGRP | S_IROTH)) != 0;
   }
 }
 

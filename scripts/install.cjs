@@ -52,7 +52,7 @@ function compile() {
     console.error(`\
 kpass has to be compiled on this system (${platform}-${arch}), which lacks ${missing.join(', ')}. To install them:
 Debian: apt install g++ make python3 pkg-config libkrb5-dev; Fedora: dnf install gcc-c++ make python3 pkgconf krb5-devel
-Alpine: apk add g++ make python3 pkgconf krb5-dev; Homebrew: brew install python pkgconf krb5`);
+Alpine: apk add g++ make python3 pkgconf krb5-dev; Homebrew: brew install gcc python pkgconf krb5`);
     process.exit(1);
   }
   // It finds npm's node-gyp, or another package manager's.

@@ -1,0 +1,49 @@
+// What is asked about a file, with glibc and with musl.
+
+#ifndef KPASS_FILE_STATUS_H_
+#define KPASS_FILE_STATUS_H_
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace kpass {
+
+struct FileStatus {
+  unsigned mode;
+  // Changes whenever the file does, or another takes its place.
+  std::string fingerprint;
+};
+
+// Nothing where there is no such file.
+inline std::optional<FileStatus> StatusOf(const char* path) {
+#ifdef __GLIBC__
+  // Not stat(), which needs glibc 2.33; and musl has no statx() before 1.2.5.
+  struct statx now = {};
+  if (statx(AT_FDCWD, path, 0, STATX_BASIC_STATS, &now) != 0) return {};
+  const unsigned mode = now.stx_mode;
+  const uint64_t inode = now.stx_ino;
+  const uint64_t size = now.stx_size;
+  const auto times = {now.stx_mtime, now.stx_ctime};
+#else
+  struct stat now = {};
+  if (stat(path, &now) != 0) return {};
+  const unsigned mode = now.st_mode;
+  const uint64_t inode = now.st_ino;
+  const int64_t size = now.st_size;
+  const auto times = {now.st_mtim, now.st_ctim};
+#endif
+  std::string fingerprint = std::to_string(inode) + ' ' + std::to_string(size);
+  for (const auto& at : times) {
+    fingerprint +=
+        ' ' + std::to_string(at.tv_sec) + '.' + std::to_string(at.tv_nsec);
+  }
+  return FileStatus{mode, fingerprint};
+}
+
+}  // namespace kpass
+
+#endif  // KPASS_FILE_STATUS_H_
