@@ -18,10 +18,22 @@ component.name = 'kpass'; // npm gives the name of the folder.
 component.hashes = [{ alg: 'SHA-512', content: hash('sha512') }];
 
 // The moment of the commit, and a UUID (of version 8: one's own) made from the tarball.
-const epoch = process.env.SOURCE_DATE_EPOCH ?? run('git', 'log', '-1', '--format=%ct');
+const epoch = process.env.SOURCE_DATE_EPOCH ?? timeOfCommit();
 bill.metadata.timestamp = new Date(Number(epoch) * 1000).toISOString();
 bill.serialNumber = `urn:uuid:${hash('sha256').replace(
   /^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/,
   '$1-$2-8$3-8$4-$5',
 )}`;
 console.log(JSON.stringify(bill, null, 2));
+
+/** s since 1970; 0 in an archive of the sources, or without git. */
+function timeOfCommit() {
+  try {
+    return execFileSync('git', ['log', '-1', '--format=%ct'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+  } catch {
+    return '0';
+  }
+}
