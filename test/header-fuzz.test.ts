@@ -18,6 +18,8 @@ import { Web } from './support/web';
 const USER = 'alice';
 const PASSWORD = 'won:der land ☃';
 const RIGHT = Buffer.from(`${USER}:${PASSWORD}`).toString('base64');
+/** The same account, its realm named. */
+const RIGHT_TOO = Buffer.from(`${USER}@EXAMPLE.COM:${PASSWORD}`).toString('base64');
 const SECONDS = Number(process.env.KPASS_FUZZ_SECONDS ?? 5);
 
 // What RFC 7235, 2.1 and RFC 7617, 2 say, apart from the server's own code: the scheme in any case,
@@ -26,7 +28,7 @@ function isRight(header: string): boolean {
   const match = /^([A-Za-z]+)( +)([A-Za-z0-9+/]+={0,2})$/.exec(
     header.replace(/^[ \t]+|[ \t]+$/g, ''),
   );
-  return match?.[1]?.toLowerCase() === 'basic' && match[3] === RIGHT;
+  return match?.[1]?.toLowerCase() === 'basic' && [RIGHT, RIGHT_TOO].includes(match[3] ?? '');
 }
 
 const base64 = (text: string | Uint8Array) => Buffer.from(text).toString('base64');
@@ -46,7 +48,7 @@ const password = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 40 }),
 );
 const token = fc.oneof(
-  fc.constant(RIGHT),
+  fc.constantFrom(RIGHT, RIGHT_TOO),
   fc
     .tuple(name, fc.constantFrom(':', '', '::', '\0:'), password)
     .map((parts) => base64(parts.join(''))),
