@@ -158,6 +158,22 @@ describe('the package', function () {
       }
     });
 
+    it('by Bun, with a realm of its own', async () => {
+      const source = `
+        const { Realm } = require('kpass/testing');
+        const { kpass } = require('kpass');
+        (async () => {
+          const realm = await Realm.start({ users: { alice: 'wonderland' } });
+          const keytab = realm.keytab('HTTP/localhost');
+          const { config } = realm;
+          console.log(await kpass('alice', 'wonderland', 'HTTP', 'localhost', keytab, { config }));
+          console.log(await kpass('alice', 'underland', 'HTTP', 'localhost', keytab, { config }));
+          await realm.stop();
+        })();`;
+      const command = [runtime('bun'), 'run'] as const;
+      assert.equal(await runFile(project, command, 'realm.cjs', source), 'true\nfalse\n');
+    });
+
     it('by Deno, with the permissions that the README names', async () => {
       const deno = [runtime('deno'), 'run', '--allow-ffi', '--allow-read', '--allow-env'] as const;
       for (const [name, source] of Object.entries({ 'esm.mjs': ESM, 'cjs.cjs': CJS })) {

@@ -50,7 +50,8 @@ function shell(script: string, args: readonly string[], env?: NodeJS.ProcessEnv)
     env: { ...process.env, ...env },
   }) as Shell;
   child.stdin.on('error', () => {}); // EPIPE: the shell has gone already
-  for (const handle of [child, child.stdin, child.stdout]) handle.unref();
+  // Bun's pipes cannot be let go of: there, a script has to stop its realm to end.
+  for (const handle of [child, child.stdin, child.stdout]) handle.unref?.();
   return child;
 }
 

@@ -6,9 +6,13 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { mkdtemp, realpath, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
+import { performance } from 'node:perf_hooks';
 import { promisify } from 'node:util';
 
 const execute = promisify(execFile);
+
+/** Those that kpass is tested with; this one and the others are installed by scripts/setup. */
+export const NODES = ['node-20', 'node-22', 'node-24', 'node-26'];
 
 export const PACKAGE = join(__dirname, '..', '..');
 
@@ -138,4 +142,25 @@ export async function runFile(
   const [program, ...args] = command;
   const { stdout } = await execute(program, [...args, name], { cwd: project, env });
   return stdout;
+}
+
+/** Verifies a password, and tells of what file the addon was loaded. */
+export const PROGRAM = `
+  const { kpass } = require('kpass');
+  kpass('alice', 'wonderland', 'HTTP', 'localhost', process.env.KEYTAB).then((answer) => {
+    const maps = require('node:fs').readFileSync('/proc/self/maps', 'latin1');
+    console.log(answer, /kpass\\/(\\S+\\.node)$/m.exec(maps)[1]);
+  });`;
+
+/** What a user does first: packs a folder, installs that in an empty project, verifies a password. */
+export async function packToPassword(folder: string, env: NodeJS.ProcessEnv) {
+  const project = await emptyProject();
+  const begun = performance.now();
+  const { stdout } = await execute('npm', ['pack', '--ignore-scripts', '--silent', folder], {
+    cwd: project,
+    env,
+  });
+  await install(project, `./${stdout.trim()}`, env);
+  const answer = await runFile(project, ['node'], 'program.cjs', PROGRAM, env);
+  return { project, answer, ms: Math.round(performance.now() - begun) };
 }
