@@ -10,9 +10,13 @@
       "sources": [
         "native/addon.cc",
         "native/context.cc",
+        "native/dns.cc",
         "native/exit_gate.cc",
+        "native/kdcs.cc",
         "native/keytab_login.cc",
+        "native/message.cc",
         "native/pool.cc",
+        "native/transport.cc",
         "native/verify.cc"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
@@ -34,7 +38,7 @@
         "-Wconversion",
         "<!@(pkg-config --cflags krb5)"
       ],
-      "libraries": ["<!@(pkg-config --libs krb5)"],
+      "libraries": ["<!@(pkg-config --libs krb5)", "-lresolv"],
       # A thread may still be in libkrb5 when the last environment that loaded
       # the addon is gone: the code must stay mapped.
       "ldflags": ["-Wl,-z,nodelete"],

@@ -97,7 +97,11 @@ export interface Settings {
   /** ms */
   readonly timeout: number;
   readonly trace: Trace | undefined;
+  readonly transport: Transport;
 }
+
+/** Who carries the messages to the KDCs. */
+export type Transport = 'kpass' | 'libkrb5';
 
 /** Gets what libkrb5 says it does, line by line. */
 export type Trace = (line: string) => void;
@@ -123,6 +127,7 @@ export function checkSettings(options: unknown): Settings {
     canonicalize: checkFlag('canonicalize', given.canonicalize),
     timeout: checkTimeout(given.timeout) ?? DEFAULT_TIMEOUT,
     trace: checkTrace(given.trace),
+    transport: checkTransport(given.transport),
   };
 }
 
@@ -154,6 +159,15 @@ function checkTrace(value: unknown): Trace | undefined {
     throw wrongType('trace', 'a function', value);
   }
   return value as Trace | undefined;
+}
+
+function checkTransport(value: unknown): Transport {
+  if (value === undefined) return 'kpass';
+  if (typeof value !== 'string') throw wrongType('transport', 'a string', value);
+  if (value !== 'kpass' && value !== 'libkrb5') {
+    throw wrongValue('transport', "must be 'kpass' or 'libkrb5'", value);
+  }
+  return value;
 }
 
 function checkTimeout(value: unknown): number | undefined {

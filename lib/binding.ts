@@ -23,6 +23,7 @@ export interface SettingsRecord {
   realms: readonly string[];
   canonicalize: boolean;
   trace: boolean;
+  transport: 'kpass' | 'libkrb5';
   /** kpass's own fragments of krb5.conf, around the files of `config`. */
   firstConfig: string;
   config: readonly string[];

@@ -15,7 +15,10 @@ import { verdictOf } from './verdict.js';
 import type { VerifierOptions, VerifyOptions } from './verifier.js';
 
 /** As for a {@link Verifier}; there is one pool of threads for all calls of the process. */
-export type KpassOptions = Pick<VerifierOptions, 'realms' | 'timeout' | 'config' | 'canonicalize'> &
+export type KpassOptions = Pick<
+  VerifierOptions,
+  'realms' | 'timeout' | 'config' | 'canonicalize' | 'transport'
+> &
   Pick<VerifyOptions, 'signal'>;
 
 /**
@@ -45,9 +48,9 @@ export async function kpass(
 ): Promise<boolean> {
   checkCredentials(user, password);
   const { signal } = checkCallOptions(options);
-  const { realms, timeout, config, canonicalize } = options ?? NO_OPTIONS;
+  const { realms, timeout, config, canonicalize, transport } = options ?? NO_OPTIONS;
   const settings = shared(
-    checkSettings({ service, host, keytab, realms, timeout, config, canonicalize }),
+    checkSettings({ service, host, keytab, realms, timeout, config, canonicalize, transport }),
   );
   const pool = binding.sharedPool(DEFAULT_SIZES.threads, DEFAULT_SIZES.queue);
   const terms = { settings, timeout: settings.timeout, signal, counts, conclude: isRight };

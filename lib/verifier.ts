@@ -41,6 +41,11 @@ export interface VerifierOptions {
    * Source: https://web.mit.edu/kerberos/krb5-latest/doc/admin/troubleshoot.html
    */
   trace?: ((line: string) => void) | undefined;
+  /**
+   * Who carries the messages to the KDCs. Default: 'kpass', which remembers the KDCs that answer,
+   * sends what proves the password to one of them, and gives up in time. 'libkrb5': as kinit does.
+   */
+  transport?: 'kpass' | 'libkrb5' | undefined;
 }
 
 export interface VerifyOptions {

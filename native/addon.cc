@@ -269,6 +269,7 @@ Napi::Value MakeSettings(const Napi::CallbackInfo& info) {
   settings->realms = TextsOf(from.Get("realms"));
   settings->canonicalize = from.Get("canonicalize").ToBoolean();
   settings->trace = from.Get("trace").ToBoolean();
+  settings->libkrb5_transport = TextOf(from.Get("transport")) == "libkrb5";
   settings->config.first = TextOf(from.Get("firstConfig"));
   settings->config.files = TextsOf(from.Get("config"));
   settings->config.last = TextOf(from.Get("lastConfig"));

@@ -122,18 +122,53 @@ void KeptContext::Drop() {
   profile_ = nullptr;
 }
 
-std::string KeptContext::Values(const char* section, const std::string& name,
-                                const char* tag) const {
+std::vector<std::string> KeptContext::List(const char* section,
+                                           const std::string& name,
+                                           const char* tag) const {
   const char* const path[] = {section, name.c_str(), tag, nullptr};
+  std::vector<std::string> list;
   char** values = nullptr;
-  std::string joined;
-  if (profile_get_values(profile_, path, &values) != 0) return joined;
+  if (profile_get_values(profile_, path, &values) != 0) return list;
   for (char** value = values; *value != nullptr; ++value) {
-    if (!joined.empty()) joined += ", ";
-    joined += *value;
+    list.emplace_back(*value);
   }
   profile_free_list(values);
+  return list;
+}
+
+std::string KeptContext::Values(const char* section, const std::string& name,
+                                const char* tag) const {
+  std::string joined;
+  for (const std::string& value : List(section, name, tag)) {
+    if (!joined.empty()) joined += ", ";
+    joined += value;
+  }
   return joined;
+}
+
+bool KeptContext::Flag(const char* name, bool fallback) const {
+  int value = fallback ? 1 : 0;
+  (void)profile_get_boolean(profile_, "libdefaults", name, nullptr, value,
+                            &value);
+  return value != 0;
+}
+
+int KeptContext::Number(const char* name, int fallback) const {
+  int value = fallback;
+  (void)profile_get_integer(profile_, "libdefaults", name, nullptr, fallback,
+                            &value);
+  return value;
+}
+
+std::chrono::seconds KeptContext::Duration(
+    const char* name, std::chrono::seconds fallback) const {
+  std::vector<std::string> values = List("libdefaults", name, nullptr);
+  krb5_deltat seconds = 0;
+  if (values.empty() ||
+      krb5_string_to_deltat(values.front().data(), &seconds) != 0) {
+    return fallback;
+  }
+  return std::chrono::seconds(seconds);
 }
 
 }  // namespace kpass

@@ -48,10 +48,17 @@ class KeptContext {
   krb5_context Get(const Config& config, ContextError* error);
   void Drop();
 
-  // What krb5.conf says in that context: the values of [section] name tag, with
-  // a comma between.
+  // What krb5.conf says in that context: the values of [section] name tag.
+  std::vector<std::string> List(const char* section, const std::string& name,
+                                const char* tag) const;
+  // The same, with a comma between.
   std::string Values(const char* section, const std::string& name,
                      const char* tag) const;
+  // What [libdefaults] says, or else the fallback.
+  bool Flag(const char* name, bool fallback) const;
+  int Number(const char* name, int fallback) const;
+  std::chrono::seconds Duration(const char* name,
+                                std::chrono::seconds fallback) const;
 
  private:
   krb5_context context_ = nullptr;

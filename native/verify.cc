@@ -8,9 +8,11 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <profile.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,6 +21,7 @@
 #include "exit_gate.h"
 #include "file_status.h"
 #include "krb5_ptr.h"
+#include "message.h"
 
 namespace kpass {
 namespace {
@@ -37,17 +40,8 @@ constexpr size_t kMaxKeytabName = 1100;  // MAX_KEYTAB_NAME_LEN, not public
 constexpr size_t kMaxTraceLines = 1000;
 constexpr size_t kMaxTraceLine = 1000;
 
-// The first byte of a message is its ASN.1 tag (RFC 4120, 5.10).
-constexpr unsigned char kAsReq = 0x60 | 10;
-constexpr unsigned char kKrbError = 0x60 | 30;
-
 // The last number that libkrb5's table has for an error of the protocol.
 constexpr krb5_ui_4 kMaxProtocolError = 127;
-
-bool HasTag(const krb5_data& message, unsigned char tag) {
-  return message.length > 0 &&
-         static_cast<unsigned char>(message.data[0]) == tag;
-}
 
 // What has been computed with the password leaves pieces of it on the stack,
 // below the frames that are still in use: buffers of libkrb5 (RC4, DES3), and
@@ -62,6 +56,10 @@ std::string_view View(const krb5_data& data) {
   return {data.data, data.length};
 }
 
+bool Is(MessageType type, const krb5_data& data) {
+  return kpass::Is(type, View(data));
+}
+
 }  // namespace
 
 bool Verification::PasswordWellFormed() const {
@@ -73,12 +71,14 @@ bool Verification::PasswordWellFormed() const {
 bool Verification::Begin() {
   const std::lock_guard<std::mutex> lock(mutex_);
   computing_ = !abandoned_;
+  if (computing_) interrupt_.emplace();
   return computing_;
 }
 
 void Verification::End() {
   const std::lock_guard<std::mutex> lock(mutex_);
   computing_ = false;
+  interrupt_.reset();
   password_.Wipe();
   WipeDeadStack();
 }
@@ -122,6 +122,7 @@ bool Verification::ReturnFromNetwork() {
 Asked Verification::Abandon() {
   const std::lock_guard<std::mutex> lock(mutex_);
   abandoned_ = true;
+  if (interrupt_) interrupt_->Raise();
   if (!computing_) password_.Wipe();
   return std::move(asked_);
 }
@@ -139,7 +140,10 @@ class Conversation {
         service_(context),
         client_(context),
         keytab_(context),
-        creds_(context) {}
+        creds_(context) {
+    if (settings_.libkrb5_transport) return;
+    transport_.emplace(kept, *verification.interrupt_, NoteOf(verification));
+  }
 
   Outcome Hold() {
     const Traced traced(context_, settings_.trace ? &verification_ : nullptr);
@@ -205,15 +209,20 @@ class Conversation {
   bool Check(const char* step, krb5_error_code code);
   bool Refuse(const char* step);
 
+  static Transport::Note NoteOf(Verification& verification);
   static void OnTrace(krb5_context, const krb5_trace_info* info, void* data);
   static krb5_error_code OnSend(krb5_context, void* data,
                                 const krb5_data* realm,
                                 const krb5_data* message, krb5_data**,
-                                krb5_data**);
+                                krb5_data** reply);
   static krb5_error_code OnReply(krb5_context, void* data, krb5_error_code code,
                                  const krb5_data*, const krb5_data* message,
                                  const krb5_data* reply,
                                  krb5_data** replacement);
+  krb5_error_code Carry(const krb5_data& realm, const krb5_data& message,
+                        krb5_data** reply);
+  krb5_error_code ReadReply(const krb5_data& message, const krb5_data& reply,
+                            krb5_data** replacement);
   krb5_error_code ReadAsError(const krb5_data& reply);
   krb5_error_code ReadTgsError(const krb5_data& reply, krb5_data** replacement);
 
@@ -226,6 +235,7 @@ class Conversation {
   Principal client_;
   Keytab keytab_;
   Creds creds_;
+  std::optional<Transport> transport_;  // none: libkrb5's
   krb5_error_code refusal_ = 0;  // a KDC has refused the password, with this
   Outcome outcome_;
 };
@@ -443,6 +453,7 @@ krb5_error_code Conversation::RequestTicket(const char* service) {
                                         "X509_user_identity", "");
   if (code != 0) return code;
 
+  if (transport_) transport_->BeginTry();
   code = krb5_get_init_creds_password(context_, creds_.Out(), client_.get(),
                                       verification_.password(),
                                       /*prompter=*/nullptr, /*data=*/nullptr,
@@ -502,27 +513,44 @@ void Conversation::OnTrace(krb5_context, const krb5_trace_info* info,
   }
 }
 
-// Before each message to a KDC.
+// In the form of libkrb5's own lines.
+Transport::Note Conversation::NoteOf(Verification& verification) {
+  if (!verification.settings().trace) return nullptr;
+  return [&verification](const std::string& line) {
+    timespec now = {};
+    clock_gettime(CLOCK_REALTIME, &now);
+    char head[64];
+    (void)snprintf(head, sizeof head,
+                   "[%d] %lld.%06ld: ", static_cast<int>(getpid()),
+                   static_cast<long long>(now.tv_sec), now.tv_nsec / 1000);
+    verification.Note((head + line).c_str());
+  };
+}
+
+// Before each message to a KDC, which is carried here, unless libkrb5 is to.
 krb5_error_code Conversation::OnSend(krb5_context, void* data,
                                      const krb5_data* realm,
                                      const krb5_data* message, krb5_data**,
-                                     krb5_data**) {
+                                     krb5_data** reply) {
   auto* self = static_cast<Conversation*>(data);
   // With canonicalization any KDC, or who answers for it, may refer the client
   // to another realm: what the password encrypts is not sent there.
-  if (HasTag(*message, kAsReq) && View(*realm) != View(self->client_->realm)) {
+  if (Is(MessageType::kAsReq, *message) &&
+      View(*realm) != View(self->client_->realm)) {
     return KRB5KDC_ERR_WRONG_REALM;
   }
   // One attempt, one count: after a refusal libkrb5 tries the password again
   // at the primary KDC, which would count it twice toward a lockout. Told that
   // no KDC answers, it returns the refusal.
-  if (self->refusal_ != 0 && HasTag(*message, kAsReq)) return KRB5_KDC_UNREACH;
+  if (self->refusal_ != 0 && Is(MessageType::kAsReq, *message))
+    return KRB5_KDC_UNREACH;
   if (!self->verification_.LeaveForNetwork()) return KRB5_KDC_UNREACH;
   ExitGate::Leave();
-  return 0;
+  return self->transport_ ? self->Carry(*realm, *message, reply) : 0;
 }
 
-// After each, with the reply or the error of waiting for it.
+// After each that libkrb5 has carried, with the reply or the error of waiting
+// for it.
 krb5_error_code Conversation::OnReply(krb5_context, void* data,
                                       krb5_error_code code, const krb5_data*,
                                       const krb5_data* message,
@@ -531,9 +559,37 @@ krb5_error_code Conversation::OnReply(krb5_context, void* data,
   auto* self = static_cast<Conversation*>(data);
   ExitGate::Enter();
   if (!self->verification_.ReturnFromNetwork()) return KRB5_KDC_UNREACH;
-  if (code != 0 || !HasTag(*reply, kKrbError)) return code;
-  return HasTag(*message, kAsReq) ? self->ReadAsError(*reply)
-                                  : self->ReadTgsError(*reply, replacement);
+  return code != 0 ? code : self->ReadReply(*message, *reply, replacement);
+}
+
+// Without a reply and an error, libkrb5 carries the message itself.
+krb5_error_code Conversation::Carry(const krb5_data& realm,
+                                    const krb5_data& message,
+                                    krb5_data** reply) {
+  std::optional<Delivery> delivery;
+  try {
+    delivery = transport_->Carry(std::string(View(realm)), View(message));
+  } catch (const std::bad_alloc&) {  // no exception may pass through libkrb5
+    delivery = Delivery{ENOMEM, {}, {}};
+  }
+  if (!delivery) return 0;
+  ExitGate::Enter();
+  if (!verification_.ReturnFromNetwork()) return KRB5_KDC_UNREACH;
+  if (delivery->code != 0) return delivery->code;
+  krb5_data bytes = {};
+  bytes.data = delivery->reply.data();
+  bytes.length = static_cast<unsigned>(delivery->reply.size());
+  const krb5_error_code code = ReadReply(message, bytes, reply);
+  if (code != 0 || *reply != nullptr) return code;
+  return krb5_copy_data(context_, &bytes, reply);
+}
+
+krb5_error_code Conversation::ReadReply(const krb5_data& message,
+                                        const krb5_data& reply,
+                                        krb5_data** replacement) {
+  if (!Is(MessageType::kKrbError, reply)) return 0;
+  return Is(MessageType::kAsReq, message) ? ReadAsError(reply)
+                                          : ReadTgsError(reply, replacement);
 }
 
 // Notes a refusal of the password.

@@ -14,6 +14,7 @@
 #include "context.h"
 #include "ref.h"
 #include "secret.h"
+#include "transport.h"
 
 namespace kpass {
 
@@ -26,6 +27,7 @@ struct Settings : public RefCounted {
   std::vector<std::string> realms;    // none: the service's own realm
   bool canonicalize = false;          // let the KDC say the account's own name
   bool trace = false;                 // keep what libkrb5 says of each step
+  bool libkrb5_transport = false;     // libkrb5 carries the messages itself
   Config config;
 };
 
@@ -67,9 +69,9 @@ class Verification {
   // long as libkrb5 waits for a KDC. The password is wiped when it returns.
   Outcome Run(KeptContext& kept);
 
-  // From any thread, at any time: lets no further message leave, and wipes the
-  // password, at once unless libkrb5 is just computing with it. Gives back whom
-  // the answer was awaited from.
+  // From any thread, at any time: ends the wait for a KDC, lets no further
+  // message leave, and wipes the password, at once unless libkrb5 is just
+  // computing with it. Gives back whom the answer was awaited from.
   Asked Abandon();
 
   const Settings& settings() const { return *settings_; }
@@ -91,7 +93,9 @@ class Verification {
   const Ref<Settings> settings_;
   const std::string user_;
   std::mutex mutex_;
-  Secret password_;         // written only under mutex_
+  Secret password_;  // written only under mutex_
+  // There while it runs: a descriptor is too much for each call that waits.
+  std::optional<Interrupt> interrupt_;
   Asked asked_;             // under mutex_, as are these
   bool computing_ = false;  // libkrb5 may be reading the password
   bool abandoned_ = false;

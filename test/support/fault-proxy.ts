@@ -9,7 +9,7 @@
  *     await proxy.stop();
  */
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
-import { once } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Realm } from 'kpass/testing';
@@ -91,6 +91,7 @@ export class FaultProxy {
 
   private constructor(realm: Realm) {
     this.#realm = realm;
+    setMaxListeners(0, this.#waits.signal); // one for each reply that is late
     this.#tcp = createServer((client) => this.#serve(client));
     this.reset();
   }

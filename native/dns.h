@@ -1,0 +1,34 @@
+// Which KDCs DNS names for a realm: RFC 4120, 7.2.3.2; RFC 2782.
+
+#ifndef KPASS_DNS_H_
+#define KPASS_DNS_H_
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace kpass {
+
+struct DnsKdc {
+  std::string host;
+  uint16_t port = 0;
+  bool tcp = false;
+  uint16_t priority = 0;
+};
+
+struct DnsAnswer {
+  std::vector<DnsKdc> kdcs;     // by priority
+  std::chrono::seconds ttl{0};  // the least of them
+};
+
+// SRV records; `primary`: those of `_kerberos-master`. Waits for DNS.
+DnsAnswer LookUpKdcs(const std::string& realm, bool primary);
+
+// Whether there are MIT's URI records, which say what else libkrb5 can use.
+// https://web.mit.edu/kerberos/krb5-latest/doc/admin/realm_config.html
+bool HasUriRecords(const std::string& realm);
+
+}  // namespace kpass
+
+#endif  // KPASS_DNS_H_

@@ -1,0 +1,108 @@
+#include "message.h"
+
+namespace kpass {
+namespace {
+
+// Universal and context-specific tags, all of them constructed but the first.
+constexpr unsigned char kInteger = 0x02;
+constexpr unsigned char kSequence = 0x30;
+constexpr unsigned char Context(int number) {
+  return static_cast<unsigned char>(0xa0 | number);
+}
+
+struct Element {
+  unsigned char tag = 0;
+  std::string_view content;
+};
+
+// Takes the first element off `bytes`; nothing where there is no whole one.
+std::optional<Element> Take(std::string_view* bytes) {
+  const auto byte = [bytes](size_t i) {
+    return static_cast<unsigned char>((*bytes)[i]);
+  };
+  if (bytes->size() < 2) return std::nullopt;
+  size_t length = byte(1);
+  size_t start = 2;
+  if (length > 0x80) {
+    const size_t count = length - 0x80;
+    if (count > sizeof(uint32_t) || bytes->size() < start + count) {
+      return std::nullopt;
+    }
+    length = 0;
+    for (; start < 2 + count; ++start) length = length << 8 | byte(start);
+  } else if (length == 0x80) {  // BER's indefinite one
+    return std::nullopt;
+  }
+  if (bytes->size() - start < length) return std::nullopt;
+  const Element element{byte(0), bytes->substr(start, length)};
+  bytes->remove_prefix(start + length);
+  return element;
+}
+
+// The content of the first element with this tag.
+std::optional<std::string_view> Find(std::string_view in, unsigned char tag) {
+  while (const auto element = Take(&in)) {
+    if (element->tag == tag) return element->content;
+  }
+  return std::nullopt;
+}
+
+// The fields of a message of this type.
+std::optional<std::string_view> FieldsOf(std::string_view message,
+                                         MessageType type) {
+  const auto body = Find(message, static_cast<unsigned char>(type));
+  return body ? Find(*body, kSequence) : std::nullopt;
+}
+
+std::optional<int64_t> Integer(std::string_view fields, unsigned char tag) {
+  const auto field = Find(fields, tag);
+  const auto bytes = field ? Find(*field, kInteger) : std::nullopt;
+  if (!bytes || bytes->empty() || bytes->size() > 5) return std::nullopt;
+  int64_t value = static_cast<signed char>(bytes->front());
+  for (const char byte : bytes->substr(1)) {
+    value = value * 256 + static_cast<unsigned char>(byte);
+  }
+  return value;
+}
+
+// https://www.iana.org/assignments/kerberos-parameters, "Pre-authentication and
+// Typed Data": what says no more than what the client can do.
+bool SaysNothing(int64_t padata_type) {
+  switch (padata_type) {
+    case 128:  // PA-PAC-REQUEST
+    case 149:  // PA-REQ-ENC-PA-REP
+    case 150:  // PA-AS-FRESHNESS
+    case 167:  // PA-PAC-OPTIONS
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+bool Is(MessageType type, std::string_view message) {
+  return !message.empty() && static_cast<unsigned char>(message.front()) ==
+                                 static_cast<unsigned char>(type);
+}
+
+std::optional<int64_t> ErrorCode(std::string_view message) {
+  const auto fields = FieldsOf(message, MessageType::kKrbError);
+  return fields ? Integer(*fields, Context(6)) : std::nullopt;
+}
+
+bool MayProvePassword(std::string_view as_req) {
+  const auto fields = FieldsOf(as_req, MessageType::kAsReq);
+  if (!fields) return true;
+  const auto padata = Find(*fields, Context(3));
+  if (!padata) return false;
+  auto list = Find(*padata, kSequence);
+  if (!list) return true;
+  while (const auto entry = Take(&*list)) {
+    const auto type = Integer(entry->content, Context(1));
+    if (!type || !SaysNothing(*type)) return true;
+  }
+  return !list->empty();
+}
+
+}  // namespace kpass
