@@ -246,7 +246,7 @@ describe('kpass doctor', () => {
     });
 
     it('are found in DNS where krb5.conf has none', async () => {
-      await using dns = await nameServer(realm.port);
+      await using dns = await nameServer([{ port: realm.port }]);
       const config = await realm.writeConfig({
         kdcs: [],
         more: '[libdefaults]\n  dns_lookup_kdc = true\n',

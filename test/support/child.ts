@@ -29,8 +29,9 @@ export async function runProgram(
   realm: Realm,
   source: string,
   config: string = realm.config,
+  more: NodeJS.ProcessEnv = {},
 ): Promise<Ending> {
-  const env = { ...process.env, CONFIG: config, KEYTAB: realm.keytab(SERVICE) };
+  const env = { ...process.env, CONFIG: config, KEYTAB: realm.keytab(SERVICE), ...more };
   const child = spawn(process.execPath, ['-e', PRELUDE + source], {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,23 +1,39 @@
-/** A name server on loopback that knows where one realm's KDC is, and nothing else. */
+/** A name server on loopback that knows where one realm's KDCs are, and nothing else. */
+import { execFile } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 
 const SRV = 33;
+const URI = 256;
+
+/** RFC 2782. */
+export interface Srv {
+  port: number;
+  /** Default: localhost. */
+  target?: string;
+  /** Default: 0. */
+  priority?: number;
+}
 
 export interface NameServer extends AsyncDisposable {
+  port: number;
   /** Node's own options that make its program ask here. */
   asResolver: readonly string[];
 }
 
-/** Answers `_kerberos._udp` and `_kerberos._tcp` of any realm with localhost and this port. */
-export async function nameServer(kdcPort: number): Promise<NameServer> {
+/** Of any realm: what `_kerberos._udp` and `_kerberos._tcp` are, and, with `uri`, `_kerberos`. */
+export async function nameServer(kdcs: readonly Srv[], uri?: string): Promise<NameServer> {
   const socket = createSocket('udp4').bind(0, '127.0.0.1');
   await once(socket, 'listening');
   socket.on('message', (query, { port, address }) => {
-    socket.send(answer(query, kdcPort), port, address);
+    socket.send(answer(query, kdcs, uri), port, address);
   });
-  const program = `import dns from 'node:dns'; dns.setServers(['127.0.0.1:${socket.address().port}']);`;
+  const { port } = socket.address();
+  const program = `import dns from 'node:dns'; dns.setServers(['127.0.0.1:${port}']);`;
   return {
+    port,
     asResolver: ['--import', `data:text/javascript,${encodeURIComponent(program)}`],
     async [Symbol.asyncDispose]() {
       await once(socket.close(), 'close');
@@ -25,24 +41,45 @@ export async function nameServer(kdcPort: number): Promise<NameServer> {
   };
 }
 
-/** RFC 1035, 4.1; RFC 2782. */
-function answer(query: Buffer, kdcPort: number): Buffer {
+/** Environment variables that make a program of the C library, libkrb5 included, ask there. */
+export async function asCResolver(port: number, folder: string): Promise<NodeJS.ProcessEnv> {
+  const library = join(folder, 'resolver.so');
+  const source = join(__dirname, 'resolver.c');
+  await promisify(execFile)('gcc', ['-shared', '-fPIC', '-o', library, source, '-lresolv']);
+  return { LD_PRELOAD: library, DNS_PORT: String(port) };
+}
+
+/** RFC 1035, 4.1. */
+function answer(query: Buffer, kdcs: readonly Srv[], uri: string | undefined): Buffer {
   const question = query.subarray(12, query.indexOf(0, 12) + 5);
-  const known = /^._kerberos._(udp|tcp)/s.test(question.toString('latin1')); // each label after its length
+  const name = question.toString('latin1'); // a byte of length before each label
   const type = question.readUInt16BE(question.length - 4);
-  const header = Buffer.alloc(12);
-  query.copy(header, 0, 0, 2);
-  header.writeUInt16BE(known ? 0x8580 : 0x8583, 2);
-  header.writeUInt16BE(1, 4);
-  if (!known || type !== SRV) return Buffer.concat([header, question]);
-  header.writeUInt16BE(1, 6);
-  const target = Buffer.from('\x09localhost\0', 'latin1');
-  const fixed = Buffer.alloc(18);
-  fixed.writeUInt16BE(0xc00c, 0); // the question's name
-  fixed.writeUInt16BE(SRV, 2);
-  fixed.writeUInt16BE(1, 4);
-  fixed.writeUInt32BE(60, 6);
-  fixed.writeUInt16BE(6 + target.length, 10);
-  fixed.writeUInt16BE(kdcPort, 16);
-  return Buffer.concat([header, question, fixed, target]);
+  const isSrv = /^._kerberos._(udp|tcp)/s.test(name);
+  const isUri = uri !== undefined && /^._kerberos[^_]*$/s.test(name);
+  const records: Buffer[] = [];
+  if (isSrv && type === SRV) records.push(...kdcs.map(srv));
+  if (isUri && type === URI) records.push(Buffer.concat([numbers(10, 1), Buffer.from(uri)]));
+  const header = Buffer.concat([
+    query.subarray(0, 2),
+    numbers(isSrv || isUri ? 0x8580 : 0x8583, 1, records.length, 0, 0),
+  ]);
+  const answers = records.map((data) =>
+    // The question's name, the type, the class IN, a TTL of a minute.
+    Buffer.concat([numbers(0xc00c, type, 1, 0, 60, data.length), data]),
+  );
+  return Buffer.concat([header, question, ...answers]);
+}
+
+function srv({ port, target = 'localhost', priority = 0 }: Srv): Buffer {
+  const labels = target === '.' ? [] : target.split('.');
+  const parts = labels.map((label) => Buffer.from(String.fromCharCode(label.length) + label));
+  return Buffer.concat([numbers(priority, 0, port), ...parts, Buffer.alloc(1)]);
+}
+
+function numbers(...values: number[]): Buffer {
+  const bytes = Buffer.alloc(2 * values.length);
+  values.forEach((value, i) => {
+    bytes.writeUInt16BE(value, 2 * i);
+  });
+  return bytes;
 }
