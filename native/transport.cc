@@ -26,10 +26,12 @@ constexpr milliseconds kMostHeadStart{1000};
 constexpr milliseconds kHeadStartOfUdp{1000};
 
 // When a datagram is sent again: then, after twice that time, and so on. With
-// proof of the password later: a KDC that is merely slow, and does not know a
-// message for one that it has already, would count it twice.
+// proof of the password later, and by TCP if that can be had: a KDC that is
+// merely slow, and does not know a message for one that it has already, counts
+// it each time.
 constexpr milliseconds kRepeat{1000};
-constexpr milliseconds kRepeatProof{2000};
+constexpr milliseconds kProofByTcp{2000};
+constexpr milliseconds kRepeatProof{3000};
 
 // What has not answered for so long, to anybody, is silent. It is then asked
 // this often by all who wait for it together, each of whom looks this often
@@ -249,6 +251,7 @@ class Exchange {
   bool IsReply(Attempt& attempt, Clock::time_point now);
   void NoteOvertaken(const Attempt& winner);
   Clock::duration HeadStart(const Way& way);
+  bool IsTaken() const;
   bool IsOpen() const;
   krb5_error_code Failure() const;
   void Note(const char* what, const Way& way);
@@ -310,7 +313,7 @@ void Exchange::PlanProof() {
   const Way& way = errand_.ways.front();
   due_.push_back({way, begun_});
   if (!way.tcp && kdcs_.Has(way.ByTcp())) {
-    due_.push_back({way.ByTcp(), begun_ + kRepeatProof});
+    due_.push_back({way.ByTcp(), begun_ + kProofByTcp});
   }
 }
 
@@ -353,8 +356,8 @@ void Exchange::RepeatDue(Clock::time_point now) {
 
 bool Exchange::IsToRepeat(const Attempt& attempt, Clock::time_point now) {
   if (attempt.taken()) return false;
+  if (errand_.proof) return now >= attempt.again() && !IsTaken();
   if (now >= attempt.again()) return true;
-  if (errand_.proof) return false;
   Health health = kdcs_.HealthOf(attempt.way());
   if (health.back > attempt.sent_at()) return true;
   if (health.state != Health::State::kSilent) {
@@ -373,11 +376,12 @@ Clock::time_point Exchange::Heard(const Attempt& attempt,
 bool Exchange::Wait(Clock::time_point now) {
   auto until = begun_ + errand_.patience;
   for (const Due& due : due_) until = std::min(until, due.when);
+  const bool proof_taken = errand_.proof && IsTaken();
   std::vector<pollfd> polled{{interrupt_.fd(), POLLIN, 0}};
   for (const auto& attempt : attempts_) {
     if (attempt->state() != Attempt::State::kWaiting) continue;
     polled.push_back(attempt->Poll());
-    if (attempt->taken()) continue;
+    if (attempt->taken() || proof_taken) continue;
     until = std::min(until, attempt->again());
     if (errand_.proof) continue;
     // Others may hear of it first.
@@ -438,6 +442,13 @@ void Exchange::NoteOvertaken(const Attempt& winner) {
       kdcs_.Silent(attempt->way());
     }
   }
+}
+
+// Whether a KDC has accepted a connection for it.
+bool Exchange::IsTaken() const {
+  return std::any_of(attempts_.begin(), attempts_.end(), [](const auto& each) {
+    return each->state() == Attempt::State::kWaiting && each->taken();
+  });
 }
 
 bool Exchange::IsOpen() const {
