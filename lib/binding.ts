@@ -107,7 +107,13 @@ export interface Binding {
   createPool(threads: number, queue: number): Pool;
   sharedPool(threads: number, queue: number): Pool;
   settings(record: SettingsRecord): NativeSettings;
-  submit(pool: Pool, settings: NativeSettings, user: string, password: string | Uint8Array): number;
+  submit(
+    pool: Pool,
+    settings: NativeSettings,
+    user: string,
+    password: string | Uint8Array,
+    timeout: number,
+  ): number;
   abandon(id: number): NativeAsked;
   closePool(pool: Pool): void;
   poolStats(pool: Pool): PoolStats;

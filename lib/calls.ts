@@ -121,7 +121,7 @@ class Call<Result> implements Pending {
     const { settings, timeout, signal } = this.#terms;
     const native = nativeSettings(settings);
     const id = withBytesOutside(password, (bytes) =>
-      binding.submit(pool, native, this.#user, bytes),
+      binding.submit(pool, native, this.#user, bytes, timeout),
     );
     if (id < 0) {
       this.fail(notAdmitted(id));

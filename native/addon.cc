@@ -53,8 +53,10 @@ class Mailbox : public RefCounted {
 class JsCall : public Call {
  public:
   JsCall(uint32_t id, Ref<Settings> settings, std::string user, Secret password,
-         Ref<Pool> pool, Ref<Mailbox> mailbox)
-      : Call(std::move(settings), std::move(user), std::move(password)),
+         std::chrono::milliseconds timeout, Ref<Pool> pool,
+         Ref<Mailbox> mailbox)
+      : Call(std::move(settings), std::move(user), std::move(password),
+             timeout),
         id(id),
         pool(std::move(pool)),
         mailbox_(std::move(mailbox)) {}
@@ -312,9 +314,10 @@ double Admit(const Napi::CallbackInfo& info) {
   Environment& environment = Of(env);
   const Ref<Pool> pool = PoolOf(info[0]);
   const Ref<Settings> settings(info[1].As<Napi::External<Settings>>().Data());
+  const std::chrono::milliseconds timeout(info[4].ToNumber().Int64Value());
   const uint32_t id = environment.NextId();
   const Ref<JsCall> call(new JsCall(id, settings, TextOf(info[2]),
-                                    SecretOf(env, info[3]), pool,
+                                    SecretOf(env, info[3]), timeout, pool,
                                     environment.mailbox));
   const auto entry = environment.calls.emplace(id, call).first;
   Pool::Admission admission = Pool::Admission::kNoThread;
@@ -329,8 +332,9 @@ double Admit(const Napi::CallbackInfo& info) {
   return admission == Pool::Admission::kFull ? kFull : kNoThread;
 }
 
-// submit(pool, settings, user, password): the call's number, or a Refusal. The
-// password has been read when it returns.
+// submit(pool, settings, user, password, timeout): the call's number, or a
+// Refusal. The password has been read when it returns. After the timeout, in
+// ms, the record may not come: the deadline is JavaScript's to tell.
 Napi::Value Submit(const Napi::CallbackInfo& info) {
   double answer = kNoMemory;
   try {

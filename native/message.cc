@@ -58,8 +58,10 @@ std::optional<int64_t> Integer(std::string_view fields, unsigned char tag) {
   const auto field = Find(fields, tag);
   const auto bytes = field ? Find(*field, kInteger) : std::nullopt;
   if (!bytes || bytes->empty() || bytes->size() > 5) return std::nullopt;
-  int64_t value = static_cast<signed char>(bytes->front());
-  for (const char byte : bytes->substr(1)) {
+  const bool negative =
+      (static_cast<unsigned char>(bytes->front()) & 0x80) != 0;
+  int64_t value = negative ? -1 : 0;
+  for (const char byte : *bytes) {
     value = value * 256 + static_cast<unsigned char>(byte);
   }
   return value;

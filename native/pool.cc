@@ -81,6 +81,7 @@ Asked Pool::Abandon(Call& call) {
         call.state_ = Call::State::kStalled;
         --active_;
         ++stalled_;
+        DropExpired();
         StartThreadIfUseful();
         work_.notify_one();
         break;
@@ -114,9 +115,24 @@ void Pool::Work() {
   kept.Drop();
 }
 
+// Many calls may come to their deadline at once: a thread that one of them has
+// held is not to begin with another, for each to be abandoned in its turn.
+void Pool::DropExpired() {
+  const auto now = std::chrono::steady_clock::now();
+  while (!queue_.empty() && queue_.front()->deadline_ <= now) {
+    Call& call = *queue_.front();
+    call.state_ = Call::State::kDone;
+    (void)call.verification_.Abandon();
+    queue_.pop_front();
+  }
+}
+
 // The next call in line, or nothing: this thread is not needed any more.
 Ref<Call> Pool::Next(std::unique_lock<std::mutex>& lock) {
-  const auto ready = [this] { return !queue_.empty() && active_ < Places(); };
+  const auto ready = [this] {
+    DropExpired();
+    return !queue_.empty() && active_ < Places();
+  };
   while (!ready()) {
     if (closed_ && queue_.empty()) return {};
     // By the system's clock, for the steady one needs glibc 2.30.

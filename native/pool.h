@@ -5,6 +5,7 @@
 #ifndef KPASS_POOL_H_
 #define KPASS_POOL_H_
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <list>
@@ -19,12 +20,15 @@ namespace kpass {
 // A verification on its way through a pool.
 class Call : public RefCounted {
  public:
-  Call(Ref<Settings> settings, std::string user, Secret password)
+  // `timeout`: from now on, after which nobody waits for it any more.
+  Call(Ref<Settings> settings, std::string user, Secret password,
+       std::chrono::milliseconds timeout)
       : verification_(std::move(settings), std::move(user),
-                      std::move(password)) {}
+                      std::move(password)),
+        deadline_(std::chrono::steady_clock::now() + timeout) {}
 
-  // Once, on a thread of the pool, unless the call was abandoned before. Null:
-  // memory ran out.
+  // Once, on a thread of the pool, unless the call was abandoned before, or its
+  // deadline passed in the queue. Null: memory ran out.
   virtual void Settle(std::unique_ptr<Outcome> outcome) noexcept = 0;
 
  private:
@@ -32,6 +36,7 @@ class Call : public RefCounted {
   enum class State { kQueued, kActive, kStalled, kDone };
 
   Verification verification_;
+  const std::chrono::steady_clock::time_point deadline_;
   // Guarded by the pool's mutex.
   State state_ = State::kQueued;
   std::list<Ref<Call>>::iterator place_;  // in the queue, while queued
@@ -66,6 +71,7 @@ class Pool : public RefCounted {
   size_t Places() const;
   bool StartThreadIfUseful();
   void Work();
+  void DropExpired();
   Ref<Call> Next(std::unique_lock<std::mutex>& lock);
   void RunCall(Call& call, KeptContext& kept,
                std::unique_lock<std::mutex>& lock);

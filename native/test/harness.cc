@@ -97,7 +97,8 @@ struct Tally {
 class TalliedCall : public Call {
  public:
   TalliedCall(const Task& task, Tally* tally)
-      : Call(task.settings, task.user, SecretFrom(task.password)),
+      : Call(task.settings, task.user, SecretFrom(task.password),
+             std::chrono::minutes(1)),
         tally_(tally) {}
 
   void Settle(std::unique_ptr<Outcome> outcome) noexcept override {
