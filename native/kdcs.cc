@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "dns.h"
 
@@ -131,7 +132,7 @@ std::string Way::Text() const {
   return std::string(kind) + host + ':' + port;
 }
 
-Ref<Kdcs> Kdcs::For(const Site& site) {
+Ref<Kdcs> Kdcs::For(Site site) {
   Registry& registry = TheRegistry();
   const std::lock_guard<std::mutex> lock(registry.mutex);
   std::string key = KeyOf(site);
@@ -139,7 +140,7 @@ Ref<Kdcs> Kdcs::For(const Site& site) {
   if (entry != registry.lists.end()) return entry->second;
   // Whoever uses one still has it. What is forgotten is learnt again.
   if (registry.lists.size() >= kMostLists) registry.lists.clear();
-  Ref<Kdcs> made(new Kdcs(site));
+  Ref<Kdcs> made(new Kdcs(std::move(site)));
   registry.lists.emplace(std::move(key), made);
   return made;
 }
@@ -154,7 +155,8 @@ bool Kdcs::Resolve() {
     // Who comes while DNS is asked goes by what there was; if there was
     // nothing, it asks as well.
     if (!known_.empty()) expire_ = now + kLeastLifetime;
-    places = places_;
+    // Not a copy: that needs libstdc++ of GCC 11.
+    places = std::exchange(places_, {});
   }
   if (Clock::now() >= places.expire) places = FindPlaces();
   const std::vector<Way> ways =
@@ -242,7 +244,7 @@ std::vector<Way> Kdcs::WaysTo(const std::vector<Place>& places) {
     }
     freeaddrinfo(found);
   }
-  udp.insert(udp.end(), tcp.begin(), tcp.end());
+  for (const Way& way : tcp) udp.push_back(way);
   return udp;
 }
 

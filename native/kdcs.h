@@ -63,7 +63,7 @@ struct Health {
 class Kdcs : public RefCounted {
  public:
   // The one list for that site.
-  static Ref<Kdcs> For(const Site& site);
+  static Ref<Kdcs> For(Site site);
 
   // Finds the addresses, unless they are known still; that may wait for DNS.
   // False where some KDC is not to be reached by kpass, but by libkrb5.
