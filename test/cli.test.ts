@@ -92,7 +92,9 @@ describe('kpass check', () => {
   it('exits with 2 where there is no verdict, says why, and where to look', async () => {
     const { code, stdout, stderr } = await check('alice', 'wonderland', '-k', '/nonexistent');
     deepEqual([code, stdout], [2, '']);
-    match(stderr, /\/nonexistent.*ERR_KPASS_KEYTAB[\s\S]*kpass doctor/);
+    match(stderr, /\/nonexistent.*ERR_KPASS_KEYTAB/);
+    const lines = stderr.trimEnd().split('\n');
+    equal(lines.at(-1), `  kpass doctor -H localhost -k /nonexistent -c ${realm.config}`);
   });
 
   const json: Record<string, [user: string, input: string, code: number, record: object]> = {
@@ -172,6 +174,8 @@ describe('kpass check', () => {
       'as it is typed': 'wonderland\r',
       'with a slip and a backspace': 'wonderö\x7fland\r',
       'begun anew with Ctrl-U': 'looking glass\x15wonderland\r',
+      'begun anew with Ctrl-W, word by word': 'looking glass \x17\x17wonderland\r',
+      'with a Ctrl-Z in it': 'wonder\x1aland\r',
     })) {
       it(`takes the password ${how}, and shows nothing of it`, async () => {
         const session = await atTerminal(command(), [{ wait: PROMPT, type: typed }]);
@@ -189,10 +193,23 @@ describe('kpass check', () => {
       deepEqual([session.code, session.echo, session.restored], [0, [false], true]);
     });
 
-    it('ends by the signal of Ctrl-C, with the terminal as it was', async () => {
-      const session = await atTerminal(command(), [{ wait: PROMPT, type: 'wonder\x03' }]);
-      deepEqual([session.signal, session.echo, session.restored], [2, [false], true]);
-      doesNotMatch(session.shown, /wonder/);
+    for (const [key, typed, number] of [
+      ['Ctrl-C', '\x03', 2],
+      ['Ctrl-\\', '\x1c', 3],
+    ] as const) {
+      it(`ends by the signal of ${key}, with the terminal as it was`, async () => {
+        const session = await atTerminal(command(), [{ wait: PROMPT, type: `wonder${typed}` }]);
+        deepEqual([session.signal, session.echo, session.restored], [number, [false], true]);
+        doesNotMatch(session.shown, /wonder/);
+      });
+    }
+
+    it('lets no name paint the terminal', async () => {
+      const [node = '', file = '', verb = '', , ...rest] = command();
+      const steps = [{ wait: 'Password of al?[2Jice: ', type: 'x\r' }];
+      const session = await atTerminal([node, file, verb, 'al\x1b[2Jice', ...rest], steps);
+      equal(session.code, 1, session.shown);
+      ok(!session.shown.includes('\x1b[2J'));
     });
 
     for (const [signal, number] of Object.entries({ SIGTERM: 15, SIGHUP: 1, SIGINT: 2 })) {

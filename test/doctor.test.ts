@@ -224,6 +224,15 @@ describe('kpass doctor', () => {
       });
     });
 
+    it('is broken where the host is a URL', async () => {
+      const { code, links } = await diagnose([...given(), '-H', 'https://localhost/']);
+      equal(code, 1);
+      const found = links.find(({ status }) => status === 'broken');
+      equal(found?.name, 'realm');
+      match(found?.detail ?? '', /is no name of a service/);
+      match(found?.remedy.join('\n') ?? '', /^kpass doctor -H www\.example\.com -k /m);
+    });
+
     it('is broken where [domain_realm] says another one', async () => {
       const more = '[domain_realm]\n  localhost = WRONG.REALM\n';
       assertFound(await diagnose(given(undefined, await realm.writeConfig({ more }))), {
@@ -364,7 +373,7 @@ describe('kpass doctor', () => {
 
     const keytabs: Record<string, [keytab: () => string | Promise<string>, Expected]> = {
       'it is not there': [() => '/nonexistent/keytab', noKeytab(/^\/nonexistent\/keytab does not/)],
-      'it is a folder': [() => keytabDirectory(realm), noKeytab(/is no file/)],
+      'it is a folder': [() => keytabDirectory(realm), noKeytab(/is no file/, /--keytab \/path/)],
       'it is empty': [() => keytabFrom(realm, ''), noKeytab(/is no keytab: /)],
       'it is no keytab': [() => keytabFrom(realm, '#!/bin/sh\n'), noKeytab(/is no keytab: /)],
       'it holds no key': [
@@ -382,7 +391,7 @@ describe('kpass doctor', () => {
         },
         noKeytab(
           /no key of HTTP\/localhost@EXAMPLE\.COM; it has those of imap\/mail\.example@EXAMPLE\.COM/,
-          /kpass doctor -s imap -H mail\.example /,
+          /^kpass doctor -s imap -H mail\.example -k \S+imap_mail\.example\.keytab -c \S+$/m,
         ),
       ],
     };
@@ -488,6 +497,22 @@ describe('kpass doctor', () => {
       assertFound(await diagnose(args), expected);
     });
 
+    for (const [what, setting] of Object.entries({
+      'the KDC has no key of the types that krb5.conf permits':
+        'permitted_enctypes = aes256-cts-hmac-sha384-192',
+      'krb5.conf asks for another type': 'default_tkt_enctypes = rc4-hmac',
+      'krb5.conf does not permit the type of the ticket':
+        'permitted_enctypes = aes128-cts-hmac-sha1-96',
+    })) {
+      it(`is broken where ${what}, and no new keytab is advised`, async () => {
+        const config = await realm.writeConfig({ more: `[libdefaults]\n  ${setting}\n` });
+        const { links, ...rest } = await diagnose(given(undefined, config));
+        const says = new RegExp(`^no encryption type in common: krb5\\.conf says ${setting}`);
+        assertFound({ links, ...rest }, brokenKey(says, new RegExp(`^${setting}$`, 'm')));
+        doesNotMatch(JSON.stringify(links), /ktadd/);
+      });
+    }
+
     it('is broken where it is old or wrong, and the KDC wants a proof before it tells', async () => {
       const args = await flagged('proof', '+requires_preauth');
       equal((await diagnose(args)).code, 0);
@@ -574,10 +599,25 @@ describe('kpass doctor', () => {
     });
 
     it('is broken for a wrong password', async () => {
-      const expected = { detail: /^alice: .*do not log in/, remedy: /kinit alice/ };
+      const expected = {
+        detail: /^alice: .*do not log in/,
+        remedy: /^KRB5_CONFIG=\S+ kinit alice$/m,
+      };
       assertFound(await login(given(), 'looking glass'), {
         link: 'user',
         ...expected,
+        notTried: ['ticket'],
+      });
+    });
+
+    it('is broken for a realm whose users may not log in', async () => {
+      const input = { input: 'wonderland' };
+      const found = await diagnose(['bob@OTHER.ORG', '--password-stdin', ...given()], input);
+      assertFound(found, {
+        link: 'user',
+        detail:
+          /^bob@OTHER\.ORG: users of OTHER\.ORG may not log in here, but those of EXAMPLE\.COM/,
+        remedy: /^kpass doctor -H localhost .* -r EXAMPLE\.COM -r OTHER\.ORG .*bob@OTHER\.ORG$/m,
         notTried: ['ticket'],
       });
     });

@@ -2,10 +2,12 @@
 
 import { type KpassError, printable } from '../errors.js';
 import type { Verdict } from '../verdict.js';
+import type { VerifierOptions } from '../verifier.js';
 import { readPassword } from './password.js';
 import { Progress, painter } from './terminal.js';
 import {
   COMMON,
+  doctorLine,
   onlyUser,
   parse,
   SERVICE,
@@ -42,7 +44,8 @@ export async function check(args: string[]): Promise<number> {
   if (user === undefined) throw new UsageError('the user is missing');
 
   const { Verifier } = await import('../verifier.js');
-  const verifier = new Verifier(verifierOptions(values));
+  const options = verifierOptions(values);
+  const verifier = new Verifier(options);
   const password = await readPassword(user, values['password-stdin'] ?? false);
   const progress = new Progress(!values.json);
   progress.show('asking the KDC');
@@ -53,7 +56,7 @@ export async function check(args: string[]): Promise<number> {
     return verdict.verified ? 0 : 1;
   } catch (error) {
     if (values.json) printJson({ error: recordOf(error as KpassError) });
-    else printError(error as KpassError);
+    else printError(error as KpassError, options);
     return 2;
   } finally {
     password.fill(0);
@@ -69,8 +72,13 @@ function printVerdict(user: string, verdict: Verdict): void {
   process.stdout.write(`${line}\n`);
 }
 
-function printError({ code, message }: KpassError): void {
-  process.stderr.write(`kpass: ${message} [${code}]\nWhat is broken, says: kpass doctor\n`);
+function printError({ code, message }: KpassError, options: VerifierOptions): void {
+  const lines = [
+    `kpass: ${message} [${code}]`,
+    'What is broken, says:',
+    `  ${doctorLine(options)}`,
+  ];
+  process.stderr.write(`${lines.join('\n')}\n`);
 }
 
 function recordOf({ code, step, krb5Code, krb5Name, message }: KpassError) {

@@ -3,12 +3,20 @@
 
 import { openSync } from 'node:fs';
 import { ReadStream, WriteStream } from 'node:tty';
+import { printable } from '../errors.js';
 import { UsageError } from './usage.js';
 
 const ENTER = [0x0a, 0x0d];
-const CTRL_C = 0x03;
+/** The signals that Ctrl-C and Ctrl-\ are at a terminal. */
+const ENDS = new Map<number, NodeJS.Signals>([
+  [0x03, 'SIGINT'],
+  [0x1c, 'SIGQUIT'],
+]);
 const CTRL_D = 0x04;
 const CTRL_U = 0x15;
+const CTRL_W = 0x17;
+const CTRL_Z = 0x1a;
+const SPACE = 0x20;
 const BACKSPACE = [0x08, 0x7f];
 
 /** Longer than any password that kpass sends: what is beyond is not worth keeping. */
@@ -16,7 +24,7 @@ const MOST = 4096;
 
 /** The password's bytes, to be wiped by whoever gets them. */
 export function readPassword(user: string, fromStdin: boolean): Promise<Buffer> {
-  return fromStdin ? readStdin() : prompt(`Password of ${user}: `);
+  return fromStdin ? readStdin() : prompt(`Password of ${printable(user)}: `);
 }
 
 async function readStdin(): Promise<Buffer> {
@@ -69,11 +77,9 @@ async function prompt(question: string): Promise<Buffer> {
   output.write(question);
   try {
     const line = await readLine(input);
-    if (line === null) {
-      end('SIGINT');
-      return await new Promise(() => {}); // the signal ends the process
-    }
-    return line;
+    if (Buffer.isBuffer(line)) return line;
+    end(line);
+    return await new Promise(() => {}); // the signal ends the process
   } finally {
     restore();
     output.write('\n');
@@ -82,27 +88,31 @@ async function prompt(question: string): Promise<Buffer> {
   }
 }
 
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const SIGNALS = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** The bytes up to Enter, edited as a terminal would; null for Ctrl-C. */
-function readLine(input: ReadStream): Promise<Buffer | null> {
+/** The bytes up to Enter, edited as a terminal would; or the signal that was typed. */
+function readLine(input: ReadStream): Promise<Buffer | NodeJS.Signals> {
   const line = Buffer.alloc(MOST);
   let length = 0;
   return new Promise((resolve, reject) => {
     let finished = false;
-    const finish = (result: Buffer | null) => {
+    const finish = (result: Buffer | NodeJS.Signals) => {
       finished = true;
       input.off('data', take);
       input.pause();
-      line.fill(0, result?.length ?? 0); // what was typed and taken back, too
+      line.fill(0, Buffer.isBuffer(result) ? length : 0); // what was typed and taken back, too
       resolve(result);
     };
     const take = (chunk: Buffer) => {
       for (const byte of chunk) {
-        if (byte === CTRL_C) finish(null);
+        const signal = ENDS.get(byte);
+        if (signal !== undefined) finish(signal);
         else if (ENTER.includes(byte) || byte === CTRL_D) finish(line.subarray(0, length));
         else if (BACKSPACE.includes(byte)) length = beforeLast(line, length);
         else if (byte === CTRL_U) length = 0;
+        else if (byte === CTRL_W) length = beforeLastWord(line, length);
+        else if (byte === CTRL_Z)
+          continue; // no part of a password that anybody meant
         else if (length < MOST) line[length++] = byte;
         if (finished) break;
       }
@@ -118,5 +128,13 @@ function readLine(input: ReadStream): Promise<Buffer | null> {
 function beforeLast(line: Buffer, length: number): number {
   let start = Math.max(0, length - 1);
   while (start > 0 && ((line[start] ?? 0) & 0xc0) === 0x80) start -= 1;
+  return start;
+}
+
+/** Where the last word of `length` bytes begins; the spaces after it go with it. */
+function beforeLastWord(line: Buffer, length: number): number {
+  let start = length;
+  while (start > 0 && line[start - 1] === SPACE) start -= 1;
+  while (start > 0 && line[start - 1] !== SPACE) start -= 1;
   return start;
 }

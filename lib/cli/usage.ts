@@ -91,6 +91,25 @@ export function onlyUser(words: string[]): string | undefined {
   throw new UsageError('one user at a time; the password is no word of the command');
 }
 
+/** As a verifier's options, or as its settings. */
+type Asked = Pick<VerifierOptions, 'service' | 'host' | 'keytab' | 'realms' | 'canonicalize'> & {
+  config?: VerifierOptions['config'] | null;
+};
+
+/** A line for a shell that asks doctor about the same service, with more words at its end. */
+export function doctorLine(options: Asked, ...more: string[]): string {
+  const { service, host, keytab, realms = [], config, canonicalize } = options;
+  const words = [
+    ...(service === 'HTTP' ? [] : ['-s', service]),
+    ...(host ? ['-H', host] : []),
+    ...(keytab ? ['-k', keytab] : []),
+    ...realms.flatMap((realm) => ['-r', realm]),
+    ...[config ?? []].flat().flatMap((path) => ['-c', path]),
+    ...(canonicalize ? ['--canonicalize'] : []),
+  ];
+  return ['kpass', 'doctor', ...words, ...more].map(shellWord).join(' ');
+}
+
 /** One word of a shell's line: quoted where it has to be. */
 export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;

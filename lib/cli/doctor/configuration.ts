@@ -3,7 +3,7 @@
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import type { Settings } from '../../arguments.js';
 import { KpassError } from '../../errors.js';
-import { shellWord } from '../usage.js';
+import { doctorLine, shellWord } from '../usage.js';
 import { firstBadLine } from './bad-line.js';
 import { broken, type Finding, ok, type Seen, warning } from './chain.js';
 import type { Krb5 } from './krb5.js';
@@ -88,12 +88,12 @@ export function thisUser(): string {
   return `${userName(uid)} (uid ${uid})`;
 }
 
-/** The name in /etc/passwd, or the number for those who are somewhere else. */
+/** The name in /etc/passwd, or the number for those who are somewhere else: chown takes both. */
 export function userName(uid: number): string {
   const row = readFileSync('/etc/passwd', 'utf8')
     .split('\n')
     .find((line) => line.split(':')[2] === String(uid));
-  return row?.split(':')[0] ?? `uid ${uid}`;
+  return row?.split(':')[0] ?? String(uid);
 }
 
 /** The service and its realm, named as a verification names them. */
@@ -116,6 +116,12 @@ export async function lookAtRealm(krb5: Krb5, settings: Settings): Promise<Seen<
     ]);
   }
   const { step, message, service, realm } = outcome;
+  if (step === 'krb5_parse_name') {
+    return unknown(`${settings.service}/${host} is no name of a service: ${message}`, [
+      'The host is a name alone, as it stands between https:// and the next slash or colon:',
+      doctorLine({ ...settings, host: 'www.example.com' }),
+    ]);
+  }
   if (step !== 'realm') {
     return unknown(`no realm for ${settings.service}/${host}: ${message}`, REALM_REMEDY);
   }

@@ -67,6 +67,7 @@ async function lookAtKdc(kdc: Kdc, realm: string, patience: number): Promise<Loo
   if (addresses.length === 0) {
     const finding = broken(
       `${kdc.name}: the name has no address`,
+      `Is ${realm} the right realm? Its KDCs stand in krb5.conf, or in DNS. And is the name right?`,
       `getent hosts ${shellWord(kdc.host)}`,
     );
     return { finding, answering: [] };

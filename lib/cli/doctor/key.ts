@@ -2,7 +2,7 @@
 
 import type { Settings } from '../../arguments.js';
 import { krb5Name } from '../../krb5-codes.js';
-import { shellWord } from '../usage.js';
+import { doctorLine, shellWord } from '../usage.js';
 import { type Answer, asRequest, readAnswer } from './as-exchange.js';
 import { ask } from './ask.js';
 import { broken, type Finding, ok, type Seen, warning } from './chain.js';
@@ -27,15 +27,46 @@ export async function lookAtKey(
   userFollows: boolean,
 ): Promise<Seen<true>> {
   const login = krb5.keytabLogin(settings, naming.service);
-  const finding = await judge(login, naming, keytab, answering, userFollows);
+  const finding =
+    shutByTypes(login, krb5, settings, keytab) ??
+    (await judge(login, settings, naming, keytab, answering, userFollows));
   return {
     findings: { ...finding, trace: login.trace.map((line) => line.trimEnd()) },
     facts: finding.status === 'broken' ? null : true,
   };
 }
 
+const TYPES = ['permitted_enctypes', 'default_tkt_enctypes', 'default_tgs_enctypes'];
+const NO_COMMON_TYPE = [
+  'KRB5KDC_ERR_ETYPE_NOSUPP',
+  'KRB5_CONFIG_ETYPE_NOSUPP',
+  'KRB5_NOPERM_ETYPE',
+];
+
+/** Where krb5.conf itself limits the types of encryption, a new keytab would be no help. */
+function shutByTypes(
+  { code }: LoginFinding,
+  krb5: Krb5,
+  settings: Settings,
+  keytab: ServiceKeys,
+): Finding | null {
+  if (!NO_COMMON_TYPE.includes(krb5Name(code) ?? '')) return null;
+  const lines = TYPES.flatMap((name) => {
+    const values = krb5.configValues(settings, 'libdefaults', name);
+    return values.length === 0 ? [] : [`${name} = ${values.join(' ')}`];
+  });
+  if (lines.length === 0) return null;
+  return broken(
+    `no encryption type in common: krb5.conf says ${lines.join(', ')}, ` +
+      `and the keytab has keys of ${typesOf(keytab)}`,
+    'libkrb5 chooses well by itself. Take out of [libdefaults] in krb5.conf:',
+    ...lines,
+  );
+}
+
 async function judge(
   login: LoginFinding,
+  settings: Settings,
   naming: Naming,
   keytab: ServiceKeys,
   answering: Answering[],
@@ -49,7 +80,13 @@ async function judge(
       return notTheKey(naming, keytab, await versionAtKdc(naming, answering));
     case 'KRB5KDC_ERR_C_PRINCIPAL_UNKNOWN':
     case 'KRB5KDC_ERR_S_PRINCIPAL_UNKNOWN':
-      return unknownService(naming, keytab, await isRealms(naming, answering), userFollows);
+      return unknownService(
+        settings,
+        naming,
+        keytab,
+        await isRealms(naming, answering),
+        userFollows,
+      );
     case 'KRB5KDC_ERR_CLIENT_REVOKED':
     case 'KRB5KDC_ERR_NAME_EXP':
     case 'KRB5KDC_ERR_SERVICE_EXP':
@@ -68,7 +105,7 @@ async function judge(
       return broken(
         `the login with the key failed: ${login.message}`,
         "See libkrb5's own account of it:",
-        'kpass doctor --verbose',
+        doctorLine(settings, '--verbose'),
       );
   }
 }
@@ -120,6 +157,7 @@ function notTheKey(naming: Naming, keytab: ServiceKeys, current: number | undefi
 }
 
 function unknownService(
+  settings: Settings,
   { service, realm }: Naming,
   keytab: ServiceKeys,
   ofRealm: boolean,
@@ -135,7 +173,8 @@ function unknownService(
     `kadmin -q ${shellWord(`addprinc -randkey ${service}`)}`,
     `kadmin -q ${shellWord(`ktadd -k ${keytab.path} ${service}`)}`,
     'Where the name is one of an account of another name (Active Directory, Samba), only a',
-    "user's login can tell: kpass doctor USER",
+    "user's login can tell:",
+    doctorLine(settings, 'USER'),
   );
 }
 

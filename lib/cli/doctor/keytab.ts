@@ -3,7 +3,7 @@
 import { accessSync, constants, type Stats, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Settings } from '../../arguments.js';
-import { shellWord } from '../usage.js';
+import { doctorLine, shellWord } from '../usage.js';
 import { broken, type Finding, ok, type Seen, warning } from './chain.js';
 import { type Naming, thisUser, userName } from './configuration.js';
 import type { KeytabFinding, KeytabKey, Krb5 } from './krb5.js';
@@ -25,7 +25,8 @@ export function lookAtKeytab(
   const path = file ?? found.keytab;
   const make = makeKeytab(path, service);
   const problem =
-    (file === null ? null : fileProblem(file, make)) ?? contentProblem(found, path, service, make);
+    (file === null ? null : fileProblem(file, make)) ??
+    contentProblem(found, path, service, settings, make);
   if (problem !== null) return { findings: problem, facts: null };
 
   const keys = found.keys.filter(({ principal }) => principal === service);
@@ -39,6 +40,7 @@ function contentProblem(
   { step, message, keys }: KeytabFinding,
   path: string,
   service: string,
+  settings: Settings,
   make: string[],
 ): Finding | null {
   if (step === 'krb5_kt_resolve') {
@@ -55,7 +57,7 @@ function contentProblem(
   }
   if (keys.length === 0) return broken(`${path} is a keytab without a key`, ...make);
   if (keys.some(({ principal }) => principal === service)) return null;
-  return withoutService(path, service, keys, make);
+  return withoutService(path, service, settings, keys, make);
 }
 
 function judgeAccess(file: string, what: string): Finding {
@@ -93,7 +95,7 @@ function fileProblem(path: string, make: string[]): Finding | null {
   }
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats === undefined) return broken(`${path} does not exist`, ...make);
-  if (!stats.isFile()) return broken(`${path} is no file`, ...make);
+  if (!stats.isFile()) return broken(`${path} is no file`, 'Name a file: --keytab /path');
   if (allows(path, constants.R_OK)) return null;
   return broken(
     `${path} cannot be read by ${thisUser()}: ${accessOf(stats)}`,
@@ -131,21 +133,21 @@ function whoReads(): string {
   return "; you are root, who may read it anyhow: run this as the service's user as well";
 }
 
-function withoutService(path: string, service: string, keys: KeytabKey[], make: string[]): Finding {
+function withoutService(
+  path: string,
+  wanted: string,
+  settings: Settings,
+  keys: KeytabKey[],
+  make: string[],
+): Finding {
   const names = [...new Set(keys.map(({ principal }) => principal))];
-  const other = /^([^/@]+)\/([^/@]+)@/
-    .exec(names[0] ?? '')
-    ?.slice(1)
-    .map(shellWord);
+  const [, service, host] = /^([^/@]+)\/([^/@]+)@/.exec(names[0] ?? '') ?? [];
   const guess =
-    other === undefined
+    service === undefined || host === undefined
       ? []
-      : [
-          'Is the service another one?',
-          `kpass doctor -s ${other[0]} -H ${other[1]} -k ${shellWord(path)}`,
-        ];
+      : ['Is the service another one?', doctorLine({ ...settings, service, host })];
   return broken(
-    `${path} has no key of ${service}; it has those of ${names.join(', ')}`,
+    `${path} has no key of ${wanted}; it has those of ${names.join(', ')}`,
     ...guess,
     ...make,
   );

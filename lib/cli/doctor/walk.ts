@@ -2,6 +2,7 @@
 // hangs from.
 
 import type { Settings } from '../../arguments.js';
+import { printable } from '../../errors.js';
 import type { VerifierOptions } from '../../verifier.js';
 import type { Chain } from './chain.js';
 import { lookAtClock } from './clock.js';
@@ -57,8 +58,11 @@ export async function walk(
   );
   await chain.look('host', 'looking the host up', [realm], lookAtHost);
   if (user === null) return;
-  const login = await chain.look('user', `logging ${user.name} in`, [key], () =>
-    lookAtUser(options, user.name, user.password),
+  const login = await chain.look(
+    'user',
+    `logging ${printable(user.name)} in`,
+    [realm, key],
+    (naming) => lookAtUser(options, settings, naming, user.name, user.password),
   );
   await chain.look('ticket', '', [login], lookAtTicket);
 }
