@@ -219,13 +219,16 @@ describe('the users of a Realm', () => {
       [{ state: 'toString' } as never, /'toString'/],
       [{ lockout: 0 } as never, /not after 0/],
       [{ lockout: 1.5 } as never, /not after 1\.5/],
-      ['-allow_tix' as never, /\{ flags: \['-allow_tix'\] \}/],
+      ['-allow_tix' as never, /an object of enctypes, flags, .*, not '-allow_tix'/],
+      [{ stat: 'disabled' } as never, /no option 'stat'; there are enctypes, .*state/],
     ];
     for (const [options, message] of mistakes) {
       await rejects(realm.addUser('mistake', 'x', options), { name: 'TypeError', message });
     }
     await rejects(realm.addService('mistake', '-allow_svr' as never), TypeError);
     await rejects(realm.setState('alice', 'dead' as never), TypeError);
+    await rejects(realm.addUser('mistake', undefined as never), TypeError);
+    await rejects(realm.changePassword('alice', 5 as never), TypeError);
     const users = { mistake: { password: 'x', state: 'dead' as never } };
     await rejects(Realm.start({ users }), TypeError);
     const left = (await realm.kadmin('listprincs')).split('\n');

@@ -173,6 +173,27 @@ describe('Realm.start', () => {
     });
   });
 
+  const mistakes: [options: unknown, message: RegExp][] = [
+    ['EXAMPLE.ORG', /an object of name, users, .*, not 'EXAMPLE\.ORG'/],
+    [{ user: { alice: 'wonderland' } }, /no option 'user'; there are name, users, /],
+    [{ users: { alice: {} } }, /password of alice is no string/],
+    ...['', 'two words', 'A@B', 'A/B', 'A\n}', 5].map((name): [unknown, RegExp] => [
+      { name },
+      /realm's name is letters, .*, not /,
+    ]),
+  ];
+  for (const [options, message] of mistakes) {
+    it(`takes no ${JSON.stringify(options)}`, async () => {
+      await rejects(Realm.start(options as never), { name: 'TypeError', message });
+    });
+  }
+
+  it('takes no option that an impostor or a krb5.conf does not have', async () => {
+    await using realm = await Realm.start();
+    await rejects(realm.impostor({ users: {}, name: 'X' } as never), TypeError);
+    await rejects(realm.writeConfig({ kdc: '127.0.0.1:1' } as never), TypeError);
+  });
+
   it('is ready in under a second', async () => {
     const times: number[] = [];
     for (let n = 0; n < 3; n++) {

@@ -1,5 +1,5 @@
 /** What the methods of a Realm take. */
-import type { User } from './principals';
+import type { Names, User } from './principals';
 import type { Realm } from './realm';
 
 /** What `Realm.start` takes. Nothing is required. */
@@ -58,4 +58,31 @@ export interface ConfigOptions {
   realms?: readonly Realm[];
   /** More text for the file, in its own syntax; its values win. Default the realm's `config`. */
   more?: string;
+}
+
+export const REALM_OPTIONS: Names<RealmOptions> = {
+  name: true,
+  users: true,
+  services: true,
+  hosts: true,
+  enctypes: true,
+  clock: true,
+  config: true,
+  kdcConfig: true,
+  programs: true,
+};
+
+export const IMPOSTOR_OPTIONS: Names<ImpostorOptions> = { users: true, services: true };
+
+export const CONFIG_OPTIONS: Names<ConfigOptions> = {
+  kdcs: true,
+  primary: true,
+  realms: true,
+  more: true,
+};
+
+/** Throws a TypeError for what krb5.conf and kdc.conf cannot hold as a realm's name. */
+export function checkName(name: string): void {
+  if (typeof name === 'string' && /^[\p{L}\p{N}._-]+$/u.test(name)) return;
+  throw new TypeError(`A realm's name is letters, digits, dots and hyphens, not '${name}'`);
 }

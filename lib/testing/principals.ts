@@ -89,9 +89,36 @@ export function lockoutOf({ lockout }: UserOptions): number | undefined {
   throw new TypeError(`A lockout is after a number of wrong passwords, not after ${lockout}`);
 }
 
-/** Throws a TypeError for what is no object: a flag, as JavaScript lets one be passed, would vanish. */
-export function checkOptions(options: object): void {
+/** The names of options, each of them once. */
+export type Names<Options> = Readonly<Record<keyof Options, true>>;
+
+export const SERVICE_OPTIONS: Names<ServiceOptions> = { enctypes: true, flags: true };
+export const USER_OPTIONS: Names<UserOptions> = {
+  ...SERVICE_OPTIONS,
+  state: true,
+  preauth: true,
+  lockout: true,
+};
+
+/**
+ * Throws a TypeError for what is no object, as a flag is that JavaScript lets be passed, and for a
+ * name that no option has: either would vanish, and what a test says of the rest prove nothing.
+ */
+export function checkOptions<Options extends object>(
+  options: Options,
+  names: Names<Options>,
+): void {
+  const all = Object.keys(names);
   if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`Options are an object, as { flags: ['${options}'] } is`);
+    throw new TypeError(`Options are an object of ${all.join(', ')}, not '${options}'`);
   }
+  for (const name of Object.keys(options)) {
+    if (all.includes(name)) continue;
+    throw new TypeError(`There is no option '${name}'; there are ${all.join(', ')}`);
+  }
+}
+
+/** Throws a TypeError where there is none: TypeScript knows, and JavaScript would pass 'undefined'. */
+export function checkPassword(name: string, password: string): void {
+  if (typeof password !== 'string') throw new TypeError(`The password of ${name} is no string`);
 }

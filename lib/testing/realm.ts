@@ -11,16 +11,27 @@ import { Database } from './database';
 import { Kdc } from './kdc';
 import { withWrongKeys } from './keytab';
 import { LeashedFolder } from './leash';
-import type { ConfigOptions, ImpostorOptions, RealmOptions } from './options';
+import {
+  CONFIG_OPTIONS,
+  type ConfigOptions,
+  checkName,
+  IMPOSTOR_OPTIONS,
+  type ImpostorOptions,
+  REALM_OPTIONS,
+  type RealmOptions,
+} from './options';
 import { freePort } from './port';
 import {
   type AccountState,
   checkOptions,
+  checkPassword,
   LOCKOUT,
   lockoutOf,
+  SERVICE_OPTIONS,
   type ServiceOptions,
   serviceFlags,
   stateFlags,
+  USER_OPTIONS,
   type UserOptions,
   userFlags,
 } from './principals';
@@ -92,14 +103,16 @@ export class Realm implements AsyncDisposable {
 
   /**
    * Starts a realm and resolves when its KDC answers: in about 0.15 s, and 25 ms for each user.
-   * Rejects when a program is missing (the message names the packages to install) or refuses its
-   * input; nothing is left behind then.
+   * Rejects with a TypeError for an option that means nothing, and when a program is missing (the
+   * message names the packages to install) or refuses its input; nothing is left behind then.
    */
   static start(options: RealmOptions = {}): Promise<Realm> {
     return Realm.#start(options, null);
   }
 
   static async #start(options: RealmOptions, original: Realm | null): Promise<Realm> {
+    checkOptions(options, REALM_OPTIONS);
+    if (options.name !== undefined) checkName(options.name);
     const programs = findKdcPrograms(options.programs);
     // The real path: where the temporary folder is a link, two names for one file would confuse.
     const prefix = join(await realpath(tmpdir()), 'kpass-realm-');
@@ -144,7 +157,8 @@ export class Realm implements AsyncDisposable {
 
   /** Adds a user, in any state of an account. Rejects with a TypeError for an unknown one. */
   async addUser(name: string, password: string, options: UserOptions = {}): Promise<void> {
-    checkOptions(options);
+    checkOptions(options, USER_OPTIONS);
+    checkPassword(name, password);
     const flags = userFlags(options);
     const lockout = lockoutOf(options);
     await this.kadmin('addprinc', '-pw', password, ...flags, name);
@@ -163,6 +177,7 @@ export class Realm implements AsyncDisposable {
    * be changed, is good again.
    */
   async changePassword(name: string, password: string): Promise<void> {
+    checkPassword(name, password);
     await this.kadmin('cpw', '-pw', password, name);
   }
 
@@ -189,7 +204,7 @@ export class Realm implements AsyncDisposable {
 
   /** Adds a service with a random key, and its keytab. */
   async addService(service: string, options: ServiceOptions = {}): Promise<void> {
-    checkOptions(options);
+    checkOptions(options, SERVICE_OPTIONS);
     await this.kadmin('addprinc', '-randkey', ...serviceFlags(options), service);
     const keytab = join(this.folder, `${service.replaceAll(/[^\w.-]/g, '_')}.keytab`);
     await this.#database.alone(({ ktadd }) => ktadd(keytab, service));
@@ -242,6 +257,7 @@ export class Realm implements AsyncDisposable {
 
   /** Writes another krb5.conf for this realm, in its folder, and resolves to its path. */
   async writeConfig(options: ConfigOptions = {}): Promise<string> {
+    checkOptions(options, CONFIG_OPTIONS);
     const path = this.#nextPath('conf');
     await writeFile(path, this.#krb5Conf(options));
     return path;
@@ -295,7 +311,9 @@ export class Realm implements AsyncDisposable {
    * for any password it accepts, and must find out by the keytab of the real realm. Stop it as any
    * realm.
    */
-  async impostor({ users, services }: ImpostorOptions): Promise<Realm> {
+  async impostor(options: ImpostorOptions): Promise<Realm> {
+    checkOptions(options, IMPOSTOR_OPTIONS);
+    const { users, services } = options;
     const names = services ?? [...this.#keytabs.keys()];
     const impostor = await Realm.start({ ...this.#options, users, services: names });
     try {
