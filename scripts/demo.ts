@@ -58,6 +58,8 @@ Things to try:
   A wrong password, or none at all: the browser asks again, and shows a refusal in the end.
   Another example, in another terminal, beside the same KDC:
     KRB5_CONFIG=${realm.config} KEYTAB=${realm.keytab(SERVICE)} node examples/express.mjs
+  What is between here and a login, link by link; with another keytab, what is broken:
+    node dist/cli/index.js doctor ${USER} -H localhost -c ${realm.config} -k ${realm.keytab(SERVICE)}
   npm run demo -- --once, which brings an impostor of the KDC as well.
 
 Each login that reaches the KDC is told of below. Ctrl-C stops it.
