@@ -11,7 +11,7 @@ export function digestOf(user: string, password: Uint8Array): string {
   return createHmac('sha256', key).update(`${user}\0`).update(password).digest('binary');
 }
 
-/** A number below 16,384 for a text, which nobody outside can choose. */
-export function numberOf(text: string): number {
-  return createHmac('sha256', key).update(text).digest().readUInt16BE() >> 2;
+/** A number of so many bits, up to 32, for a text; nobody outside can choose it. */
+export function numberOf(text: string, bits: number): number {
+  return createHmac('sha256', key).update(text).digest().readUInt32BE() >>> (32 - bits);
 }

@@ -16,6 +16,9 @@ const DENIED: Verdict = { verified: false, reason: 'credentials' };
 /** Most requests that wait for the verdict on another password of the same user. */
 const MOST_WAITING = 1_024;
 
+/** 131,072 counters, of some 500 bytes each: enough for the names that a flood tries in a window. */
+const COUNTER_BITS = 17;
+
 interface Account {
   /** Passwords that the KDC has refused, as digests, each with the name as it was typed. */
   readonly wrong: Map<string, string>;
@@ -28,9 +31,9 @@ interface Account {
 export class Throttle {
   readonly #attempts: number;
   readonly #window: number;
-  // By a number below 16,384: that bounds the memory, and no account is ever dropped from it to
-  // make room. Two names may share a number, which errs on the side of refusing; nobody can choose
-  // which two, for the number is an HMAC.
+  // By a number, of which there are so many: that bounds the memory, and no account is ever dropped
+  // from it to make room. Two names may share a number, which errs on the side of refusing; nobody
+  // can choose which two, for the number is an HMAC.
   readonly #accounts = new Map<number, Account>();
   #waiting = 0;
 
@@ -45,7 +48,7 @@ export class Throttle {
    * one had to wait for the verdict on another.
    */
   async verify(user: string, digest: string, verify: () => Promise<Verdict>): Promise<Verdict> {
-    const number = numberOf(accountName(user));
+    const number = numberOf(accountName(user), COUNTER_BITS);
     let account = this.#account(number);
     while (!account.wrong.has(digest) && this.#isFull(account) && account.pending.size > 0) {
       await this.#wait(account);
