@@ -579,35 +579,61 @@ describe('kpass/http', () => {
     assert.deepEqual(unhandled, []);
   });
 
-  it('speaks HTTP/2 as well', async () => {
-    const { key, cert } = await certificate();
-    const auth = authFor();
-    const server = http2.createSecureServer({ key, cert }, (request, response) => {
-      const [req, res] = [request, response] as unknown as Parameters<typeof auth>;
-      auth(req, res, () => response.end(JSON.stringify(req.kpass)));
-    });
-    await once(server.listen(0, '127.0.0.1'), 'listening');
-    const { port } = server.address() as AddressInfo;
-    const client = http2.connect(`https://127.0.0.1:${port}`, {
-      ca: cert,
-      servername: 'localhost',
-    });
-    try {
-      const get = async (headers: http2.OutgoingHttpHeaders) => {
-        const stream = client.request(headers);
-        const [answer]: http2.IncomingHttpHeaders[] = await once(stream, 'response');
-        return { answer: answer ?? {}, body: await text(stream) };
+  describe('over HTTP/2', () => {
+    type Listener = (
+      request: http2.Http2ServerRequest,
+      response: http2.Http2ServerResponse,
+    ) => void;
+    const listener = (auth: BasicAuth): Listener => {
+      return (request, response) => {
+        const [req, res] = [request, response] as unknown as Parameters<BasicAuth>;
+        auth(req, res, () => response.end(JSON.stringify(req.kpass)));
       };
-      const challenged = await get({});
-      assert.equal(challenged.answer[':status'], 401);
-      assert.equal(challenged.answer['www-authenticate'], CHALLENGE);
-      const welcome = await get({ authorization: right });
-      assert.equal(welcome.answer[':status'], 200);
-      assert.equal(JSON.parse(welcome.body).principal, 'alice@EXAMPLE.COM');
-    } finally {
-      client.close();
-      server.close();
+    };
+
+    /** What a server answers to requests with these headers, in one session. */
+    async function answersOf(
+      server: http2.Http2Server,
+      options: http2.SecureClientSessionOptions,
+      requests: http2.OutgoingHttpHeaders[],
+    ): Promise<{ headers: http2.IncomingHttpHeaders; body: string }[]> {
+      await once(server.listen(0, '127.0.0.1'), 'listening');
+      const { port } = server.address() as AddressInfo;
+      const scheme = options.ca === undefined ? 'http' : 'https';
+      const client = http2.connect(`${scheme}://127.0.0.1:${port}`, options);
+      try {
+        const answers = [];
+        for (const sent of requests) {
+          const stream = client.request(sent);
+          const [headers = {}]: http2.IncomingHttpHeaders[] = await once(stream, 'response');
+          answers.push({ headers, body: await text(stream) });
+        }
+        return answers;
+      } finally {
+        client.close();
+        server.close();
+      }
     }
+
+    it('challenges, and lets in', async () => {
+      const { key, cert } = await certificate();
+      const server = http2.createSecureServer({ key, cert }, listener(authFor()));
+      const trust = { ca: cert, servername: 'localhost' };
+      const requests = [{}, { authorization: right }];
+      const [challenged, welcome] = await answersOf(server, trust, requests);
+      assert.equal(challenged?.headers[':status'], 401);
+      assert.equal(challenged?.headers['www-authenticate'], CHALLENGE);
+      assert.equal(welcome?.headers[':status'], 200);
+      assert.equal(JSON.parse(welcome?.body ?? '').principal, 'alice@EXAMPLE.COM');
+    });
+
+    it('answers 403 without TLS', async () => {
+      const server = http2.createServer(listener(authFor()));
+      const [forbidden] = await answersOf(server, {}, [{ authorization: right }]);
+      assert.equal(forbidden?.headers[':status'], 403);
+      assert.equal(forbidden?.headers['www-authenticate'], undefined);
+      assert.equal(proxy.log.length, 0);
+    });
   });
 
   describe('options', () => {
