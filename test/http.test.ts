@@ -304,6 +304,22 @@ describe('kpass/http', () => {
       await assertForbidden(plain);
     });
 
+    it('and warns whoever runs the server, once', async () => {
+      const { code, stderr } = await runProgram(
+        realm,
+        `const { basicAuth } = require('kpass/http');
+        const auth = basicAuth({ ...options, realm: 'x' });
+        const request = { headers: { authorization: 'Basic ' + btoa('alice:wonderland') } };
+        (async () => {
+          for (let i = 0; i < 3; i++) await auth.check(request).catch(() => {});
+        })();`,
+      );
+      assert.equal(code, 0, stderr);
+      assert.equal(stderr.match(/\[KPASS_INSECURE\] KpassWarning: /g)?.length, 1, stderr);
+      assert.match(stderr, /Where a proxy ends TLS, the option `secure` must say/);
+      assert.doesNotMatch(stderr, /wonderland/);
+    });
+
     it('unless `secure` says that a proxy came over TLS', async () => {
       const secure = ({ headers }: IncomingMessage) => headers['x-forwarded-proto'] === 'https';
       await using web = await Web.start(authFor({ secure }), { tls: false });

@@ -53,11 +53,15 @@ export function failure(error: unknown): RequestError {
     : new RequestError(500, 'Something is wrong on this server.', cause);
 }
 
-/** The error to answer with on a connection that is not secure. */
+/**
+ * The error to answer with on a connection that is not secure. Whoever has it answered is warned,
+ * once: behind a proxy, everybody gets it until the options are right.
+ */
 export function insecure(): RequestError {
   const message =
     'a request for a password-protected page came over a connection that is not secure. ' +
     'Where a proxy ends TLS, the option `secure` must say which requests came through it';
+  warnOnce('KPASS_INSECURE', message);
   return new RequestError(
     403,
     'This needs a secure connection: use https.',
@@ -89,10 +93,11 @@ export function report(error: unknown, request: IncomingMessage): void {
     return;
   }
   const code = error instanceof KpassError ? error.code : 'ERR_KPASS_INTERNAL';
+  warnOnce(code, `${error}. More of this kind go to the diagnostics_channel kpass:error only`);
+}
+
+function warnOnce(code: string, message: string): void {
   if (warned.has(code)) return;
   warned.add(code);
-  process.emitWarning(
-    `${error}. More of this kind go to the diagnostics_channel kpass:error only`,
-    { type: 'KpassWarning', code },
-  );
+  process.emitWarning(message, { type: 'KpassWarning', code });
 }
