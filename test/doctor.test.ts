@@ -666,7 +666,9 @@ describe('kpass doctor', () => {
       const args = ['doctor', '-H', 'localhost', ...given('/nonexistent/keytab')];
       const { code, stdout, stderr } = await runCommand(args);
       deepEqual([code, stderr], [1, '']);
-      const lines = stdout.trimEnd().split('\n');
+      const [chain = '', summary] = stdout.trimEnd().split('\n\n');
+      equal(summary, 'Broken: keytab. Mend it, and run this again.');
+      const lines = chain.split('\n');
       deepEqual(
         lines.filter((line) => !line.startsWith(' ')).map((line) => line[0]),
         [...'✓✓✓✓✓✓✗·✓'],
@@ -675,6 +677,19 @@ describe('kpass doctor', () => {
       match(lines[at + 1] ?? '', /^ {12}│ /);
       match(stdout, /^· key +not tried: waits for keytab$/m);
       ok(!stdout.includes('\x1b'));
+    });
+
+    it('ends with what to try next, or with the login', async () => {
+      const args = ['doctor', '-H', 'localhost', ...given()];
+      const alone = await runCommand(args);
+      const [, next = '', user = ''] = /(.*)\n {2}(.*)\n$/.exec(alone.stdout) ?? [];
+      equal(next, "Nothing is broken. To have a user's login tried as well:");
+      const [command, ...words] = user.split(' ');
+      deepEqual([command, words], ['kpass', ['doctor', ...args.slice(1), 'USER']]);
+      const whole = await runCommand([...args, 'alice', '--password-stdin'], {
+        input: 'wonderland',
+      });
+      match(whole.stdout, /\n\nNothing is broken, and the login is verified\.\n$/);
     });
 
     it('has colours and progress at a terminal, and asks for the password first', async () => {

@@ -3,9 +3,17 @@
 import { checkSettings } from '../../arguments.js';
 import { readPassword } from '../password.js';
 import { Progress } from '../terminal.js';
-import { COMMON, onlyUser, parse, SERVICE, SERVICE_HELP, verifierOptions } from '../usage.js';
+import {
+  COMMON,
+  doctorLine,
+  onlyUser,
+  parse,
+  SERVICE,
+  SERVICE_HELP,
+  verifierOptions,
+} from '../usage.js';
 import { Chain } from './chain.js';
-import { printLink } from './print.js';
+import { printLink, printSummary } from './print.js';
 import { walk } from './walk.js';
 
 const USAGE = `usage: kpass doctor [USER] [options]
@@ -53,6 +61,8 @@ export async function doctor(args: string[]): Promise<number> {
   }
   if (values.json) {
     process.stdout.write(`${JSON.stringify({ ok: chain.holds, links: chain.links })}\n`);
+  } else {
+    printSummary(chain.links, user === null ? doctorLine(settings, 'USER') : null);
   }
   return chain.holds ? 0 : 1;
 }

@@ -1,4 +1,4 @@
-// A link as a person reads it.
+// The links as a person reads them, and what to make of them.
 
 import { type Colour, painter } from '../terminal.js';
 import type { Link, Status } from './chain.js';
@@ -24,4 +24,19 @@ export function printLink({ name, status, detail, remedy, trace = [] }: Link): v
     ...trace.map((line) => `${margin}${paint('dim', line)}`),
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+/** What to do next. `withUser`: the line that has a user's login tried as well; null where it was. */
+export function printSummary(links: readonly Link[], withUser: string | null): void {
+  process.stdout.write(`\n${summaryOf(links, withUser)}\n`);
+}
+
+function summaryOf(links: readonly Link[], withUser: string | null): string {
+  const broken = new Set(links.filter(({ status }) => status === 'broken').map(({ name }) => name));
+  if (broken.size > 0) {
+    const which = broken.size === 1 ? 'it' : 'the first of them';
+    return `Broken: ${[...broken].join(', ')}. Mend ${which}, and run this again.`;
+  }
+  if (withUser === null) return 'Nothing is broken, and the login is verified.';
+  return `Nothing is broken. To have a user's login tried as well:\n  ${withUser}`;
 }
