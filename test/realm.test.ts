@@ -176,6 +176,7 @@ describe('Realm.start', () => {
   const mistakes: [options: unknown, message: RegExp][] = [
     ['EXAMPLE.ORG', /an object of name, users, .*, not 'EXAMPLE\.ORG'/],
     [{ user: { alice: 'wonderland' } }, /no option 'user'; there are name, users, /],
+    [{ services: 'HTTP/localhost' }, /'services' is an array, not 'HTTP\/localhost'/],
     [{ users: { alice: {} } }, /password of alice is no string/],
     ...['', 'two words', 'A@B', 'A/B', 'A\n}', 5].map((name): [unknown, RegExp] => [
       { name },

@@ -1,5 +1,5 @@
 /** What the methods of a Realm take. */
-import type { Names, User } from './principals';
+import { checkOptions, type Names, type User } from './principals';
 import type { Realm } from './realm';
 
 /** What `Realm.start` takes. Nothing is required. */
@@ -60,7 +60,7 @@ export interface ConfigOptions {
   more?: string;
 }
 
-export const REALM_OPTIONS: Names<RealmOptions> = {
+const REALM_OPTIONS: Names<RealmOptions> = {
   name: true,
   users: true,
   services: true,
@@ -81,8 +81,17 @@ export const CONFIG_OPTIONS: Names<ConfigOptions> = {
   more: true,
 };
 
-/** Throws a TypeError for what krb5.conf and kdc.conf cannot hold as a realm's name. */
-export function checkName(name: string): void {
-  if (typeof name === 'string' && /^[\p{L}\p{N}._-]+$/u.test(name)) return;
-  throw new TypeError(`A realm's name is letters, digits, dots and hyphens, not '${name}'`);
+/** Throws a TypeError for an option that means nothing. What the others say, MIT's programs judge. */
+export function checkRealmOptions(options: RealmOptions): void {
+  checkOptions(options, REALM_OPTIONS);
+  const { name = 'EXAMPLE.COM' } = options;
+  // krb5.conf and kdc.conf could not hold it, or say something else.
+  if (typeof name !== 'string' || !/^[\p{L}\p{N}._-]+$/u.test(name)) {
+    throw new TypeError(`A realm's name is letters, digits, dots and hyphens, not '${name}'`);
+  }
+  // A text has letters, each of which would be one.
+  for (const list of ['services', 'hosts', 'enctypes'] as const) {
+    if (Array.isArray(options[list] ?? [])) continue;
+    throw new TypeError(`The option '${list}' is an array, not '${options[list]}'`);
+  }
 }

@@ -14,10 +14,9 @@ import { LeashedFolder } from './leash';
 import {
   CONFIG_OPTIONS,
   type ConfigOptions,
-  checkName,
+  checkRealmOptions,
   IMPOSTOR_OPTIONS,
   type ImpostorOptions,
-  REALM_OPTIONS,
   type RealmOptions,
 } from './options';
 import { freePort } from './port';
@@ -111,8 +110,7 @@ export class Realm implements AsyncDisposable {
   }
 
   static async #start(options: RealmOptions, original: Realm | null): Promise<Realm> {
-    checkOptions(options, REALM_OPTIONS);
-    if (options.name !== undefined) checkName(options.name);
+    checkRealmOptions(options);
     const programs = findKdcPrograms(options.programs);
     // The real path: where the temporary folder is a link, two names for one file would confuse.
     const prefix = join(await realpath(tmpdir()), 'kpass-realm-');
