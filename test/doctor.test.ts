@@ -172,6 +172,14 @@ describe('kpass doctor', () => {
       assertFound(await diagnose(['-k', realm.keytab(SERVICE)]), expected);
     });
 
+    it('is broken where KRB5_CONFIG is empty: libkrb5 takes that for a path', async () => {
+      const found = await diagnose(['-k', realm.keytab(SERVICE)], { env: { KRB5_CONFIG: '' } });
+      assertFound(
+        found,
+        brokenConfig(/^an empty path \(from KRB5_CONFIG\)/, /^unset KRB5_CONFIG$/),
+      );
+    });
+
     it('is broken where this user may not read it', async () => {
       const folder = await openFolder();
       const config = join(folder, 'krb5.conf');

@@ -106,7 +106,9 @@ export function run(
     const child = execFile(path, args, options, (error, stdout, stderr) => {
       if (error === null) return resolve(stdout);
       // Not error.message: it quotes the whole command line, passwords included.
-      const why = stderr.trim() || `exit code ${error.code}`;
+      // kadmin's usage, of twenty lines, says nothing of what was wrong.
+      const [words = ''] = stderr.split('\nusage: ', 1);
+      const why = words.trim() || `exit code ${error.code}`;
       reject(new Error(`${basename(path)}: ${why}`));
     });
     child.stdin?.end();

@@ -44,7 +44,7 @@ export function lookAtConfig(krb5: Krb5, settings: Settings): Seen<true> {
 
 function configSource(settings: Settings): string {
   if (settings.config !== null) return '--config';
-  return process.env.KRB5_CONFIG ? 'KRB5_CONFIG' : "libkrb5's default";
+  return process.env.KRB5_CONFIG === undefined ? "libkrb5's default" : 'KRB5_CONFIG';
 }
 
 function isReadable(path: string): boolean {
@@ -58,6 +58,7 @@ function isReadable(path: string): boolean {
 
 /** `absent`: how bad it is not to have it. */
 function lookAtFile(krb5: Krb5, settings: Settings, file: string, absent: typeof broken): Finding {
+  if (file === '') return absent('an empty path', 'unset KRB5_CONFIG');
   if (!existsSync(file)) {
     return absent(
       `${file} does not exist`,
