@@ -47,11 +47,12 @@ export async function lookAtKdcs(
   return { findings, facts: answering.length > 0 || unasked ? answering : null };
 }
 
-/** With another KDC that answers, a dead one is no end: only a second for each exchange. */
+/** With another KDC that answers, a dead one is no end: kpass goes to that one. */
 function soften(finding: Finding): void {
   if (finding.status !== 'broken') return;
   finding.status = 'warning';
-  finding.detail += '; another KDC answers, but each login waits for this one first';
+  finding.detail +=
+    '; another KDC answers, and is asked instead (kinit waits for this one each time)';
 }
 
 interface Look {
@@ -138,7 +139,7 @@ function judge(kdc: Kdc, realm: string, attempts: Attempt[]): Finding {
   if (answers('UDP') && answers('TCP')) return ok(detail);
   if (answers('TCP')) {
     return warning(
-      `${detail}; libkrb5 tries UDP first, and waits a second in vain`,
+      `${detail}; now and then a login tries UDP first, and waits a second in vain`,
       `Let UDP through to port ${port} of ${host}, or say in krb5.conf:`,
       '[libdefaults]',
       '    udp_preference_limit = 1',
