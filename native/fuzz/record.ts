@@ -8,21 +8,23 @@ import { Realm } from 'kpass/testing';
 
 const FOLDER = join(__dirname, 'recordings');
 const REPLIES = join(__dirname, '../../build-fuzz/build/replies');
-const LONG_AGO = '1/1/2001';
+const PASSWORD = 'wonderland';
+const USERS = { alice: PASSWORD, nopreauth: { password: PASSWORD, preauth: false } };
 
 main();
 
 async function main(): Promise<void> {
   rmSync(FOLDER, { recursive: true, force: true });
   mkdirSync(FOLDER);
-  await using realm = await Realm.start({ users: { alice: 'wonderland' } });
-  await realm.addUser('nopreauth', 'wonderland', '-requires_preauth');
-  await realm.addUser('mustchange', 'wonderland', '+needchange');
-  await realm.addUser('expired', 'wonderland', '-expire', LONG_AGO);
-  await realm.addUser('disabled', 'wonderland', '-allow_tix');
-  await realm.addUser('sha2', 'wonderland', '-e', 'aes256-cts-hmac-sha384-192:normal');
-  await using impostor = await Realm.start({ users: { alice: 'wonderland' } });
-  await impostor.addUser('nopreauth', 'wonderland', '-requires_preauth');
+  const users = {
+    ...USERS,
+    mustchange: { password: PASSWORD, state: 'must-change' },
+    expired: { password: PASSWORD, state: 'expired' },
+    disabled: { password: PASSWORD, state: 'disabled' },
+    sha2: { password: PASSWORD, enctypes: ['aes256-cts-hmac-sha384-192'] },
+  } as const;
+  await using realm = await Realm.start({ users });
+  await using impostor = await realm.impostor({ users: USERS });
 
   const keytab = realm.keytab('HTTP/localhost');
   const record = (name: string, from: Realm, user: string, password: string, ...more: string[]) =>
@@ -31,18 +33,18 @@ async function main(): Promise<void> {
       ['--record', join(FOLDER, name), from.config, keytab, user, password, ...more],
       { stdio: 'inherit' },
     );
-  record('direct', realm, 'alice', 'wonderland');
-  record('tgt', realm, 'alice', 'wonderland', 'canonicalize');
-  record('nopreauth', realm, 'nopreauth', 'wonderland');
-  record('nopreauth-tgt', realm, 'nopreauth', 'wonderland', 'canonicalize');
-  record('sha2', realm, 'sha2', 'wonderland');
+  record('direct', realm, 'alice', PASSWORD);
+  record('tgt', realm, 'alice', PASSWORD, 'canonicalize');
+  record('nopreauth', realm, 'nopreauth', PASSWORD);
+  record('nopreauth-tgt', realm, 'nopreauth', PASSWORD, 'canonicalize');
+  record('sha2', realm, 'sha2', PASSWORD);
   record('wrong', realm, 'alice', 'looking-glass');
   record('nopreauth-wrong', realm, 'nopreauth', 'looking-glass');
-  record('unknown', realm, 'mallory', 'wonderland');
-  record('mustchange', realm, 'mustchange', 'wonderland');
-  record('expired', realm, 'expired', 'wonderland');
-  record('disabled', realm, 'disabled', 'wonderland');
-  record('impostor', impostor, 'alice', 'wonderland');
-  record('impostor-tgt', impostor, 'alice', 'wonderland', 'canonicalize');
-  record('impostor-nopreauth', impostor, 'nopreauth', 'wonderland');
+  record('unknown', realm, 'mallory', PASSWORD);
+  record('mustchange', realm, 'mustchange', PASSWORD);
+  record('expired', realm, 'expired', PASSWORD);
+  record('disabled', realm, 'disabled', PASSWORD);
+  record('impostor', impostor, 'alice', PASSWORD);
+  record('impostor-tgt', impostor, 'alice', PASSWORD, 'canonicalize');
+  record('impostor-nopreauth', impostor, 'nopreauth', PASSWORD);
 }
