@@ -4,37 +4,76 @@
 #ifndef KPASS_FUZZ_DER_H_
 #define KPASS_FUZZ_DER_H_
 
+#include <stdint.h>
+
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace kpass::fuzz {
+
+// How an element's tag and length are written. Of these, DER knows the first
+// one only; libkrb5 reads them all.
+enum class Framing { kShortest, kLongLength, kIndefinite, kLongTag };
 
 struct Element {
   unsigned char tag = 0;
   std::string content;            // of a primitive one
   std::vector<Element> children;  // of another one
+  Framing framing = Framing::kShortest;
 
   bool IsTree() const { return !children.empty(); }
 };
 
-// False when `bytes` is not a row of whole elements.
+inline Element Primitive(unsigned char tag, std::string content) {
+  return {tag, std::move(content), {}};
+}
+
+inline Element Tree(unsigned char tag, std::vector<Element> children) {
+  return {tag, {}, std::move(children)};
+}
+
+// An INTEGER of 32 bits.
+inline Element Integer(int32_t value) {
+  std::string bytes;
+  for (const int shift : {24, 16, 8, 0}) {
+    bytes += static_cast<char>(value >> shift & 0xff);
+  }
+  // Its first bit says the sign.
+  while (bytes.size() > 1 &&
+         bytes[0] == ((bytes[1] & 0x80) != 0 ? '\xff' : 0)) {
+    bytes.erase(0, 1);
+  }
+  return Primitive(0x02, std::move(bytes));
+}
+
+// False when `bytes` is not a row of whole elements. (Those of an indefinite
+// length are none, here.)
 inline bool ParseElements(std::string_view bytes, std::vector<Element>* out,
                           int depth = 0) {
+  const auto byte = [&bytes](size_t i) {
+    return static_cast<unsigned char>(bytes[i]);
+  };
   while (!bytes.empty()) {
     if (bytes.size() < 2) return false;
     Element element;
-    element.tag = static_cast<unsigned char>(bytes[0]);
-    size_t length = static_cast<unsigned char>(bytes[1]);
+    element.tag = byte(0);
+    if ((element.tag & 0x1f) == 0x1f) {
+      if (byte(1) >= 0x1f) return false;
+      element.tag = static_cast<unsigned char>((element.tag & 0xe0) | byte(1));
+      element.framing = Framing::kLongTag;
+      bytes.remove_prefix(1);
+      if (bytes.size() < 2) return false;
+    }
+    size_t length = byte(1);
     size_t start = 2;
     if ((length & 0x80) != 0) {
       const size_t count = length & 0x7f;
-      if (count == 0 || count > 3 || bytes.size() < 2 + count) return false;
+      if (count == 0 || count > 4 || bytes.size() < 2 + count) return false;
+      if (count == 4) element.framing = Framing::kLongLength;
       length = 0;
-      for (size_t i = 0; i < count; ++i) {
-        length = length << 8 | static_cast<unsigned char>(bytes[2 + i]);
-      }
-      start += count;
+      for (; start < 2 + count; ++start) length = length << 8 | byte(start);
     }
     if (bytes.size() - start < length) return false;
     const std::string_view content = bytes.substr(start, length);
@@ -51,25 +90,33 @@ inline bool ParseElements(std::string_view bytes, std::vector<Element>* out,
   return true;
 }
 
+inline std::string TagOf(const Element& element) {
+  if (element.framing != Framing::kLongTag) {
+    return std::string(1, static_cast<char>(element.tag));
+  }
+  return {static_cast<char>(element.tag | 0x1f),
+          static_cast<char>(element.tag & 0x1f)};
+}
+
+inline std::string LengthOf(size_t length, Framing framing) {
+  std::string bytes;
+  for (const int shift : {24, 16, 8, 0}) {
+    bytes += static_cast<char>(length >> shift & 0xff);
+  }
+  if (framing != Framing::kLongLength) {
+    while (bytes.size() > 1 && bytes[0] == 0) bytes.erase(0, 1);
+    if (length < 0x80) return bytes;
+  }
+  return static_cast<char>(0x80 | bytes.size()) + bytes;
+}
+
 inline std::string Encode(const Element& element) {
   std::string content = element.content;
   for (const Element& child : element.children) content += Encode(child);
-  const size_t length = content.size();
-  std::string bytes(1, static_cast<char>(element.tag));
-  if (length < 0x80) {
-    bytes += static_cast<char>(length);
-  } else {
-    bytes += "\x83";
-    for (const int shift : {16, 8, 0}) {
-      bytes += static_cast<char>(length >> shift & 0xff);
-    }
-    // DER wants the shortest form.
-    while (bytes[2] == 0) {
-      bytes.erase(2, 1);
-      bytes[1] = static_cast<char>(bytes[1] - 1);
-    }
+  if (element.framing == Framing::kIndefinite) {
+    return TagOf(element) + '\x80' + content + std::string(2, '\0');
   }
-  return bytes + content;
+  return TagOf(element) + LengthOf(content.size(), element.framing) + content;
 }
 
 inline std::string Encode(const std::vector<Element>& elements) {

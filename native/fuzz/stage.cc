@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/time.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -32,25 +33,20 @@ struct Hooked {
 Hooked<krb5_pre_send_fn> g_send;
 Hooked<krb5_post_recv_fn> g_recv;
 
-krb5_data DataOf(std::string_view text) {
-  krb5_data data = {};
-  data.data = const_cast<char*>(text.data());
-  data.length = static_cast<unsigned>(text.size());
-  return data;
-}
-
-// Does what libkrb5 does around the network (sendto_kdc.c), with the stage's
-// KDC in its place. A reply from a send hook skips the receive hook: so that is
-// called here.
+// Unless the core has carried the message itself: does what libkrb5 does around
+// the network (sendto_kdc.c), with the stage's in its place. A reply from a
+// send hook skips the receive hook: so that is called here.
 krb5_error_code OnSend(krb5_context context, void*, const krb5_data* realm,
                        const krb5_data* message, krb5_data** new_message,
                        krb5_data** new_reply) {
   if (g_send.hook == nullptr) return 0;
+  Network& network = TheStage().network;
+  network.BeginExchange();
   krb5_error_code code =
       g_send.hook(context, g_send.data, realm, message, new_message, new_reply);
-  if (code != 0 || !TheStage().kdc) return code;
+  if (code != 0 || *new_reply != nullptr || !network.IsThere()) return code;
 
-  const auto reply = TheStage().kdc(View(*realm), View(*message));
+  const std::optional<std::string>& reply = network.Answer(View(*message));
   krb5_data bytes = DataOf(reply ? *reply : std::string_view());
   krb5_data* replacement = nullptr;
   code = g_recv.hook(context, g_recv.data, reply ? 0 : KRB5_KDC_UNREACH, realm,
@@ -100,7 +96,8 @@ Config StageConfig() {
                          "dns_canonicalize_hostname = false\n"
                          "rdns = false\n"
                          "[realms]\n"
-                         "EXAMPLE.COM = {\n kdc = 127.0.0.1:1\n}\n"
+                         "EXAMPLE.COM = {\n"
+                         " kdc = 127.0.0.1:1\n kdc = 127.0.0.2:1\n}\n"
                          "OTHER.EXAMPLE = {\n kdc = 127.0.0.1:1\n}\n";
   Config config;
   config.first = KPASS_NATIVE_DIR "/conf/first.conf";
@@ -143,6 +140,7 @@ void Violated(const char* what) {
 
 // --- What the program defines in place of libkrb5, libk5crypto and libc ------
 
+using kpass::fuzz::Network;
 using kpass::fuzz::TheStage;
 
 extern "C" {
@@ -179,6 +177,18 @@ EXPORT krb5_error_code krb5_c_random_make_octets(krb5_context context,
     data->data[i] = static_cast<char>(z >> 56);
   }
   return 0;
+}
+
+EXPORT krb5_error_code krb5_c_decrypt(krb5_context context,
+                                      const krb5_keyblock* key,
+                                      krb5_keyusage usage,
+                                      const krb5_data* state,
+                                      const krb5_enc_data* in, krb5_data* out) {
+  static auto* const real = kpass::fuzz::Real("krb5_c_decrypt", krb5_c_decrypt);
+  const krb5_error_code code = real(context, key, usage, state, in, out);
+  if (code == 0 && TheStage().on_decrypted)
+    TheStage().on_decrypted(*key, usage);
+  return code;
 }
 
 EXPORT krb5_error_code krb5_c_string_to_key_with_params(
@@ -249,6 +259,66 @@ EXPORT time_t time(time_t* now) noexcept {
   const time_t value = clock != 0 ? clock : real.tv_sec;
   if (now != nullptr) *now = value;
   return value;
+}
+
+// What passes in the stage's network passes for all.
+EXPORT int clock_gettime(clockid_t clock, timespec* now) noexcept {
+  static auto* const real = kpass::fuzz::Real("clock_gettime", clock_gettime);
+  const int code = real(clock, now);
+  if (code != 0 || clock != CLOCK_MONOTONIC) return code;
+  constexpr int64_t kMillisecond = 1'000'000;
+  const int64_t passed =
+      now->tv_nsec + TheStage().network.Milliseconds() * kMillisecond;
+  now->tv_sec += passed / (1000 * kMillisecond);
+  now->tv_nsec = passed % (1000 * kMillisecond);
+  return 0;
+}
+
+EXPORT int socket(int domain, int type, int protocol) noexcept {
+  static auto* const real = kpass::fuzz::Real("socket", socket);
+  Network& network = TheStage().network;
+  return network.IsThere() ? network.Open(type) : real(domain, type, protocol);
+}
+
+EXPORT int connect(int fd, const sockaddr* address, socklen_t size) {
+  static auto* const real = kpass::fuzz::Real("connect", connect);
+  Network& network = TheStage().network;
+  return network.Has(fd) ? network.Connect(fd, address, size)
+                         : real(fd, address, size);
+}
+
+EXPORT ssize_t send(int fd, const void* bytes, size_t size, int flags) {
+  static auto* const real = kpass::fuzz::Real("send", send);
+  Network& network = TheStage().network;
+  return network.Has(fd)
+             ? network.Send(fd, static_cast<const char*>(bytes), size)
+             : real(fd, bytes, size, flags);
+}
+
+EXPORT ssize_t recv(int fd, void* bytes, size_t size, int flags) {
+  static auto* const real = kpass::fuzz::Real("recv", recv);
+  Network& network = TheStage().network;
+  return network.Has(fd)
+             ? network.Receive(fd, static_cast<char*>(bytes), size, flags)
+             : real(fd, bytes, size, flags);
+}
+
+EXPORT int poll(pollfd* polled, nfds_t count, int timeout) {
+  static auto* const real = kpass::fuzz::Real("poll", poll);
+  Network& network = TheStage().network;
+  if (!network.IsThere()) return real(polled, count, timeout);
+  int ready = 0;
+  if (!network.Poll(polled, count, timeout, &ready)) {
+    kpass::fuzz::Violated("waits for ever");
+  }
+  return ready;
+}
+
+EXPORT int close(int fd) {
+  static auto* const real = kpass::fuzz::Real("close", close);
+  if (fd < Network::kFirst) return real(fd);
+  TheStage().network.Close(fd);
+  return 0;
 }
 
 EXPORT int gettimeofday(timeval* now, void*) noexcept {

@@ -10,21 +10,21 @@
 #include <stdint.h>
 
 #include <functional>
-#include <optional>
 #include <string>
 #include <string_view>
 
+#include "network.h"
 #include "verify.h"
 
 namespace kpass::fuzz {
 
 struct Stage {
-  // The KDCs: a reply for each request, or none at all. Null: the network.
-  std::function<std::optional<std::string>(std::string_view realm,
-                                           std::string_view request)>
-      kdc;
-  // What came over the network, when that is in use.
+  Network network;
+  // What came over the real one to libkrb5.
   std::function<void(std::string_view reply)> on_reply;
+  // What has opened something encrypted.
+  std::function<void(const krb5_keyblock& key, krb5_keyusage usage)>
+      on_decrypted;
   int64_t clock = 0;  // seconds since 1970, standing still; 0: the real one
   // Decides all random bytes, the same ones each time they are asked for: how
   // often that is depends on the context's age. 0: true randomness.
@@ -51,6 +51,14 @@ void AddToKeytab(const std::string& name, const std::string& principal,
 
 inline std::string_view View(const krb5_data& data) {
   return {data.data, data.length};
+}
+
+// Of the text, which it points to. libkrb5 takes no const ones.
+inline krb5_data DataOf(std::string_view text) {
+  krb5_data data = {};
+  data.data = const_cast<char*>(text.data());
+  data.length = static_cast<unsigned>(text.size());
+  return data;
 }
 
 }  // namespace kpass::fuzz

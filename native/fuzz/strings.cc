@@ -1,5 +1,5 @@
 // Fuzzes the text that reaches the core: user, password, service, host, keytab,
-// realms. No KDC answers.
+// realms, the path of a krb5.conf. No KDC answers.
 //
 // What must hold: never verified; no message leaves for a name or a password
 // that is to be refused; and a message that leaves asks for the very principal
@@ -32,13 +32,17 @@ std::string Text(FuzzedDataProvider& from) {
   return from.ConsumeRandomLengthString(1200);
 }
 
-// Keytab names reach the file system: none leads out of this folder.
-std::string KeytabName(FuzzedDataProvider& from) {
-  constexpr std::array kTypes = {"", "FILE:", "WRFILE:", "MEMORY:", "SRVTAB:"};
-  std::string name = kTypes[from.ConsumeIntegralInRange<size_t>(0, 4)];
-  name += Text(from);
+// What reaches the file system: nothing leads out of this folder.
+std::string FileName(FuzzedDataProvider& from) {
+  std::string name = Text(from);
   std::replace(name.begin(), name.end(), '/', '_');
   return name;
+}
+
+std::string KeytabName(FuzzedDataProvider& from) {
+  constexpr std::array kTypes = {"", "FILE:", "WRFILE:", "MEMORY:", "SRVTAB:"};
+  const char* const type = kTypes[from.ConsumeIntegralInRange<size_t>(0, 4)];
+  return type + FileName(from);
 }
 
 // What the core itself must refuse, whatever JavaScript let through.
@@ -82,10 +86,12 @@ int LLVMFuzzerInitialize(int*, char***) {
   AddToKeytab(kKeytab, "HTTP/localhost@EXAMPLE.COM", 1,
               ENCTYPE_AES256_CTS_HMAC_SHA1_96, std::string(32, 'k'));
   TheStage().quick_keys = true;
-  TheStage().kdc = [](std::string_view, std::string_view request) {
-    Requests().emplace_back(request);
-    return std::nullopt;
-  };
+  TheStage().network.Use(
+      [](std::string_view request) {
+        Requests().emplace_back(request);
+        return std::nullopt;
+      },
+      Weather(0));
   (void)StageConfig();
   return chdir(Folder().c_str());
 }
@@ -102,6 +108,8 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const Ref<Settings> settings(new Settings);
   settings->config = *config;
   settings->canonicalize = (oddities & 1) != 0;
+  settings->libkrb5_transport = (oddities & 32) != 0;
+  if ((oddities & 7) == 1) settings->config.files.push_back(FileName(from));
   settings->service = (oddities & 7) == 2 ? Text(from) : "HTTP";
   settings->host = (oddities & 7) == 4 ? Text(from) : "localhost";
   settings->keytab = (oddities & 7) == 6 ? KeytabName(from) : kKeytab;

@@ -1,0 +1,160 @@
+// Changes to a message that keep it close to a valid one: one element of it
+// changes, and the framing around that stays right, or is right in a way that
+// DER does not allow and that libkrb5 reads.
+
+#ifndef KPASS_FUZZ_MUTATE_H_
+#define KPASS_FUZZ_MUTATE_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <algorithm>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "der.h"
+
+// libFuzzer's own, for the use of custom mutators.
+extern "C" size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t most);
+
+namespace kpass::fuzz {
+
+constexpr size_t kLongestMessage = 4096;
+
+using Random = std::minstd_rand;
+
+inline size_t Below(size_t limit, Random& random) {
+  return limit == 0 ? 0 : random() % limit;
+}
+
+inline void MutateBytes(std::string* bytes) {
+  const size_t size = bytes->size();
+  bytes->resize(std::min(kLongestMessage, size + 64));
+  bytes->resize(LLVMFuzzerMutate(reinterpret_cast<uint8_t*>(bytes->data()),
+                                 std::min(size, bytes->size()), bytes->size()));
+}
+
+// An element, by the row that it is in.
+using Place = std::pair<std::vector<Element>*, size_t>;
+
+inline void Collect(std::vector<Element>* in, std::vector<Place>* places) {
+  for (size_t i = 0; i < in->size(); ++i) {
+    places->emplace_back(in, i);
+    Collect(&(*in)[i].children, places);
+  }
+}
+
+// Values that mean something: the numbers of errors, encryption and
+// pre-authentication types; the ends of ranges.
+inline const std::string& Interesting(Random& random) {
+  static const auto* const values =
+      new std::vector<std::string>{"",
+                                   std::string(1, 0),
+                                   "\x01",
+                                   "\x02",
+                                   "\x03",
+                                   "\x06",
+                                   "\x07",
+                                   "\x0b",
+                                   "\x0c",
+                                   "\x10",
+                                   "\x12",
+                                   "\x13",
+                                   "\x17",
+                                   "\x18",
+                                   "\x19",
+                                   "\x1b",
+                                   "\x1d",
+                                   "\x1f",
+                                   "\x25",
+                                   "\x29",
+                                   "\x34",
+                                   "\x3c",
+                                   "\x44",
+                                   "\x5d",
+                                   "\x7f",
+                                   "\xff",
+                                   std::string("\0\x80", 2),
+                                   std::string("\0\x88", 2),
+                                   std::string("\0\x95", 2),
+                                   std::string("\0\x97", 2),
+                                   "\x7f\xff\xff\xff",
+                                   std::string("\x80\0\0\0", 4),
+                                   "\xff\xff\xff\xff\xff",
+                                   std::string(300, 'A'),
+                                   "20000101000000Z",
+                                   "20991231235959Z",
+                                   "EXAMPLE.COM",
+                                   "OTHER.EXAMPLE",
+                                   "alice",
+                                   "WELLKNOWN",
+                                   "krbtgt"};
+  return (*values)[Below(values->size(), random)];
+}
+
+// Puts one of the donor's elements there, of the same kind as a rule.
+inline bool Transplant(Element* element, std::string_view donor,
+                       Random& random) {
+  std::vector<Element> other;
+  if (!ParseElements(donor, &other)) return false;
+  std::vector<Place> from;
+  Collect(&other, &from);
+  if (from.empty()) return false;
+  for (int tries = 0; tries < 20; ++tries) {
+    const auto [row, at] = from[Below(from.size(), random)];
+    if ((*row)[at].tag != element->tag && tries < 19) continue;
+    *element = (*row)[at];
+    break;
+  }
+  return true;
+}
+
+// One element of the message changes. `donor`: a message of whose elements one
+// may take its place. False, and nothing has changed: not this time.
+inline bool MutateElement(std::string* message, std::string_view donor,
+                          Random& random) {
+  std::vector<Element> tree;
+  if (!ParseElements(*message, &tree)) return false;
+  std::vector<Place> places;
+  Collect(&tree, &places);
+  if (places.empty()) return false;
+  const auto [siblings, at] = places[Below(places.size(), random)];
+  Element& element = (*siblings)[at];
+  switch (Below(9, random)) {
+    case 0:
+      siblings->erase(siblings->begin() + static_cast<long>(at));
+      break;
+    case 1: {
+      Element copy = element;
+      siblings->insert(siblings->begin() + static_cast<long>(at),
+                       std::move(copy));
+      break;
+    }
+    case 2:
+      element.tag =
+          static_cast<unsigned char>(element.tag ^ 1u << Below(8, random));
+      break;
+    case 3:
+      if (!Transplant(&element, donor, random)) return false;
+      break;
+    case 4:
+      element.framing = static_cast<Framing>(1 + Below(3, random));
+      break;
+    case 5:
+    case 6:
+      if (element.IsTree()) return false;
+      element.content = Interesting(random);
+      break;
+    default:
+      if (element.IsTree()) return false;
+      MutateBytes(&element.content);
+  }
+  *message = Encode(tree);
+  return true;
+}
+
+}  // namespace kpass::fuzz
+
+#endif  // KPASS_FUZZ_MUTATE_H_
