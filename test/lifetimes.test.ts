@@ -13,7 +13,8 @@ import { SERVICE } from './support/subject';
 
 const SLOW = Number(process.env.KPASS_SLOW ?? 1);
 
-/** It takes less than 200 ms on a quiet machine; this one is shared. */
+/** In ms. As a rule; and at the most, for the machine is shared. */
+const ENDED_AS_A_RULE = 200 * SLOW;
 const ENDED_WITHIN = 1_000 * SLOW;
 
 interface Stage {
@@ -102,13 +103,20 @@ const ENDS: readonly End[] = [
   {
     name: 'a garbage-collected verifier',
     code: 0,
-    program: 'verifier = null; gc(); settled().then(() => { gc(); ending(); });',
+    program: `
+      const kept = new WeakRef(verifier);
+      verifier = null;
+      settled().then(() => sleep(0)).then(() => {
+        gc();
+        if (kept.deref()) throw new Error('it is held by what has settled');
+        ending();
+      });`,
     settles: true,
   },
   {
     name: 'an abort',
     code: 0,
-    program: 'controller.abort(); settled().then(ending);',
+    program: 'ending(); controller.abort(); settled();',
   },
 ];
 
@@ -145,7 +153,6 @@ describe('lifetimes', function () {
   this.timeout(120_000 * SLOW);
   let realm: Realm;
   const endings = new Map<string, Promise<Ended>>();
-  let longest = { endedIn: 0, name: '' };
 
   before(async () => {
     realm = await Realm.start({ users: { alice: 'wonderland' } });
@@ -163,7 +170,6 @@ describe('lifetimes', function () {
     });
   });
   after(async () => {
-    console.log(`      the longest end took ${longest.endedIn} ms: ${longest.name}`);
     await Promise.allSettled(endings.values());
     await realm?.stop();
   });
@@ -217,11 +223,20 @@ describe('lifetimes', function () {
           if (end.code === 1) assert.match(stderr, /Error: meant/);
           else assert.equal(stderr, '');
           assert(endedIn < ENDED_WITHIN, `${endedIn} ms`);
-          if (endedIn > longest.endedIn) longest = { endedIn, name: `${end.name}, ${stage.name}` };
         });
       }
     });
   }
+
+  it(`nine of ten ends come within ${ENDED_AS_A_RULE} ms`, async () => {
+    const ends = await Promise.all(
+      [...endings].map(async ([name, ended]) => ({ name, endedIn: (await ended).endedIn })),
+    );
+    ends.sort((a, b) => a.endedIn - b.endedIn);
+    console.log('      the longest:', ends.at(-1));
+    const slow = ends.filter(({ endedIn }) => !(endedIn <= ENDED_AS_A_RULE));
+    assert(slow.length <= ends.length / 10, JSON.stringify(slow));
+  });
 
   it('1,000 workers that end with verifications in flight leave no thread and no memory', async () => {
     const worker = `${prelude}
