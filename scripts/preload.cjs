@@ -16,7 +16,13 @@ const isNode = (file) => file === process.execPath || basename(file) === 'node';
 
 const { spawn } = ChildProcess.prototype;
 ChildProcess.prototype.spawn = function (options) {
-  if (isNode(options.file)) options.envPairs.push(`LD_PRELOAD=${KPASS_PRELOAD}`);
+  if (isNode(options.file)) {
+    // A test may preload something, too; the sanitizer's libraries want to be the first.
+    const { envPairs } = options;
+    const at = envPairs.findIndex((pair) => pair.startsWith('LD_PRELOAD='));
+    const theirs = at === -1 ? '' : envPairs.splice(at, 1)[0].slice('LD_PRELOAD='.length);
+    envPairs.push(`LD_PRELOAD=${KPASS_PRELOAD} ${theirs}`);
+  }
   return spawn.call(this, options);
 };
 

@@ -7,7 +7,7 @@
 #include <new>
 
 // What lies beneath: the sanitizer's allocator, where there is one, or glibc's.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef __SANITIZE_ADDRESS__
 #define BENEATH(name) __interceptor_##name
 #else
 #define BENEATH(name) __libc_##name
@@ -26,7 +26,7 @@ thread_local long g_until_failure = 0;  // 0: none is to fail
 thread_local bool g_lasting = false;
 thread_local bool g_has_failed = false;
 
-bool FailsNow() {
+[[maybe_unused]] bool FailsNow() {
   if (g_until_failure == 0) return false;
   if (g_until_failure > 1) {
     --g_until_failure;
@@ -51,6 +51,10 @@ FailingMalloc::~FailingMalloc() { g_until_failure = 0; }
 bool FailingMalloc::HasFailed() { return g_has_failed; }
 
 }  // namespace kpass
+
+// Nothing fails under ThreadSanitizer, which allocates before its own
+// initialization is over, when nothing that it instruments may run.
+#ifndef __SANITIZE_THREAD__
 
 extern "C" {
 
@@ -78,3 +82,5 @@ void operator delete(void* memory) noexcept { free(memory); }
 void operator delete[](void* memory) noexcept { free(memory); }
 void operator delete(void* memory, size_t) noexcept { free(memory); }
 void operator delete[](void* memory, size_t) noexcept { free(memory); }
+
+#endif
