@@ -259,6 +259,13 @@ describe('a password that its caller has wiped is nowhere in memory', () => {
       outcome: 'ERR_KPASS_TIMEOUT',
     },
     {
+      name: 'a refusal for want of a thread and of room in the queue',
+      queued: true,
+      mode: 'silent',
+      options: { queue: 0 },
+      outcome: 'ERR_KPASS_BUSY',
+    },
+    {
       name: 'the deadline in the queue',
       queued: true,
       mode: 'silent',
