@@ -42,12 +42,13 @@ export class KpassError extends Error {
   readonly code: KpassErrorCode;
   /** The libkrb5 call that failed, or the stage outside libkrb5: 'queue', 'deadline', … */
   readonly step: string;
+  // Declared, not defined: a log does not show what is not there.
   /** libkrb5's number, where it gave one. */
-  readonly krb5Code?: number;
+  declare readonly krb5Code?: number;
   /** Its symbol, e.g. 'KRB5_KDC_UNREACH'. */
-  readonly krb5Name?: string;
+  declare readonly krb5Name?: string;
   /** With ERR_KPASS_ACCOUNT: what the verdict's reason was. */
-  readonly reason?: DenialReason;
+  declare readonly reason?: DenialReason;
 
   constructor(code: KpassErrorCode, message: string, details: KpassErrorDetails) {
     super(message);

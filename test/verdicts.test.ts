@@ -383,6 +383,13 @@ describe('verdicts', () => {
     assert.match(error.stack ?? '', /KpassError/);
   });
 
+  it('an error has no property for what there is not to say', async () => {
+    const verifier = verifierFor(realm);
+    verifier.close();
+    const error = await failureOf(verifier.verify('alice', 'wonderland'));
+    assert.deepEqual(Object.keys(error), ['code', 'step']);
+  });
+
   describe('realms', () => {
     let other: Realm;
     let config: string;
