@@ -75,7 +75,8 @@ function isRight(outcome: NativeOutcome, user: string): boolean {
   const verdict = verdictOf(outcome);
   if (verdict.verified) return isNameOf(user, verdict.principal, verdict.realm);
   if (verdict.reason === 'credentials') return false;
-  throw new KpassError('ERR_KPASS_ACCOUNT', ACCOUNT[verdict.reason], {
+  const message = `${ACCOUNT[verdict.reason]}, says the KDC of realm ${outcome.realm}`;
+  throw new KpassError('ERR_KPASS_ACCOUNT', message, {
     step: outcome.step,
     krb5Code: outcome.code,
     reason: verdict.reason,
@@ -91,7 +92,7 @@ function isNameOf(user: string, principal: string, realm: string): boolean {
 }
 
 const ACCOUNT = {
-  expired: 'the password must be changed, says the KDC',
-  disabled: 'the account is locked, revoked or expired, says the KDC',
-  policy: 'the KDC refuses this login',
+  expired: 'the password must be changed',
+  disabled: 'the account is locked, revoked or expired',
+  policy: 'this login is refused, or takes more than a password',
 };

@@ -184,6 +184,7 @@ describe('verdicts', () => {
         assert.equal(error.code, 'ERR_KPASS_ACCOUNT');
         assert.equal(error.reason, reason);
         assert.equal(error.step, 'krb5_get_init_creds_password');
+        assert.match(error.message, /EXAMPLE\.COM/);
         assert.match(error.krb5Name ?? '', /^KRB5KDC_ERR_(KEY_EXP|NAME_EXP|CLIENT_REVOKED)$/);
       });
     }
