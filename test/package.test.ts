@@ -8,6 +8,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { Realm } from 'kpass/testing';
 import { emptyProject, install, PACKAGE, pack, runFile, runtime, tarball } from './support/packed';
@@ -75,7 +76,10 @@ describe('the package', function () {
     );
     assert.deepEqual(strangers, []);
     assert(!files.some((file) => /native\/(test|fuzz)|\.test\.|\.keytab/.test(file)));
-    const { size } = statSync(packed);
+    // A release has the other processor's binary as well, which is about as large.
+    const binary = `node_modules/kpass/prebuilds/linux-${process.arch}/kpass.glibc.node`;
+    const other = gzipSync(readFileSync(join(project, binary))).length;
+    const size = statSync(packed).size + other;
     assert(size < MOST, `${size} bytes`);
   });
 
