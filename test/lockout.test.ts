@@ -61,7 +61,7 @@ describe('wrong passwords under load', () => {
   let replica: Realm;
   let slow: FaultProxy[] = [];
   before(async () => {
-    const names = ['alice', 'bob', 'carol', 'dan', 'erin', 'frank'];
+    const names = ['alice', 'bob', 'carol', 'dan', 'erin', 'frank', 'grace'];
     primary = await Realm.start({ users: Object.fromEntries(names.map((name) => [name, 'x'])) });
     replica = await primary.replicate();
     slow = await Promise.all([replica, primary].map((realm) => FaultProxy.start(realm)));
@@ -78,6 +78,17 @@ describe('wrong passwords under load', () => {
     const calls = Array.from({ length: 50 }, () => verifier.verify('alice', 'wrong'));
     for (const { verified } of await Promise.all(calls)) assert.equal(verified, false);
     const count = await failures('alice', primary, replica);
+    assert(count > 0 && count <= 50, `${count}`);
+  });
+
+  it('50 at once count at most 50, with a slow replica and a slow primary', async () => {
+    const [first = 0, second = 0] = slow.map((proxy) => proxy.port);
+    const kdcs = [`localhost:${first}`, `127.0.0.1:${second}`] as const;
+    const config = await primary.writeConfig({ kdcs, primary: kdcs[1] });
+    const verifier = verifierFor(primary, { config, threads: 50, timeout: 60_000 });
+    const calls = Array.from({ length: 50 }, () => verifier.verify('grace', 'wrong'));
+    for (const { verified } of await Promise.all(calls)) assert.equal(verified, false);
+    const count = await failures('grace', primary, replica);
     assert(count > 0 && count <= 50, `${count}`);
   });
 
@@ -113,4 +124,18 @@ describe('wrong passwords under load', () => {
       assert.equal(await failures(user, primary, replica), counts);
     });
   }
+});
+
+describe('one wrong password, with SPAKE', () => {
+  it('counts once, in however many rounds', async () => {
+    const config = `[libdefaults]
+      spake_preauth_groups = edwards25519
+      spake_preauth_kdc_challenge = edwards25519`;
+    await using realm = await Realm.start({ users: { alice: 'wonderland' }, config });
+    const trace: string[] = [];
+    const verifier = verifierFor(realm, { trace: (line) => trace.push(line) });
+    assert.equal((await verifier.verify('alice', 'wrong')).verified, false);
+    assert.match(trace.join('\n'), /SPAKE/);
+    assert.equal(await failures('alice', realm), 1);
+  });
 });
