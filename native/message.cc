@@ -21,6 +21,9 @@ std::optional<Element> Take(std::string_view* bytes) {
     return static_cast<unsigned char>((*bytes)[i]);
   };
   if (bytes->size() < 2) return std::nullopt;
+  // A tag of more bytes than one: no message of Kerberos' needs it, but some
+  // readers would take it for one that they know.
+  if ((byte(0) & 0x1f) == 0x1f) return std::nullopt;
   size_t length = byte(1);
   size_t start = 2;
   if (length > 0x80) {
@@ -81,6 +84,17 @@ bool SaysNothing(int64_t padata_type) {
   }
 }
 
+// Of a list of padata.
+bool AnyProves(std::string_view padata) {
+  auto list = Find(padata, kSequence);
+  if (!list) return true;
+  while (const auto entry = Take(&*list)) {
+    const auto type = Integer(entry->content, Context(1));
+    if (!type || !SaysNothing(*type)) return true;
+  }
+  return !list->empty();
+}
+
 }  // namespace
 
 bool Is(MessageType type, std::string_view message) {
@@ -93,18 +107,14 @@ std::optional<int64_t> ErrorCode(std::string_view message) {
   return fields ? Integer(*fields, Context(6)) : std::nullopt;
 }
 
+// Whatever is not read to its end may.
 bool MayProvePassword(std::string_view as_req) {
-  const auto fields = FieldsOf(as_req, MessageType::kAsReq);
+  auto fields = FieldsOf(as_req, MessageType::kAsReq);
   if (!fields) return true;
-  const auto padata = Find(*fields, Context(3));
-  if (!padata) return false;
-  auto list = Find(*padata, kSequence);
-  if (!list) return true;
-  while (const auto entry = Take(&*list)) {
-    const auto type = Integer(entry->content, Context(1));
-    if (!type || !SaysNothing(*type)) return true;
+  while (const auto field = Take(&*fields)) {
+    if (field->tag == Context(3) && AnyProves(field->content)) return true;
   }
-  return !list->empty();
+  return !fields->empty();
 }
 
 }  // namespace kpass
