@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <memory>
+
 #include "file_status.h"
 
 namespace kpass {
@@ -129,10 +131,12 @@ std::vector<std::string> KeptContext::List(const char* section,
   std::vector<std::string> list;
   char** values = nullptr;
   if (profile_get_values(profile_, path, &values) != 0) return list;
+  // Freed also when there is no memory for the copies.
+  const std::unique_ptr<char*, decltype(&profile_free_list)> owner(
+      values, profile_free_list);
   for (char** value = values; *value != nullptr; ++value) {
     list.emplace_back(*value);
   }
-  profile_free_list(values);
   return list;
 }
 

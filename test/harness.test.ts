@@ -12,10 +12,10 @@ import { Realm } from 'kpass/testing';
 const SLOW = Number(process.env.KPASS_SLOW ?? 1);
 
 const PACKAGE = join(__dirname, '..');
-const SANITIZED = process.env.KPASS_PREBUILD;
-const HARNESS = join(SANITIZED ?? join(PACKAGE, 'build-dev'), 'build/harness');
+const SANITIZER = /build-(asan|tsan)$/.exec(process.env.KPASS_PREBUILD ?? '')?.[1];
+const HARNESS = join(PACKAGE, `build-${SANITIZER ?? 'dev'}/build/harness`);
 // Only what is definitely lost: glibc keeps the stacks of threads that have ended.
-const VALGRIND = SANITIZED
+const VALGRIND = SANITIZER
   ? []
   : [
       'valgrind',
@@ -34,7 +34,7 @@ describe('the core alone', function () {
   let impostor: Realm;
 
   before(async () => {
-    if (!SANITIZED) {
+    if (!SANITIZER) {
       execFileSync(join(PACKAGE, 'scripts/compile'), ['dev'], { stdio: 'inherit' });
     }
     const users = (password: string) => ({
@@ -71,7 +71,10 @@ describe('the core alone', function () {
     const files = ['--keytab', realm.keytab('HTTP/localhost'), '--config', kdc.config];
     const [program = '', ...args] = [...under, HARNESS, ...service, ...files, ...options, user];
     const { ASAN_OPTIONS } = process.env;
-    const env = { ...process.env, ASAN_OPTIONS: `${ASAN_OPTIONS}:detect_leaks=1` };
+    const env = {
+      ...process.env,
+      ASAN_OPTIONS: `${ASAN_OPTIONS}:detect_leaks=1:fast_unwind_on_malloc=0`,
+    };
     const child = spawn(program, args, { env });
     child.stdin.end(password);
     const output = Promise.all([text(child.stdout), text(child.stderr)]);
@@ -81,7 +84,7 @@ describe('the core alone', function () {
     return stdout;
   }
 
-  describe(`says under ${SANITIZED ? 'a sanitizer' : 'valgrind'}, without an error or a leak,`, () => {
+  describe(`says under ${SANITIZER ? 'a sanitizer' : 'valgrind'}, without an error or a leak,`, () => {
     const rows = [
       {
         what: 'the right password',
@@ -112,16 +115,19 @@ describe('the core alone', function () {
     });
   });
 
+  // ThreadSanitizer's build lets no allocation fail. AddressSanitizer takes long, and sees that a text
+  // as long as libkrb5's of an impostor has no end where glibc's vasprintf() got no memory for it.
   describe('believes nobody but the realm, and does not crash, when memory runs out', () => {
     const rows = [
       { what: 'the right password', genuine: true, password: 'wonderland', more: ['--genuine'] },
       { what: 'a wrong one', genuine: true, password: 'x', more: [] },
       { what: 'an impostor', genuine: false, password: 'hijacked', more: [] },
-    ];
+    ].filter(({ genuine }) => !SANITIZER || (SANITIZER === 'asan' && genuine));
     for (const { what, genuine, password, more } of rows) {
       for (const lasting of [[], ['--lasting']]) {
         it(`with ${what} ${lasting}`, async () => {
-          const options = ['--fail-allocations', ...more, ...lasting];
+          const skim = SANITIZER ? ['--skim'] : [];
+          const options = ['--fail-allocations', ...skim, ...more, ...lasting];
           const kdc = genuine ? realm : impostor;
           match(await harness({ kdc, password, options, user: 'rc4' }), /^used context: /m);
         });
