@@ -1,5 +1,5 @@
 // A KDC that says nothing holds nobody up beyond the deadline, and a libkrb5 call that it does hold
-// (transport: 'libkrb5') holds nobody else. The bounds here are wide; bench/deadline.ts measures.
+// (transport: 'libkrb5') holds nobody else. The bounds here are wide; `npm run bench` measures.
 
 import assert from 'node:assert/strict';
 import { pbkdf2 } from 'node:crypto';

@@ -5,51 +5,59 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { Realm } from 'kpass/testing';
-import { median } from './cpu';
+import type { Scenario } from '../bench';
+import { PASSWORD, SERVICE, USER } from '../callers';
+import { figure, median } from '../figures';
 
-const ROUNDS = Number(process.env.ROUNDS ?? 51);
 const COUNT = 2_000;
-const FRESH = 200;
-const PASSWORD = 'wonderland';
 
 // What a browser sends.
 const HEADERS = `Host: localhost
 Connection: keep-alive
 Cache-Control: max-age=0
-Authorization: Basic ${btoa(`alice:${PASSWORD}`)}
+Authorization: Basic ${btoa(`${USER}:${PASSWORD}`)}
 User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0
 Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8
 Accept-Encoding: gzip, deflate, br, zstd
 Accept-Language: en-GB,en;q=0.9
 `.replaceAll('\n', '\r\n');
 
-export async function measureHttp(): Promise<Record<string, Record<string, string | number>>> {
-  await using realm = await Realm.start({ users: { alice: PASSWORD } });
-  const args = [realm.config, realm.keytab('HTTP/localhost')];
-  const child = fork(join(__dirname, 'http-server.ts'), args, { execArgv: ['--import', 'tsx'] });
+export const http: Scenario = async function* ({ realm, quick }) {
+  const args = [realm.config, realm.keytab(SERVICE)];
+  const program = join(__dirname, '../http-server.ts');
+  const child = fork(program, args, { execArgv: ['--import', 'tsx'] });
   const socket = connect(await next(child), '127.0.0.1');
   const round = (path: string, count: number) => cpuOf(child, socket, path, count);
 
   for (let i = 0; i < 5; i++) for (const path of ['without', 'repeated']) await round(path, COUNT);
   const added: number[] = [];
-  for (let i = 0; i < ROUNDS; i++) {
+  for (let i = 0; i < (quick ? 15 : 51); i++) {
     const without = await round('without', COUNT);
     added.push((await round('repeated', COUNT)) - without);
   }
   const fresh: number[] = [];
   // One after the other: at the same time they would share a login.
-  for (let i = 0; i < FRESH; i++) fresh.push(await round('fresh', 1));
+  for (let i = 0; i < (quick ? 50 : 200); i++) fresh.push(await round('fresh', 1));
   socket.destroy();
   child.kill();
-  return {
-    'CPU, repeated request': { kpass: `${median(added).toFixed(1)} µs`, 'must be': '< 20 µs' },
-    'fresh over repeated': {
-      kpass: `${(median(fresh) / median(added)).toFixed(0)} x`,
-      'must be': '>= 300 x',
-    },
+
+  const repeated = figure(added);
+  const what = 'CPU added to a Basic request';
+  yield {
+    id: 'http-repeated',
+    what: `${what}, repeated`,
+    unit: 'µs',
+    figures: { kpass: repeated },
   };
-}
+  yield { id: 'http-fresh', what: `${what}, fresh`, unit: 'µs', figures: { kpass: figure(fresh) } };
+  yield {
+    id: 'http-ratio',
+    what: `${what}: fresh over repeated`,
+    unit: '×',
+    value: median(fresh) / median(added),
+    least: 300,
+  };
+};
 
 /** µs of the server's CPU time for one of so many requests. */
 async function cpuOf(

@@ -1,0 +1,55 @@
+// The calls of the subjects that live in Node.js, as they come by default. The realm is that of
+// KRB5_CONFIG and KEYTAB.
+
+import { join } from 'node:path';
+import { type Verdict, Verifier, type VerifierOptions, type VerifyOptions } from 'kpass';
+import type { Subject } from './figures';
+
+export const USER = 'alice';
+export const PASSWORD = 'wonderland';
+export const SERVICE = 'HTTP/localhost';
+export const REALM = 'EXAMPLE.COM';
+
+export const IN_NODE = ['kpass', 'kpass on libkrb5', 'npm kerberos'] as const satisfies Subject[];
+export type InNode = (typeof IN_NODE)[number];
+
+/** A call, and nothing around it. `isRight` tells of what it resolves with. The options are kpass's. */
+export interface Caller {
+  call(options?: VerifyOptions): Promise<unknown>;
+  isRight(result: unknown): boolean;
+  /** How many calls it makes at once; others wait. */
+  threads: number;
+  /** kpass's. */
+  verifier?: Verifier;
+}
+
+export function callerOf(subject: InNode, more: Partial<VerifierOptions> = {}): Caller {
+  if (subject === 'npm kerberos') return kerberos();
+  const verifier = new Verifier({
+    service: 'HTTP',
+    host: 'localhost',
+    keytab: process.env.KEYTAB,
+    ...(subject === 'kpass on libkrb5' && { transport: 'libkrb5' }),
+    ...more,
+  });
+  return {
+    call: (options) => verifier.verify(USER, PASSWORD, options),
+    isRight: (verdict) => (verdict as Verdict).verified,
+    threads: 32,
+    verifier,
+  };
+}
+
+interface Kerberos {
+  checkPassword(user: string, password: string, service: string, realm: string): Promise<unknown>;
+}
+
+/** On libuv's threads. Rejects for a wrong password. */
+function kerberos(): Caller {
+  const module: Kerberos = require(join(__dirname, '../build-bench/node_modules/kerberos'));
+  return {
+    call: () => module.checkPassword(USER, PASSWORD, SERVICE, REALM),
+    isRight: () => true,
+    threads: 4,
+  };
+}

@@ -1,0 +1,36 @@
+// CPU time of one verification, all threads of the process included. The programs live through all
+// rounds, for a round has to be short beside what changes the machine's speed.
+
+import type { Scenario } from '../bench';
+import { ratio, type Subject } from '../figures';
+import { figuresOf, interleave, Loop } from '../loops';
+
+export const cpu: Scenario = async function* ({ realm, subjects, quick }) {
+  const calls = quick ? 24 : 40;
+  for (const concurrency of [1, 8]) {
+    const loops = new Map<Subject, Loop>();
+    const started = async (subject: Subject) => {
+      const loop = await Loop.start(realm, subject, realm.config);
+      loops.set(subject, loop);
+      await loop.round({ concurrency, calls });
+      return loop;
+    };
+    const results = await interleave(subjects, quick ? 7 : 31, async (subject) => {
+      const loop = loops.get(subject) ?? (await started(subject));
+      const round = await loop.round({ concurrency, calls });
+      return round.cpu / calls;
+    });
+    for (const loop of loops.values()) await loop.stop();
+
+    const what = `CPU of a verification, ${concurrency} at once`;
+    const figures = figuresOf(results, (its) => its);
+    yield { id: `cpu-${concurrency}`, what, unit: 'ms', figures };
+    yield {
+      id: `cpu-${concurrency}-ratio`,
+      what: `${what}: kpass over the C loop`,
+      unit: '×',
+      value: ratio(figures.kpass, figures['C loop']),
+      most: 1.05,
+    };
+  }
+};
