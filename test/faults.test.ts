@@ -111,7 +111,7 @@ const withKeytab = (bytes: string | Buffer) => async () =>
 /** Against a server that is only the shell of one. */
 const against = (serve: (client: Socket) => void) => async () => {
   await using server = await TcpImpersonator.start(realm, serve);
-  return await ask({ config: server.config, timeout: 1_000 });
+  return await ask({ config: server.config, timeout: 1_000 * SLOW });
 };
 
 const atClock = (clock: string, canonicalize: boolean) => async () => {
@@ -294,7 +294,7 @@ const networkRows: Row[] = [
     outcome: 'ERR_KPASS_KDC',
     libkrb5: 'ERR_KPASS_TIMEOUT',
     waits: true,
-    run: through({ error: 29 }, { timeout: 700 }),
+    run: through({ error: 29 }, { timeout: 700 * SLOW }),
   },
   { fault: 'garbage', outcome: 'ERR_KPASS_KDC', run: through('garbage') },
   {
