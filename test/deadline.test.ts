@@ -5,13 +5,13 @@ import assert from 'node:assert/strict';
 import { pbkdf2 } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { mock } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Realm } from 'kpass/testing';
 import { FaultProxy } from './support/fault-proxy';
+import { libkrb5Has } from './support/libkrb5';
 import { failureOf, kpassIn, verifierFor } from './support/subject';
 
 const SLACK = 1_000 * Number(process.env.KPASS_SLOW ?? 1);
@@ -215,11 +215,4 @@ async function until(holds: () => boolean): Promise<void> {
     assert(performance.now() - start < SLACK, 'in vain');
     await sleep(1);
   }
-}
-
-/** Whether the libkrb5 that is loaded has this text in it: a relation of krb5.conf that it reads. */
-function libkrb5Has(text: string): boolean {
-  const path = /\S*\/libkrb5\.so\.3\S*$/m.exec(readFileSync('/proc/self/maps', 'latin1'))?.[0];
-  assert(path !== undefined, 'libkrb5 is not loaded');
-  return readFileSync(path).includes(text);
 }
