@@ -43,7 +43,9 @@
       "libraries": ["<!@(pkg-config --libs krb5)", "-lresolv"],
       # A thread may still be in libkrb5 when the last environment that loaded
       # the addon is gone: the code must stay mapped.
-      "ldflags": ["-Wl,-z,nodelete"],
+      # And what it has of the C++ library's templates is its own: node exports
+      # many of the same names, as its compiler made them.
+      "ldflags": ["-Wl,-z,nodelete", "-Wl,-Bsymbolic"],
       "conditions": [["kpass_werror==1", { "cflags_cc": ["-Werror"] }]]
     }
   ]
