@@ -17,6 +17,7 @@
         "native/message.cc",
         "native/pool.cc",
         "native/transport.cc",
+        "native/turn.cc",
         "native/verify.cc"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],

@@ -22,6 +22,7 @@
 #include "file_status.h"
 #include "krb5_ptr.h"
 #include "message.h"
+#include "turn.h"
 
 namespace kpass {
 namespace {
@@ -221,6 +222,7 @@ class Conversation {
                                  krb5_data** replacement);
   krb5_error_code Carry(const krb5_data& realm, const krb5_data& message,
                         krb5_data** reply);
+  bool Return(const krb5_data& message);
   krb5_error_code ReadReply(const krb5_data& message, const krb5_data& reply,
                             krb5_data** replacement);
   krb5_error_code ReadAsError(const krb5_data& reply);
@@ -236,6 +238,7 @@ class Conversation {
   Keytab keytab_;
   Creds creds_;
   std::optional<Transport> transport_;  // none: libkrb5's
+  std::optional<Turn> turn_;            // while a key is made of the password
   krb5_error_code refusal_ = 0;  // a KDC has refused the password, with this
   Outcome outcome_;
 };
@@ -544,6 +547,7 @@ krb5_error_code Conversation::OnSend(krb5_context, void* data,
   // no KDC answers, it returns the refusal.
   if (self->refusal_ != 0 && Is(MessageType::kAsReq, *message))
     return KRB5_KDC_UNREACH;
+  self->turn_.reset();
   if (!self->verification_.LeaveForNetwork()) return KRB5_KDC_UNREACH;
   ExitGate::Leave();
   return self->transport_ ? self->Carry(*realm, *message, reply) : 0;
@@ -557,9 +561,18 @@ krb5_error_code Conversation::OnReply(krb5_context, void* data,
                                       const krb5_data* reply,
                                       krb5_data** replacement) {
   auto* self = static_cast<Conversation*>(data);
-  ExitGate::Enter();
-  if (!self->verification_.ReturnFromNetwork()) return KRB5_KDC_UNREACH;
+  if (!self->Return(*message)) return KRB5_KDC_UNREACH;
   return code != 0 ? code : self->ReadReply(*message, *reply, replacement);
+}
+
+// With the answer to the first message, libkrb5 makes a key of the password. It
+// keeps that for those that follow.
+bool Conversation::Return(const krb5_data& message) {
+  if (Is(MessageType::kAsReq, message) && !MayProvePassword(View(message))) {
+    turn_.emplace();
+  }
+  ExitGate::Enter();
+  return verification_.ReturnFromNetwork();
 }
 
 // Without a reply and an error, libkrb5 carries the message itself.
@@ -573,8 +586,7 @@ krb5_error_code Conversation::Carry(const krb5_data& realm,
     delivery = Delivery{ENOMEM, {}, {}};
   }
   if (!delivery) return 0;
-  ExitGate::Enter();
-  if (!verification_.ReturnFromNetwork()) return KRB5_KDC_UNREACH;
+  if (!Return(message)) return KRB5_KDC_UNREACH;
   if (delivery->code != 0) return delivery->code;
   krb5_data bytes = {};
   bytes.data = delivery->reply.data();

@@ -430,6 +430,23 @@ const networkRows: Row[] = [
     },
   },
   {
+    fault:
+      'one that asks so of as many as take turns; a login at another KDC, and then the process exits',
+    outcome: 'true',
+    waits: true,
+    run: async () => {
+      await using proxy = await FaultProxy.start(realm);
+      await proxy.use(({ bytes }) => ({ reply: () => demandIterations(bytes, 0xffffff) }));
+      const source = `
+        const hostile = new Verifier({ ...options, config: '${proxy.config}', timeout: 700 });
+        const many = Array.from({ length: require('node:os').cpus().length + 1 }, () => ask(hostile));
+        Promise.all(many)
+          .then(() => ask(new Verifier(options)))
+          .then((outcome) => { console.log(outcome); process.exit(7); });`;
+      return await inChild(source, '7 null');
+    },
+  },
+  {
     fault: 'a message of two gigabytes announced over TCP',
     outcome: 'ERR_KPASS_KDC',
     libkrb5: /^ERR_KPASS_(KDC|TIMEOUT)$/,

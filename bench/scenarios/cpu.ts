@@ -12,7 +12,8 @@ export const cpu: Scenario = async function* ({ realm, subjects, quick }) {
     const started = async (subject: Subject) => {
       const loop = await Loop.start(realm, subject, realm.config);
       loops.set(subject, loop);
-      await loop.round({ concurrency, calls });
+      // A service has run for a while.
+      await loop.round({ concurrency, calls: quick ? calls : 500 });
       return loop;
     };
     const results = await interleave(subjects, quick ? 7 : 31, async (subject) => {
