@@ -50,11 +50,8 @@ bool Readable(const Config& config, ContextError* error) {
 ContextError LibraryError(const char* step, krb5_error_code code,
                           const Config& config) {
   const char* text = krb5_get_error_message(nullptr, code);
-  ContextError error{step, code, text};
+  ContextError error{step, code, text + config.Names()};
   krb5_free_error_message(nullptr, text);
-  for (const std::string& file : config.files) {
-    error.message += (&file == &config.files.front() ? " in " : ", ") + file;
-  }
   return error;
 }
 
@@ -79,6 +76,14 @@ bool FirstConfigHolds(profile_t profile) {
 }
 
 }  // namespace
+
+std::string Config::Names() const {
+  std::string names;
+  for (const std::string& file : files) {
+    names += (names.empty() ? " in " : ", ") + file;
+  }
+  return names;
+}
 
 krb5_context KeptContext::Get(const Config& config, ContextError* error) {
   const auto now = std::chrono::steady_clock::now();

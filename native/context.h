@@ -27,6 +27,8 @@ struct Config {
   // The caller named the files: each must be readable. Otherwise they are
   // libkrb5's defaults, of which one will do.
   bool named = false;
+
+  std::string Names() const;  // ' in a, b': the files, for a message
 };
 
 // Why there is no context: the call or stage that failed, its code, its words.

@@ -280,11 +280,13 @@ bool Conversation::NameService() {
   std::transform(host.begin(), host.end(), host.begin(), [](char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   });
+  outcome_.service = settings_.service + "/" + host;
   if (!Check("krb5_get_host_realm", RealmOf(host, &service_realm_))) {
+    outcome_.message += settings_.config.Names();
     return false;
   }
 
-  outcome_.service = settings_.service + "/" + host + "@" + service_realm_;
+  outcome_.service += "@" + service_realm_;
   outcome_.realm = service_realm_;
   const krb5_error_code code =
       krb5_parse_name(context_, outcome_.service.c_str(), service_.Out());

@@ -226,8 +226,11 @@ describe('verdicts', () => {
     });
 
     it('for no realm at all', async () => {
-      const error = await configError({ config: await keytabFrom(realm, '[libdefaults]\n') });
+      const config = await keytabFrom(realm, '[libdefaults]\n');
+      const error = await configError({ config });
       assert.equal(error.krb5Name, 'KRB5_CONFIG_NODEFREALM');
+      assert.match(error.message, /HTTP\/localhost/);
+      assert.match(error.message, new RegExp(config));
     });
 
     it('for a service that the KDC does not know', async () => {

@@ -1,12 +1,13 @@
 // CPU time of one verification, all threads of the process included. The programs live through all
-// rounds, for a round has to be short beside what changes the machine's speed.
+// rounds, for a round has to be short beside what changes the machine's speed; but long beside what a
+// program that has slept does once, such as filling the caches again.
 
 import type { Scenario } from '../bench';
 import { ratio, type Subject } from '../figures';
 import { figuresOf, interleave, Loop } from '../loops';
 
 export const cpu: Scenario = async function* ({ realm, subjects, quick }) {
-  const calls = quick ? 24 : 40;
+  const calls = quick ? 24 : 160;
   for (const concurrency of [1, 8]) {
     const loops = new Map<Subject, Loop>();
     const started = async (subject: Subject) => {
@@ -16,7 +17,7 @@ export const cpu: Scenario = async function* ({ realm, subjects, quick }) {
       await loop.round({ concurrency, calls: quick ? calls : 500 });
       return loop;
     };
-    const results = await interleave(subjects, quick ? 7 : 31, async (subject) => {
+    const results = await interleave(subjects, quick ? 7 : 15, async (subject) => {
       const loop = loops.get(subject) ?? (await started(subject));
       const round = await loop.round({ concurrency, calls });
       return round.cpu / calls;
