@@ -103,7 +103,22 @@ export const NO_MEMORY = -3;
 
 /** native/addon.cc says what each does. */
 export interface Binding {
-  start(onSettled: (id: number, outcome: NativeOutcome) => void): void;
+  start(
+    onSettled: (
+      id: number,
+      verified: boolean,
+      step: string,
+      code: number,
+      message: string,
+      principal: string,
+      realm: string,
+      service: string,
+      keytab: string,
+      kdcs: string,
+      keytabExposed: boolean,
+      trace: NativeTrace,
+    ) => void,
+  ): void;
   createPool(threads: number, queue: number): Pool;
   sharedPool(threads: number, queue: number): Pool;
   settings(record: SettingsRecord): NativeSettings;
@@ -117,7 +132,7 @@ export interface Binding {
   abandon(id: number): NativeAsked;
   closePool(pool: Pool): void;
   poolStats(pool: Pool): PoolStats;
-  defaultConfig(): string[];
+  defaultConfig(): string;
   configValues(
     settings: NativeSettings,
     section: string,

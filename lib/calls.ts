@@ -1,8 +1,7 @@
 // The calls that are on their way through a pool, each with its promise, its
-// deadline and its signal. A pending promise's timer is what keeps the process
+// deadline and its signal. The deadline of a pending promise is what keeps the process
 // alive; nothing else of kpass does. A call waits here in thousands: it is small.
 
-import timers from 'node:timers';
 import { refused, type Settings } from './arguments.js';
 import {
   binding,
@@ -15,12 +14,10 @@ import {
   NO_THREAD,
   type Pool,
 } from './binding.js';
+import { Deadlines, type Expiring } from './deadlines.js';
 import { deadlinePassed, KpassError } from './errors.js';
 import { tellFailure, tellTrace, tellVerdict } from './events.js';
 import { withBytesOutside } from './outside.js';
-
-// Taken now: a test that mocks timers later would stop the deadlines.
-const { clearTimeout, setTimeout } = timers;
 
 /** How many verifications came to what. */
 export interface Counts {
@@ -89,21 +86,50 @@ function pendingCalls(): Map<number, Pending> {
   if (owner[TABLE] === undefined) {
     const table = new Map<number, Pending>();
     owner[TABLE] = table;
-    binding.start((id, outcome) => table.get(id)?.settle(outcome));
+    binding.start(
+      (
+        id,
+        verified,
+        step,
+        code,
+        message,
+        principal,
+        realm,
+        service,
+        keytab,
+        kdcs,
+        keytabExposed,
+        trace,
+      ) => {
+        table.get(id)?.settle({
+          verified,
+          step,
+          code,
+          message,
+          principal,
+          realm,
+          service,
+          keytab,
+          kdcs,
+          keytabExposed,
+          trace,
+        });
+      },
+    );
   }
   return owner[TABLE];
 }
 
 const pending = pendingCalls();
 
-class Call<Result> implements Pending {
+class Call<Result> implements Pending, Expiring {
   readonly #terms: Terms<Result>;
   readonly #user: string;
   readonly #resolve: (result: Result) => void;
   readonly #reject: (reason: unknown) => void;
   readonly #started = performance.now();
   #id = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #deadlines: Deadlines | undefined;
 
   constructor(
     terms: Terms<Result>,
@@ -129,8 +155,13 @@ class Call<Result> implements Pending {
     }
     this.#id = id;
     pending.set(id, this);
-    this.#timer = setTimeout(expire, timeout, this);
+    this.#deadlines = Deadlines.of(timeout);
+    this.#deadlines.add(this);
     if (signal !== undefined) watch(signal, this);
+  }
+
+  get deadline(): number {
+    return this.#started + this.#terms.timeout;
   }
 
   /** The native side has its outcome. */
@@ -176,14 +207,9 @@ class Call<Result> implements Pending {
 
   #forget(): void {
     pending.delete(this.#id);
-    clearTimeout(this.#timer);
+    this.#deadlines?.delete(this);
     if (this.#terms.signal !== undefined) unwatch(this.#terms.signal, this);
   }
-}
-
-/** One function for all timers: a closure for each would cost each call. */
-function expire(call: { expire(): void }): void {
-  call.expire();
 }
 
 interface Abortable {
@@ -211,26 +237,25 @@ function abortAll({ target }: Event): void {
 }
 
 interface Prepared {
-  config: string;
+  system: string;
   native: NativeSettings;
 }
 const prepared = new WeakMap<Settings, Prepared>();
 
 /** The native side's copy, made once, and again when KRB5_CONFIG has changed. */
 function nativeSettings(settings: Settings): NativeSettings {
-  const files = settings.config ?? binding.defaultConfig();
-  const config = files.join('\0');
+  const system = settings.config === null ? binding.defaultConfig() : '';
   const known = prepared.get(settings);
-  if (known?.config === config) return known.native;
+  if (known?.system === system) return known.native;
   const native = binding.settings({
     ...settings,
     firstConfig: FIRST_CONFIG,
-    config: files,
+    config: settings.config ?? system.split(':'),
     lastConfig: LAST_CONFIG,
     trace: settings.trace !== undefined,
     configNamed: settings.config !== null,
   });
-  prepared.set(settings, { config, native });
+  prepared.set(settings, { system, native });
   return native;
 }
 

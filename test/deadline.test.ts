@@ -64,6 +64,33 @@ describe('a silent KDC', () => {
     assert.equal(error.code, 'ERR_KPASS_TIMEOUT');
   });
 
+  it("a call has its whole time, whatever is left of another's", async () => {
+    const verifier = verifierFor(realm, { config: proxy.config, timeout: 500 });
+    await proxy.use('pass');
+    assert.equal((await verifier.verify('alice', 'wonderland')).verified, true);
+    await proxy.use('silent');
+    await sleep(300);
+    const ms = await elapsed(() => failureOf(verifier.verify('alice', 'x')));
+    assert(ms > 490 && ms < 500 + SLACK, `${ms} ms`);
+  });
+
+  it('calls with many different timeouts end one after the other, each in its time', async () => {
+    const verifier = verifierFor(realm, { config: proxy.config });
+    const timeouts = Array.from({ length: 20 }, (_, i) => 100 + 10 * ((i * 7) % 20));
+    const ended: number[] = [];
+    await Promise.all(
+      timeouts.map(async (timeout) => {
+        const ms = await elapsed(() => failureOf(verifier.verify('alice', 'x', { timeout })));
+        assert(ms > timeout - 10 && ms < timeout + SLACK, `${ms} ms of ${timeout}`);
+        ended.push(timeout);
+      }),
+    );
+    assert.deepEqual(
+      ended,
+      timeouts.toSorted((a, b) => a - b),
+    );
+  });
+
   it('leaves fs, dns and crypto unharmed with 64 calls in flight', async () => {
     const verifier = verifierFor(realm, { config: proxy.config, timeout: 2_000, threads: 64 });
     const calls = Array.from({ length: 64 }, () => failureOf(verifier.verify('alice', 'x')));

@@ -33,6 +33,21 @@ describe('ending with verifications in flight', () => {
     assert(endedIn < SLACK, `${endedIn} ms`);
   });
 
+  it('the process ends by itself after calls with many different timeouts', async () => {
+    const { code, endedIn } = await runProgram(
+      realm,
+      `const verifier = new Verifier(options);
+       (async () => {
+         for (let i = 0; i < 20; i++) {
+           await verifier.verify('alice', 'wonderland', { timeout: 60_000 + i });
+         }
+         ending();
+       })();`,
+    );
+    assert.equal(code, 0);
+    assert(endedIn < SLACK, `${endedIn} ms`);
+  });
+
   it('a pending promise keeps the process alive, until its deadline', async () => {
     const { code, stdout } = await runProgram(
       realm,

@@ -20,7 +20,7 @@ export type { ConfigFinding, KeytabFinding, KeytabKey, LoginFinding } from '../.
 
 /** The files of krb5.conf, in the order in which they count. */
 export function configFiles(settings: Settings): readonly string[] {
-  return settings.config ?? binding.defaultConfig();
+  return settings.config ?? binding.defaultConfig().split(':');
 }
 
 /** Whether libkrb5 can read this file by itself: an empty step where it can. */
