@@ -17,7 +17,7 @@ export const cpu: Scenario = async function* ({ realm, subjects, quick }) {
       await loop.round({ concurrency, calls: quick ? calls : 500 });
       return loop;
     };
-    const results = await interleave(subjects, quick ? 7 : 15, async (subject) => {
+    const results = await interleave(subjects, quick ? 7 : 25, async (subject) => {
       const loop = loops.get(subject) ?? (await started(subject));
       const round = await loop.round({ concurrency, calls });
       return round.cpu / calls;
