@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Realm } from 'kpass/testing';
@@ -154,31 +154,37 @@ describe('installing', function () {
     }
   });
 
-  describe('on musl', () => {
-    let musl: NodeJS.ProcessEnv;
-    before(async () => {
-      // A Node.js that says of itself what a musl one says: the loader's name, in its first page.
-      const folder = await emptyFolder();
-      const program = join(folder, 'node');
-      const preload = join(folder, 'preload.cjs');
-      await writeFile(program, `#!/bin/sh\n# /lib/ld-musl-x86_64.so.1\nexec node "$@"\n`);
-      await chmod(program, 0o755);
-      await writeFile(preload, `process.execPath = ${JSON.stringify(program)};`);
-      musl = { ...bare, NODE_OPTIONS: `--require=${preload}` };
-    });
+  // What Node.js says there that it is: a program that names musl's loader; or, started by way of the
+  // loader, the loader itself, which is musl's libc.so, on Alpine by another name.
+  for (const { how, name, loader } of [
+    { how: 'on musl', name: 'node', loader: '/lib/ld-musl-x86_64.so.1' },
+    { how: 'on musl, by way of its loader', name: 'libc.so', loader: '' },
+    { how: 'on Alpine, by way of its loader', name: 'ld-musl-x86_64.so.1', loader: '' },
+  ]) {
+    describe(how, () => {
+      let musl: NodeJS.ProcessEnv;
+      before(async () => {
+        const folder = await emptyFolder();
+        const program = join(folder, name);
+        const preload = join(folder, 'preload.cjs');
+        await writeFile(program, elf(loader));
+        await writeFile(preload, `process.execPath = ${JSON.stringify(program)};`);
+        musl = { ...bare, NODE_OPTIONS: `--require=${preload}` };
+      });
 
-    it('does not take the binary for glibc', async () => {
-      const { stderr } = await failure(install(await emptyProject(), await tarball(), musl));
-      assert.match(stderr, /kpass has to be compiled/);
-    });
+      it('does not take the binary for glibc', async () => {
+        const { stderr } = await failure(install(await emptyProject(), await tarball(), musl));
+        assert.match(stderr, /kpass has to be compiled/);
+      });
 
-    it('does not load the binary for glibc, should it be the only one', async () => {
-      const project = await emptyProject();
-      await install(project, await tarball(), bare);
-      const { stderr } = await failure(runFile(project, ['node'], 'p.cjs', PROGRAM, musl));
-      assert.match(stderr, /kpass\.glibc\.node is for glibc, not musl\n.*npm rebuild kpass/);
+      it('does not load the binary for glibc, should it be the only one', async () => {
+        const project = await emptyProject();
+        await install(project, await tarball(), bare);
+        const { stderr } = await failure(runFile(project, ['node'], 'p.cjs', PROGRAM, musl));
+        assert.match(stderr, /kpass\.glibc\.node is for glibc, not musl\n.*npm rebuild kpass/);
+      });
     });
-  });
+  }
 
   describe('where libkrb5.so.3 is missing', () => {
     let project: string;
@@ -206,6 +212,21 @@ describe('installing', function () {
     });
   });
 });
+
+/** A program that names its loader, far from its beginning, as elf(5) has it. */
+function elf(loader: string): Buffer {
+  const bytes = Buffer.alloc(20_000);
+  bytes.write('\x7fELF\x02\x01', 'latin1');
+  bytes.writeBigUInt64LE(64n, 32); // e_phoff
+  bytes.writeUInt16LE(56, 54); // e_phentsize
+  bytes.writeUInt16LE(2, 56); // e_phnum
+  const second = 64 + 56;
+  bytes.writeUInt32LE(3, second); // PT_INTERP
+  bytes.writeBigUInt64LE(10_000n, second + 8); // p_offset
+  bytes.writeBigUInt64LE(BigInt(loader.length + 1), second + 32); // p_filesz
+  bytes.write(loader, 10_000);
+  return bytes;
+}
 
 /** Puts other bytes, as many, in place of a text in a file. */
 async function replace(file: string, text: string, other: string): Promise<void> {
