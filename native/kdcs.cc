@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include <algorithm>
+#include <charconv>
 #include <map>
+#include <system_error>
 #include <utility>
 
 #include "dns.h"
@@ -205,15 +207,12 @@ bool Kdcs::Parse(const std::string& value, Place* place) {
   }
   if (place->host.empty()) return false;
   if (end >= value.size()) return true;
-  const std::string port = value.substr(end + 1);
-  if (value[end] != ':' || port.empty() || port.size() > 5 ||
-      port.find_first_not_of("0123456789") != std::string::npos) {
-    return false;
-  }
-  const unsigned long number = std::stoul(port);
-  if (number == 0 || number > UINT16_MAX) return false;
-  place->port = static_cast<uint16_t>(number);
-  return true;
+  if (value[end] != ':') return false;
+  // No strtoul(), of which a newer glibc's headers make a newer symbol.
+  const char* const last = value.data() + value.size();
+  const auto [stop, error] =
+      std::from_chars(value.data() + end + 1, last, place->port);
+  return error == std::errc() && stop == last && place->port != 0;
 }
 
 // UDP to each before TCP to any: what the ways are worth, if nothing is known.
