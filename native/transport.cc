@@ -427,7 +427,8 @@ bool Exchange::IsReply(Attempt& attempt, Clock::time_point now) {
   if (error != kResponseTooBig || way.tcp || !kdcs_.Has(way.ByTcp()))
     return true;
   attempt.GiveUp();
-  due_ = {{way.ByTcp(), now}};
+  due_.clear();
+  due_.push_back({way.ByTcp(), now});
   return false;
 }
 
