@@ -120,6 +120,23 @@ describe('a silent KDC', () => {
   });
 
   for (const transport of ['kpass', 'libkrb5'] as const) {
+    for (const [where, more] of [
+      ['by UDP', ''],
+      ['by TCP', '  udp_preference_limit = 1'],
+      ['with a later request_timeout', '  udp_preference_limit = 1\n  request_timeout = 20s'],
+    ]) {
+      it(`ERR_KPASS_TIMEOUT at the deadline, ${where}, with ${transport} for a transport`, async () => {
+        const kdcs = [`127.0.0.1:${proxy.port}`];
+        const config = await realm.writeConfig({ kdcs, more: `[libdefaults]\n${more}` });
+        const verifier = verifierFor(realm, { config, timeout: 300, transport });
+        const ms = await elapsed(async () => {
+          const error = await failureOf(verifier.verify('alice', 'wonderland'));
+          assert.equal(error.code, 'ERR_KPASS_TIMEOUT');
+        });
+        assert(ms > 290 && ms < 300 + SLACK, `${ms} ms`);
+      });
+    }
+
     it(`ends at the request_timeout of krb5.conf, as far as ${transport} knows of that`, async () => {
       const config = await realm.writeConfig({
         kdcs: [`127.0.0.1:${proxy.port}`],
@@ -131,6 +148,16 @@ describe('a silent KDC', () => {
       assert.equal(error.code, knows ? 'ERR_KPASS_KDC' : 'ERR_KPASS_TIMEOUT');
     });
   }
+
+  it('libkrb5 gives it up by itself where krb5.conf has no request_timeout', async function () {
+    this.timeout(90_000);
+    const config = await realm.writeConfig({
+      kdcs: [`127.0.0.1:${proxy.port}`],
+      more: '[libdefaults]\n  udp_preference_limit = 1',
+    });
+    const verifier = verifierFor(realm, { config, timeout: 60_000, transport: 'libkrb5' });
+    assert.equal((await failureOf(verifier.verify('alice', 'x'))).code, 'ERR_KPASS_KDC');
+  });
 
   it('a thread is free when the deadline has passed', async () => {
     const verifier = verifierFor(realm, { config: proxy.config, timeout: 200, threads: 8 });
