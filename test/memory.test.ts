@@ -40,7 +40,8 @@ const containers = {
 };
 process.once('message', async ({ secret, user, options, container, queued, ...job }) => {
   const controller = new AbortController();
-  process.once('message', () => controller.abort());
+  // Whoever listens stays: the process is there to be searched after an abort, too.
+  process.on('message', () => controller.abort());
   const { signal } = controller;
   const verifier = new Verifier({ ...options, ...(queued && { threads: 1 }) });
   if (queued) verifier.verify('alice', 'another password').catch(() => {});
