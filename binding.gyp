@@ -15,6 +15,7 @@
         "native/kdcs.cc",
         "native/keytab_login.cc",
         "native/message.cc",
+        "native/platform.cc",
         "native/pool.cc",
         "native/transport.cc",
         "native/turn.cc",
@@ -28,26 +29,40 @@
         # A worker that is being terminated refuses every call, at any time.
         "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"
       ],
-      "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++20", "-std=gnu++17"],
-      "cflags_cc": [
-        "-std=c++17",
-        "-fexceptions",
-        "-fvisibility=hidden",
-        # Half the size of Node's -O3, and no slower: libkrb5 does the work.
-        "-Os",
-        "-Wall",
-        "-Wextra",
-        "-Wpedantic",
-        "-Wconversion",
-        "<!@(pkg-config --cflags krb5)"
-      ],
-      "libraries": ["<!@(pkg-config --libs krb5)", "-lresolv"],
-      # A thread may still be in libkrb5 when the last environment that loaded
-      # the addon is gone: the code must stay mapped.
-      # And what it has of the C++ library's templates is its own: node exports
-      # many of the same names, as its compiler made them.
-      "ldflags": ["-Wl,-z,nodelete", "-Wl,-Bsymbolic"],
-      "conditions": [["kpass_werror==1", { "cflags_cc": ["-Werror"] }]]
+      "libraries": ["<!@(node scripts/pkg-config.cjs --libs)", "-lresolv"],
+      "variables": {
+        "flags": [
+          # Half the size of Node's -O3, and no slower: libkrb5 does the work.
+          "-Os",
+          "-Wall",
+          "-Wextra",
+          "-Wpedantic",
+          "-Wconversion",
+          "<!@(node scripts/pkg-config.cjs --cflags)"
+        ],
+        "conditions": [["kpass_werror==1", { "flags": ["-Werror"] }]]
+      },
+      "conditions": [
+        ["OS=='mac'", {
+          "xcode_settings": {
+            "CLANG_CXX_LANGUAGE_STANDARD": "c++17",
+            "GCC_ENABLE_CPP_EXCEPTIONS": "YES",
+            "GCC_SYMBOLS_PRIVATE_EXTERN": "YES",
+            "MACOSX_DEPLOYMENT_TARGET": "13.0",
+            # As GCC means -Wconversion.
+            "OTHER_CPLUSPLUSFLAGS": ["<@(flags)", "-Wno-sign-conversion"]
+          }
+        }, {
+          "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++20", "-std=gnu++17"],
+          "cflags_cc": ["-std=c++17", "-fexceptions", "-fvisibility=hidden", "<@(flags)"],
+          # A thread may still be in libkrb5 when the last environment that loaded
+          # the addon is gone: the code must stay mapped. (On macOS
+          # native/platform.cc sees to it.)
+          # And what it has of the C++ library's templates is its own: node exports
+          # many of the same names, as its compiler made them.
+          "ldflags": ["-Wl,-z,nodelete", "-Wl,-Bsymbolic"]
+        }]
+      ]
     }
   ]
 }

@@ -151,8 +151,8 @@ export const FIRST_CONFIG = join(PACKAGE, 'native', 'conf', 'first.conf');
 export const LAST_CONFIG = join(PACKAGE, 'native', 'conf', 'last.conf');
 
 function loadBinding(): Binding {
-  if (process.platform !== 'linux') {
-    throw new Error(`kpass runs on Linux only; this is ${process.platform}`);
+  if (process.platform !== 'linux' && process.platform !== 'darwin') {
+    throw new Error(`kpass runs on Linux and macOS only; this is ${process.platform}`);
   }
   try {
     const path = addon.path(PACKAGE);
@@ -173,13 +173,14 @@ function remedy(reason: string): string {
   if (/libkrb5|libk5crypto|libcom_err/.test(reason)) {
     return (
       'MIT Kerberos is not installed here. Install libkrb5-3 (Debian, Ubuntu), ' +
-      'krb5-libs (Fedora, RHEL, Alpine) or krb5 (Arch, openSUSE).'
+      'krb5-libs (Fedora, RHEL, Alpine) or krb5 (Arch, openSUSE, Homebrew).'
     );
   }
   return (
     'Where kpass brings no binary, it is built when it is installed, which needs a C++ compiler, ' +
     'make, Python, pkg-config and the headers of MIT Kerberos: libkrb5-dev (Debian, Ubuntu), ' +
-    'krb5-devel (Fedora, RHEL), krb5-dev (Alpine). Install them, then run: npm rebuild kpass'
+    'krb5-devel (Fedora, RHEL), krb5-dev (Alpine), krb5 (Homebrew). ' +
+    'Install them, then run: npm rebuild kpass'
   );
 }
 

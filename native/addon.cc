@@ -8,6 +8,7 @@
 #define NAPI_VERSION 8
 #include <errno.h>
 #include <napi.h>
+#include <string.h>
 
 #include <cstdint>
 #include <map>
@@ -16,6 +17,7 @@
 
 #include "exit_gate.h"
 #include "keytab_login.h"
+#include "platform.h"
 #include "pool.h"
 
 extern "C" {
@@ -452,6 +454,7 @@ Napi::Value KeytabLogin(const Napi::CallbackInfo& info) {
 }
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  StayLoaded();
   ExitGate::Install();
   env.SetInstanceData(new Environment);
   exports.Set("start", Napi::Function::New(env, Start));

@@ -7,20 +7,20 @@
 
 #include <algorithm>
 
-// By the names that they had before glibc 2.34, for the binary to run with
-// those.
+#include "platform.h"
+
+// By the name that it had before glibc 2.34, for the binary to run with those.
 #if defined(__GLIBC__) && defined(__x86_64__) && defined(__LP64__)
-__asm__(".symver res_query, __res_query@GLIBC_2.2.5");
 __asm__(".symver dn_expand, __dn_expand@GLIBC_2.2.5");
 #elif defined(__GLIBC__) && defined(__aarch64__)
-__asm__(".symver res_query, __res_query@GLIBC_2.17");
 __asm__(".symver dn_expand, __dn_expand@GLIBC_2.17");
 #endif
 
 namespace kpass {
 namespace {
 
-constexpr int kUri = 256;  // RFC 7553
+constexpr int kUri = 256;          // RFC 7553
+constexpr int kMostBytes = 65535;  // RFC 1035, 4.2.2
 constexpr size_t kMostRecords = 64;
 // Priority, weight and port come before the target.
 constexpr size_t kSrvFixed = 6;
@@ -30,11 +30,10 @@ using Bytes = std::vector<unsigned char>;
 // The whole answer to a question; empty where there is none. A name with a dot
 // at its end is not tried in the domains that resolv.conf searches.
 Bytes Ask(const std::string& name, int type) {
-  Bytes answer(NS_MAXMSG);
-  const int size = res_query((name + ".").c_str(), ns_c_in, type, answer.data(),
-                             static_cast<int>(answer.size()));
-  answer.resize(
-      static_cast<size_t>(std::clamp(size, 0, static_cast<int>(NS_MAXMSG))));
+  Bytes answer(kMostBytes);
+  const int size =
+      QueryDns((name + ".").c_str(), type, answer.data(), kMostBytes);
+  answer.resize(static_cast<size_t>(std::clamp(size, 0, kMostBytes)));
   return answer;
 }
 

@@ -1,4 +1,4 @@
-// What is asked about a file, with glibc and with musl.
+// What is asked about a file, with glibc, with musl and on macOS.
 
 #ifndef KPASS_FILE_STATUS_H_
 #define KPASS_FILE_STATUS_H_
@@ -34,7 +34,11 @@ inline std::optional<FileStatus> StatusOf(const char* path) {
   const unsigned mode = now.st_mode;
   const uint64_t inode = now.st_ino;
   const int64_t size = now.st_size;
+#ifdef __APPLE__
+  const auto times = {now.st_mtimespec, now.st_ctimespec};
+#else
   const auto times = {now.st_mtim, now.st_ctim};
+#endif
 #endif
   std::string fingerprint = std::to_string(inode) + ' ' + std::to_string(size);
   for (const auto& at : times) {

@@ -1,7 +1,6 @@
 #include "kdcs.h"
 
 #include <dirent.h>
-#include <link.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include <utility>
 
 #include "dns.h"
+#include "platform.h"
 
 namespace kpass {
 namespace {
@@ -39,21 +39,9 @@ constexpr size_t kMostLists = 64;
 // The folder of the plug-ins by which other programs (SSSD) tell libkrb5 where
 // a realm's KDCs are, before krb5.conf has its say: beside the library itself.
 std::string LocatorFolder() {
-  std::string folder;
-  dl_iterate_phdr(
-      [](dl_phdr_info* info, size_t, void* data) {
-        const std::string path = info->dlpi_name;
-        const size_t slash = path.rfind('/');
-        if (slash == std::string::npos ||
-            path.compare(slash + 1, strlen("libkrb5.so"), "libkrb5.so") != 0) {
-          return 0;
-        }
-        *static_cast<std::string*>(data) =
-            path.substr(0, slash) + "/krb5/plugins/libkrb5";
-        return 1;
-      },
-      &folder);
-  return folder;
+  const std::string library = Libkrb5File();
+  if (library.empty()) return library;
+  return library.substr(0, library.rfind('/')) + "/krb5/plugins/libkrb5";
 }
 
 bool HasLocator() {

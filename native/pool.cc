@@ -9,25 +9,24 @@
 #include <thread>
 
 #include "exit_gate.h"
+#include "platform.h"
 
 namespace kpass {
 namespace {
 
 constexpr std::chrono::seconds kIdle{5};
 
-// A thread is started with every signal blocked: they are the program's. (By
-// sigprocmask, which is this thread's in Linux: pthread_sigmask needs glibc
-// 2.32.)
+// A thread is started with every signal blocked: they are the program's.
 class SignalsBlocked {
  public:
   SignalsBlocked() {
     sigset_t all;
     sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, &before_);
+    SetSignalMask(all, &before_);
   }
   SignalsBlocked(const SignalsBlocked&) = delete;
   SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-  ~SignalsBlocked() { sigprocmask(SIG_SETMASK, &before_, nullptr); }
+  ~SignalsBlocked() { SetSignalMask(before_, nullptr); }
 
  private:
   sigset_t before_;

@@ -5,11 +5,12 @@
 #define KPASS_SECRET_H_
 
 #include <stdlib.h>
-#include <string.h>
 
 #include <cstddef>
 #include <memory>
 #include <new>
+
+#include "platform.h"
 
 namespace kpass {
 
@@ -35,7 +36,7 @@ class Secret {
 
   // Zeroes the bytes and keeps their memory, which libkrb5 may still point to.
   void Wipe() noexcept {
-    if (bytes_) explicit_bzero(bytes_.get(), size_);
+    if (bytes_) kpass::Wipe(bytes_.get(), size_);
   }
 
   char* data() noexcept { return bytes_.get(); }

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -148,9 +147,8 @@ class Attempt {
   void Open() {
     written_ = 0;
     reply_.clear();
-    const int type = way_.tcp ? SOCK_STREAM : SOCK_DGRAM;
     fd_ =
-        socket(way_.address.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        OpenSocket(way_.address.ss_family, way_.tcp ? SOCK_STREAM : SOCK_DGRAM);
     if (fd_ < 0) return GiveUp(errno);
     // A datagram's socket as well: the kernel then takes replies from there
     // alone, and tells of a port where nobody listens.
@@ -164,21 +162,20 @@ class Attempt {
   void Write() {
     if (!way_.tcp) written_ = 0;
     const ssize_t count =
-        send(fd_, out_.data() + written_, out_.size() - written_, MSG_NOSIGNAL);
-    if (count >= 0) {
-      written_ += static_cast<size_t>(count);
-    } else if (errno != EAGAIN && errno != EINTR) {
-      GiveUp();
-    }
+        SendQuietly(fd_, out_.data() + written_, out_.size() - written_);
+    if (count < 0) return Failed();
+    written_ += static_cast<size_t>(count);
   }
 
   void Read() { way_.tcp ? ReadStream() : ReadDatagram(); }
 
   void ReadDatagram() {
-    const ssize_t size = recv(fd_, nullptr, 0, MSG_PEEK | MSG_TRUNC);
+    const ssize_t room = RoomForDatagram(fd_);
+    if (room < 0) return Failed();
+    reply_.resize(static_cast<size_t>(room));
+    const ssize_t size = recv(fd_, reply_.data(), reply_.size(), 0);
     if (size < 0) return Failed();
     reply_.resize(static_cast<size_t>(size));
-    if (recv(fd_, reply_.data(), reply_.size(), 0) < 0) return Failed();
     if (!reply_.empty()) state_ = State::kReplied;
   }
 
@@ -202,8 +199,9 @@ class Attempt {
     }
   }
 
+  // By ENOTCONN, macOS says of a stream that it is not connected yet.
   void Failed() {
-    if (errno != EAGAIN && errno != EINTR) GiveUp();
+    if (errno != EAGAIN && errno != EINTR && errno != ENOTCONN) GiveUp();
   }
 
   void Close() {
@@ -392,7 +390,8 @@ bool Exchange::Wait(Clock::time_point now) {
   }
   const auto wait =
       std::chrono::ceil<milliseconds>(std::max(until - now, Clock::duration{}));
-  (void)poll(polled.data(), polled.size(), static_cast<int>(wait.count()));
+  (void)poll(polled.data(), static_cast<nfds_t>(polled.size()),
+             static_cast<int>(wait.count()));
   return (polled.front().revents & POLLIN) == 0;
 }
 
@@ -482,15 +481,13 @@ size_t MostUdpOf(const KeptContext& kept) {
 
 }  // namespace
 
-Interrupt::Interrupt() : fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
+Interrupt::Interrupt() : wakeup_(OpenWakeup()) {}
 
-Interrupt::~Interrupt() {
-  if (fd_ >= 0) close(fd_);
-}
+Interrupt::~Interrupt() { CloseWakeup(wakeup_); }
 
 void Interrupt::Raise() const {
   const uint64_t once = 1;
-  if (write(fd_, &once, sizeof once) < 0) return;  // raised already
+  if (write(wakeup_.raise, &once, sizeof once) < 0) return;  // raised already
 }
 
 Transport::Transport(const KeptContext& kept, const Interrupt& interrupt,

@@ -23,6 +23,7 @@
 #include <string_view>
 
 #include "kdcs.h"
+#include "platform.h"
 
 namespace kpass {
 
@@ -35,10 +36,10 @@ class Interrupt {
   ~Interrupt();
 
   void Raise() const;
-  int fd() const { return fd_; }  // -1: the system refused one
+  int fd() const { return wakeup_.wait; }  // -1: the system refused one
 
  private:
-  int fd_;
+  const Wakeup wakeup_;
 };
 
 struct Delivery {

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <profile.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +21,7 @@
 #include "file_status.h"
 #include "krb5_ptr.h"
 #include "message.h"
+#include "platform.h"
 #include "turn.h"
 
 namespace kpass {
@@ -33,6 +33,7 @@ constexpr krb5_deltat kTicketLife = 600;
 
 constexpr size_t kMaxUserBytes = 256;
 constexpr size_t kMaxPasswordBytes = 1024;
+constexpr size_t kMaxHostName = 255;  // of macOS; Linux has 64
 constexpr size_t kDeadStack =
     size_t{32} * 1024;                   // deeper than libkrb5 computes
 constexpr size_t kMaxKeytabName = 1100;  // MAX_KEYTAB_NAME_LEN, not public
@@ -50,7 +51,7 @@ constexpr krb5_ui_4 kMaxProtocolError = 127;
 // function at its first call.
 [[gnu::noinline]] void WipeDeadStack() {
   char dead[kDeadStack];
-  explicit_bzero(dead, sizeof(dead));
+  Wipe(dead, sizeof dead);
 }
 
 std::string_view View(const krb5_data& data) {
@@ -299,7 +300,7 @@ bool Conversation::NameService() {
 }
 
 krb5_error_code Conversation::LocalHost(std::string* host) {
-  std::string name(HOST_NAME_MAX + 1, '\0');
+  std::string name(kMaxHostName + 1, '\0');
   if (gethostname(name.data(), name.size()) != 0) return errno;
   Text canonical(context_);
   const krb5_error_code code =

@@ -9,8 +9,8 @@ const { join } = require('node:path');
 const PACKAGE = join(__dirname, '..');
 const { env, platform, arch } = process;
 
-// Elsewhere there is nothing to compile with: kpass installs, and says so when it is loaded.
-if (platform === 'linux' && (mustCompile() || !hasBinary())) compile();
+// On others it cannot run: it installs, and says so when it is loaded.
+if (['linux', 'darwin'].includes(platform) && (mustCompile() || !hasBinary())) compile();
 
 /** A checkout is always compiled, and so is kpass where npm is told so: --build-from-source. */
 function mustCompile() {
@@ -38,21 +38,26 @@ function hasBinary() {
   return true;
 }
 
+/** With headers. */
+function hasKerberos() {
+  return spawnSync(process.execPath, [join(__dirname, 'pkg-config.cjs'), '--exists']).status === 0;
+}
+
 function compile() {
   const works = (...command) => spawnSync(command.join(' '), { shell: true }).status === 0;
   const missing = Object.entries({
-    'a C++ compiler': works(env.CXX || 'g++', '--version'),
+    'a C++ compiler': works(env.CXX || (platform === 'darwin' ? 'c++' : 'g++'), '--version'),
     make: works('make', '--version'),
     Python: works(env.npm_config_python || env.PYTHON || 'python3', '--version'),
     'pkg-config': works('pkg-config', '--version'),
-    "libkrb5's headers": works('pkg-config', '--exists', 'krb5'),
+    "libkrb5's headers": hasKerberos(),
   }).flatMap(([what, there]) => (there ? [] : [what]));
 
   if (missing.length > 0) {
     console.error(`\
 kpass has to be compiled on this system (${platform}-${arch}), which lacks ${missing.join(', ')}. To install them:
 Debian: apt install g++ make python3 pkg-config libkrb5-dev; Fedora: dnf install gcc-c++ make python3 pkgconf krb5-devel
-Alpine: apk add g++ make python3 pkgconf krb5-dev; Homebrew: brew install gcc python pkgconf krb5`);
+Alpine: apk add g++ make python3 pkgconf krb5-dev; Homebrew: xcode-select --install && brew install krb5 pkgconf python`);
     process.exit(1);
   }
   // It finds npm's node-gyp, or another package manager's.

@@ -186,6 +186,44 @@ describe('installing', function () {
     });
   }
 
+  describe('on macOS', () => {
+    it('looks for the Kerberos that Homebrew keeps apart, and for no g++', async () => {
+      const folder = await unpacked();
+      const bin = await emptyFolder();
+      for (const [name, script] of Object.entries({
+        'c++': 'exit 0',
+        'pkg-config': 'case $* in *krb5) echo "$PKG_CONFIG_PATH" >"$0.path"; exit 1;; esac',
+      })) {
+        await writeFile(join(bin, name), `#!/bin/sh\n${script}\n`);
+        await chmod(join(bin, name), 0o755);
+      }
+      const preload = join(folder, 'preload.cjs');
+      await writeFile(preload, "Object.defineProperty(process, 'platform', { value: 'darwin' });");
+      const { PATH = '' } = bare;
+      const env = {
+        ...bare,
+        PATH: `${bin}:${PATH}`,
+        PKG_CONFIG_PATH: '/mine',
+        NODE_OPTIONS: `--require=${preload}`,
+      };
+      const { stderr } = await failure(
+        execute('node', [join(folder, 'scripts', 'install.cjs')], { env }),
+      );
+      assert.equal(
+        await readFile(join(bin, 'pkg-config.path'), 'utf8'),
+        [
+          '/mine',
+          '/opt/homebrew/opt/krb5/lib/pkgconfig',
+          '/usr/local/opt/krb5/lib/pkgconfig\n',
+        ].join(':'),
+      );
+      assert.match(
+        stderr,
+        /on this system \(darwin-\w+\), which lacks make, Python, libkrb5's headers\./,
+      );
+    });
+  });
+
   describe('where libkrb5.so.3 is missing', () => {
     let project: string;
     let said: string;

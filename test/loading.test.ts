@@ -28,11 +28,11 @@ describe('loading', () => {
   });
   after(() => rm(folder, { recursive: true, force: true }));
 
-  it('on another system names the one that is supported', async () => {
+  it('on another system names those that are supported', async () => {
     const stderr = await load(
       "Object.defineProperty(process, 'platform', { value: 'win32' }); require('kpass')",
     );
-    assert.match(stderr, /kpass runs on Linux only; this is win32/);
+    assert.match(stderr, /kpass runs on Linux and macOS only; this is win32/);
   });
 
   it('without an addon says how it is built', async () => {

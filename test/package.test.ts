@@ -65,13 +65,14 @@ describe('the package', function () {
       'native/verify.cc',
       `prebuilds/linux-${process.arch}/kpass.glibc.node`,
       'scripts/install.cjs',
+      'scripts/pkg-config.cjs',
     ]) {
       assert(files.includes(`package/${needed}`), needed);
     }
     const strangers = files.filter(
       (file) =>
         !/^package\/(dist\/.*\.(js|d\.ts)|native\/.*\.(cc|h|conf)|[A-Z]+(\.md)?)$/.test(file) &&
-        !/^package\/(package\.json|binding\.gyp|scripts\/install\.cjs)$/.test(file) &&
+        !/^package\/(package\.json|binding\.gyp|scripts\/(install|pkg-config)\.cjs)$/.test(file) &&
         !/^package\/prebuilds\/linux-(x64|arm64)\/kpass\.glibc\.node$/.test(file),
     );
     assert.deepEqual(strangers, []);
