@@ -133,6 +133,7 @@ export interface Binding {
   closePool(pool: Pool): void;
   poolStats(pool: Pool): PoolStats;
   defaultConfig(): string;
+  libraryFile(): string;
   configValues(
     settings: NativeSettings,
     section: string,

@@ -8,6 +8,7 @@
 #define NAPI_VERSION 8
 #include <errno.h>
 #include <napi.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cstdint>
@@ -377,6 +378,14 @@ Napi::Value PoolStats(const Napi::CallbackInfo& info) {
   return record;
 }
 
+// In the user's home, as the first of macOS's files is: libkrb5 reads '~' when
+// it opens one, and the system does not.
+std::string InHome(const char* name) {
+  const char* const home = getenv("HOME");
+  const bool there = name[0] == '~' && name[1] == '/' && home != nullptr;
+  return there ? std::string(home) + (name + 1) : name;
+}
+
 // defaultConfig(): KRB5_CONFIG's files, or the system's, with a colon between,
 // as there: one string costs each call less than a list. Asked for on this
 // thread, for process.env changes the environment under the others' feet.
@@ -386,11 +395,16 @@ Napi::Value DefaultConfig(const Napi::CallbackInfo& info) {
   if (krb5_get_default_config_files(&names) == 0) {
     for (char** name = names; *name != nullptr; ++name) {
       if (name != names) files += ':';
-      files += *name;
+      files += InHome(*name);
     }
     krb5_free_config_files(names);
   }
   return Napi::String::New(info.Env(), files);
+}
+
+// libraryFile(): libkrb5's, or ''.
+Napi::Value LibraryFile(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), Libkrb5File());
 }
 
 // --- What the command `kpass doctor` calls: each at work until it returns ----
@@ -466,6 +480,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("closePool", Napi::Function::New(env, ClosePool));
   exports.Set("poolStats", Napi::Function::New(env, PoolStats));
   exports.Set("defaultConfig", Napi::Function::New(env, DefaultConfig));
+  exports.Set("libraryFile", Napi::Function::New(env, LibraryFile));
   exports.Set("configValues", Napi::Function::New(env, ConfigValues));
   exports.Set("keytabKeys", Napi::Function::New(env, KeytabKeys));
   exports.Set("keytabLogin", Napi::Function::New(env, KeytabLogin));

@@ -125,6 +125,14 @@ describe('kpass doctor', () => {
     match(links[1]?.detail ?? '', /from KRB5_CONFIG/);
   });
 
+  it('takes a krb5.conf in the home of the user, as macOS names its own', async () => {
+    const config = `~/${relative(realm.folder, realm.config)}`;
+    const env = { ...realm.env, HOME: realm.folder, KRB5_CONFIG: config };
+    const { code, links } = await diagnose([], { env });
+    equal(code, 0);
+    match(links[1]?.detail ?? '', new RegExp(`^${realm.config} `));
+  });
+
   it('takes paths that begin where it is run', async () => {
     const here = (path: string) => relative(process.cwd(), path);
     const { code, links } = await diagnose(given(here(realm.keytab(SERVICE)), here(realm.config)));

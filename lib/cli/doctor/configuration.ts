@@ -1,6 +1,6 @@
 // The first links: libkrb5, krb5.conf, the realm.
 
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, realpathSync } from 'node:fs';
 import type { Settings } from '../../arguments.js';
 import { KpassError } from '../../errors.js';
 import { doctorLine, shellWord } from '../usage.js';
@@ -12,7 +12,7 @@ import type { Krb5 } from './krb5.js';
 export async function lookAtLibrary(): Promise<Seen<Krb5>> {
   try {
     const facts = await import('./krb5.js');
-    return { findings: ok(loadedLibrary()), facts };
+    return { findings: ok(libraryIn(facts.libraryFile())), facts };
   } catch (error) {
     const [problem = '', ...remedy] = (error as Error).message.split('\n');
     return { findings: broken(problem, ...remedy), facts: null };
@@ -20,10 +20,9 @@ export async function lookAtLibrary(): Promise<Seen<Krb5>> {
 }
 
 /** libkrb5's version and its file. It has no function that tells: the text stands in the file. */
-function loadedLibrary(): string {
-  const maps = readFileSync('/proc/self/maps', 'utf8');
-  const path = /\s(\/\S*\/libkrb5\.so\S*)$/m.exec(maps)?.[1];
-  if (path === undefined) return 'loaded';
+function libraryIn(file: string): string {
+  if (file === '') return 'loaded';
+  const path = realpathSync(file);
   const brand = /KRB5_BRAND: krb5-(\S+)/.exec(readFileSync(path, 'latin1'))?.[1];
   return `MIT krb5 ${brand?.replace(/-final$/, '') ?? 'of an unknown version'}, ${path}`;
 }

@@ -18,6 +18,9 @@ import { verify } from '../../calls.js';
 export type Krb5 = typeof import('./krb5.js');
 export type { ConfigFinding, KeytabFinding, KeytabKey, LoginFinding } from '../../binding.js';
 
+/** The file of libkrb5 that is loaded; empty where the system does not tell. */
+export const libraryFile = (): string => binding.libraryFile();
+
 /** The files of krb5.conf, in the order in which they count. */
 export function configFiles(settings: Settings): readonly string[] {
   return settings.config ?? binding.defaultConfig().split(':');
