@@ -1,9 +1,9 @@
 /** A realm's KDC as a process: it runs, is paused, or is stopped. */
-import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LeashedProgram } from './leash';
 import { isShared } from './port';
+import { isAnyLocked } from './system';
 
 /** Milliseconds for the KDC to be ready; it needs about thirty. */
 const READY = 10_000;
@@ -89,13 +89,9 @@ export class Kdc {
 
   /**
    * Whether somebody has its database locked. A paused KDC that had would keep everybody else out:
-   * kadmin.local gives up after five seconds. Each line of proc(5)'s /proc/locks names a file as
-   * device:inode.
+   * kadmin.local gives up after five seconds.
    */
-  async #holdsLock(): Promise<boolean> {
-    const locks = await readFile('/proc/locks', 'latin1');
-    const files = LOCKS.map((name) => stat(join(this.#folder, name)).catch(() => null));
-    const inodes = (await Promise.all(files)).flatMap((file) => (file ? [file.ino] : []));
-    return inodes.some((inode) => new RegExp(`:${inode} `).test(locks));
+  #holdsLock(): Promise<boolean> {
+    return isAnyLocked(LOCKS.map((name) => join(this.#folder, name)));
   }
 }

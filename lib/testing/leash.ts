@@ -7,10 +7,10 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isStopped } from './system';
 
 /**
  * The shell makes the folder, so that there is no moment in which only this process knows of it.
@@ -124,21 +124,20 @@ export class LeashedProgram {
   /** Stops it in its tracks, and resolves when it stands still. Rejects when it has ended. */
   async pause(): Promise<void> {
     this.#shell.stdin.write('STOP\n');
-    while ((await this.#state()) !== 'T') await sleep(1);
+    while (!(await this.#stopped())) await sleep(1);
   }
 
   /** Lets it go on, and resolves when it does. Rejects when it has ended. */
   async resume(): Promise<void> {
     this.#shell.stdin.write('CONT\n');
-    while ((await this.#state()) === 'T') await sleep(1);
+    while (await this.#stopped()) await sleep(1);
   }
 
-  /** The letter by which the kernel tells what the program does: proc(5), /proc/pid/stat. */
-  async #state(): Promise<string> {
+  /** Whether the program stands still. Rejects when it has ended. */
+  async #stopped(): Promise<boolean> {
     await this.#until(() => this.#output.includes('\n'));
     if (this.#ended) throw new Error(`The program has ended: ${this.output.trim()}`);
-    const stat = await readFile(`/proc/${Number.parseInt(this.#output, 10)}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')')).charAt(2);
+    return isStopped(Number.parseInt(this.#output, 10));
   }
 
   /** Asks it to end, and resolves when it has. A paused one goes on, or it could not. */

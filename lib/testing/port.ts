@@ -2,8 +2,8 @@
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { countListeners } from './system';
 
 /** Below the range from which the kernel takes ports for outgoing sockets: those come and go. */
 const FIRST = 10_000;
@@ -44,14 +44,6 @@ async function bindTcp(port: number): Promise<void> {
  * the same port both start, and the kernel deals the requests out between them.
  */
 export async function isShared(port: number): Promise<boolean> {
-  const tables = ['/proc/net/udp', '/proc/net/tcp'].map((path) => readFile(path, 'latin1'));
-  return (await Promise.all(tables)).some((table) => listeners(table, port).size > 1);
-}
-
-/** The inodes of the sockets: a table that changes while it is read can name a socket twice. */
-function listeners(table: string, port: number): Set<string | undefined> {
-  const local = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`;
-  const rows = table.split('\n').map((line) => line.trim().split(/\s+/));
-  const mine = rows.filter((row) => row[1] === local && row[2] === '00000000:0000');
-  return new Set(mine.map((row) => row[9]));
+  const counts = (['udp', 'tcp'] as const).map((protocol) => countListeners(protocol, port));
+  return (await Promise.all(counts)).some((count) => count > 1);
 }

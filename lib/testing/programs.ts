@@ -6,6 +6,12 @@ import { execFile } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { basename, delimiter, join } from 'node:path';
 
+/** Homebrew leaves them out of PATH, for macOS has some of another Kerberos under the same names. */
+const HOMEBREW = ['/opt/homebrew', '/usr/local'].flatMap((root) => [
+  `${root}/opt/krb5/sbin`,
+  `${root}/opt/krb5/bin`,
+]);
+
 /** Server programs live in sbin, which an ordinary user's PATH lacks. */
 const FOLDERS = [
   '/usr/sbin',
@@ -24,6 +30,7 @@ const KDC_PACKAGES = {
   'Fedora, RHEL': 'dnf install krb5-server',
   Alpine: 'apk add krb5-server',
   Arch: 'pacman -S krb5',
+  macOS: 'brew install krb5',
 };
 
 const FAKETIME_PACKAGES = {
@@ -31,6 +38,7 @@ const FAKETIME_PACKAGES = {
   'Fedora, RHEL': 'dnf install libfaketime',
   Alpine: 'apk add libfaketime',
   Arch: 'pacman -S libfaketime',
+  macOS: 'brew install libfaketime',
 };
 
 /** The paths of the programs that every realm runs. */
@@ -59,7 +67,9 @@ export function findFaketime(): string {
 type Packages = Record<string, string>;
 
 function find(programs: readonly string[], packages: Packages, folder?: string): string[] {
-  const usual = [...(process.env.PATH ?? '').split(delimiter).filter(Boolean), ...FOLDERS];
+  const first = process.platform === 'darwin' ? HOMEBREW : [];
+  const inPath = (process.env.PATH ?? '').split(delimiter).filter(Boolean);
+  const usual = [...first, ...inPath, ...FOLDERS];
   const folders = folder === undefined ? usual : [folder];
   const found = programs.map((program) => ({
     program,
