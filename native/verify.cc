@@ -64,10 +64,17 @@ bool Is(MessageType type, const krb5_data& data) {
 
 }  // namespace
 
+// libkrb5 takes the password as a C string: "right\0junk" would pass.
 bool Verification::PasswordWellFormed() const {
-  // libkrb5 takes the password as a C string: "right\0junk" would pass.
-  return password_.size() > 0 && password_.size() <= kMaxPasswordBytes &&
-         strlen(password_.c_str()) == password_.size();
+  const size_t size = password_.size();
+  if (size == 0 || size > kMaxPasswordBytes) return false;
+  // Byte by byte: strlen() leaves pieces in vector registers, which the dynamic
+  // linker may save on the stack when that has been wiped already.
+  const volatile char* const bytes = password_.c_str();
+  for (size_t i = 0; i < size; ++i) {
+    if (bytes[i] == '\0') return false;
+  }
+  return true;
 }
 
 bool Verification::Begin() {
