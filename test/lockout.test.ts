@@ -65,7 +65,7 @@ describe('wrong passwords under load', () => {
     primary = await Realm.start({ users: Object.fromEntries(names.map((name) => [name, 'x'])) });
     replica = await primary.replicate();
     slow = await Promise.all([replica, primary].map((realm) => FaultProxy.start(realm)));
-    for (const proxy of slow) await proxy.use({ delay: 1_500 });
+    for (const proxy of slow) await proxy.use({ delay: 1_250 });
   });
   after(async () => {
     for (const proxy of slow) await proxy.stop();
@@ -95,7 +95,7 @@ describe('wrong passwords under load', () => {
   it('each counts once with a slow KDC of two addresses', async () => {
     const again = await FaultProxy.start(primary);
     try {
-      await again.use({ delay: 1_500 });
+      await again.use({ delay: 1_250 });
       const kdcs = [slow[1], again].map((proxy) => `127.0.0.1:${proxy?.port}`);
       const config = await primary.writeConfig({ kdcs });
       await verifierFor(primary, { config }).verify('bob', 'wrong');
