@@ -237,6 +237,7 @@ function abortAll({ target }: Event): void {
 }
 
 interface Prepared {
+  /** The system's files of krb5.conf, where the settings name none. */
   system: string;
   native: NativeSettings;
 }
