@@ -32,19 +32,21 @@ export interface SettingsRecord {
   configNamed: boolean;
 }
 
-/** native/verify.h, struct Outcome. */
-export interface NativeOutcome {
-  verified: boolean;
-  step: string;
-  code: number;
-  message: string;
-  principal: string;
-  realm: string;
-  service: string;
-  keytab: string;
-  kdcs: string;
-  keytabExposed: boolean;
-  trace: NativeTrace;
+/** native/verify.h, struct Outcome; its parts in the order in which native/addon.cc gives them. */
+export class NativeOutcome {
+  constructor(
+    readonly verified: boolean,
+    readonly step: string,
+    readonly code: number,
+    readonly message: string,
+    readonly principal: string,
+    readonly realm: string,
+    readonly service: string,
+    readonly keytab: string,
+    readonly kdcs: string,
+    readonly keytabExposed: boolean,
+    readonly trace: NativeTrace,
+  ) {}
 }
 
 /** What libkrb5 said it was doing, line by line; null where nobody asked. */
@@ -104,20 +106,7 @@ export const NO_MEMORY = -3;
 /** native/addon.cc says what each does. */
 export interface Binding {
   start(
-    onSettled: (
-      id: number,
-      verified: boolean,
-      step: string,
-      code: number,
-      message: string,
-      principal: string,
-      realm: string,
-      service: string,
-      keytab: string,
-      kdcs: string,
-      keytabExposed: boolean,
-      trace: NativeTrace,
-    ) => void,
+    onSettled: (id: number, ...outcome: ConstructorParameters<typeof NativeOutcome>) => void,
   ): void;
   createPool(threads: number, queue: number): Pool;
   sharedPool(threads: number, queue: number): Pool;

@@ -8,7 +8,7 @@ import {
   FIRST_CONFIG,
   FULL,
   LAST_CONFIG,
-  type NativeOutcome,
+  NativeOutcome,
   type NativeSettings,
   NO_MEMORY,
   NO_THREAD,
@@ -86,36 +86,7 @@ function pendingCalls(): Map<number, Pending> {
   if (owner[TABLE] === undefined) {
     const table = new Map<number, Pending>();
     owner[TABLE] = table;
-    binding.start(
-      (
-        id,
-        verified,
-        step,
-        code,
-        message,
-        principal,
-        realm,
-        service,
-        keytab,
-        kdcs,
-        keytabExposed,
-        trace,
-      ) => {
-        table.get(id)?.settle({
-          verified,
-          step,
-          code,
-          message,
-          principal,
-          realm,
-          service,
-          keytab,
-          kdcs,
-          keytabExposed,
-          trace,
-        });
-      },
-    );
+    binding.start((id, ...outcome) => table.get(id)?.settle(new NativeOutcome(...outcome)));
   }
   return owner[TABLE];
 }
