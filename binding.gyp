@@ -8,20 +8,20 @@
     {
       "target_name": "kpass",
       "sources": [
-        "native/addon.cc",
-        "native/context.cc",
-        "native/dns.cc",
-        "native/exit_gate.cc",
-        "native/kdcs.cc",
-        "native/keytab_login.cc",
-        "native/message.cc",
-        "native/platform.cc",
-        "native/pool.cc",
-        "native/transport.cc",
-        "native/turn.cc",
-        "native/verify.cc"
+        "native/node/addon.cc",
+        "native/base/context.cc",
+        "native/net/dns.cc",
+        "native/base/exit_gate.cc",
+        "native/net/kdcs.cc",
+        "native/kerberos/keytab_login.cc",
+        "native/net/message.cc",
+        "native/base/platform.cc",
+        "native/node/pool.cc",
+        "native/net/transport.cc",
+        "native/base/turn.cc",
+        "native/kerberos/verify.cc"
       ],
-      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+      "include_dirs": ["native", "<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": [
         "NAPI_VERSION=8",
         "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS",
@@ -57,7 +57,7 @@
           "cflags_cc": ["-std=c++17", "-fexceptions", "-fvisibility=hidden", "<@(flags)"],
           # A thread may still be in libkrb5 when the last environment that loaded
           # the addon is gone: the code must stay mapped. (On macOS
-          # native/platform.cc sees to it.)
+          # native/base/platform.cc sees to it.)
           # And what it has of the C++ library's templates is its own: node exports
           # many of the same names, as its compiler made them.
           "ldflags": ["-Wl,-z,nodelete", "-Wl,-Bsymbolic"]

@@ -9,13 +9,16 @@ import { krb5Name } from '../lib/krb5-codes';
 
 const PACKAGE = join(__dirname, '..');
 const read = (path: string) => readFileSync(join(PACKAGE, path), 'utf8');
-const sources = (text: string) => [...new Set(text.match(/\bnative\/\w+\.cc\b/g))].sort();
+const sources = (text: string) =>
+  [...new Set(text.match(/\bnative\/(base|net|kerberos|node)\/\w+\.cc\b/g))].sort();
 
 describe('the two builds', () => {
   it('name the same sources, which are all there are', () => {
-    const there = readdirSync(join(PACKAGE, 'native'))
-      .filter((name) => name.endsWith('.cc'))
-      .map((name) => `native/${name}`)
+    const there = ['base', 'net', 'kerberos', 'node']
+      .flatMap((layer) =>
+        readdirSync(join(PACKAGE, 'native', layer)).map((name) => `native/${layer}/${name}`),
+      )
+      .filter((path) => path.endsWith('.cc'))
       .sort();
     deepEqual(sources(read('binding.gyp')), there);
     deepEqual(sources(read('CMakeLists.txt')), there);
@@ -24,7 +27,7 @@ describe('the two builds', () => {
   it('ask for the same version of Node-API, and of C++', () => {
     const one = (path: string, pattern: RegExp) => pattern.exec(read(path))?.[1];
     const { napi_versions } = JSON.parse(read('package.json')).binary;
-    for (const path of ['binding.gyp', 'CMakeLists.txt', 'native/addon.cc']) {
+    for (const path of ['binding.gyp', 'CMakeLists.txt', 'native/node/addon.cc']) {
       equal(one(path, /NAPI_VERSION[= ](\d+)/), String(napi_versions[0]), path);
     }
     equal(one('binding.gyp', /-std=c\+\+(\d+)"/), one('CMakeLists.txt', /CXX_STANDARD (\d+)/));

@@ -1,8 +1,8 @@
-#include "keytab_login.h"
+#include "kerberos/keytab_login.h"
 
 #include <new>
 
-#include "krb5_ptr.h"
+#include "base/krb5_ptr.h"
 
 namespace kpass {
 namespace {

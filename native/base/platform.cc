@@ -1,4 +1,4 @@
-#include "platform.h"
+#include "base/platform.h"
 
 #include <arpa/nameser.h>
 #include <sys/socket.h>

@@ -1,4 +1,4 @@
-#include "message.h"
+#include "net/message.h"
 
 namespace kpass {
 namespace {

@@ -1,4 +1,4 @@
-#include "dns.h"
+#include "net/dns.h"
 
 #include <arpa/nameser.h>
 #include <netdb.h>
@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-#include "platform.h"
+#include "base/platform.h"
 
 // By the name that it had before glibc 2.34, for the binary to run with those.
 #if defined(__GLIBC__) && defined(__x86_64__) && defined(__LP64__)

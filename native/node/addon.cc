@@ -16,10 +16,10 @@
 #include <memory>
 #include <new>
 
-#include "exit_gate.h"
-#include "keytab_login.h"
-#include "platform.h"
-#include "pool.h"
+#include "base/exit_gate.h"
+#include "base/platform.h"
+#include "kerberos/keytab_login.h"
+#include "node/pool.h"
 
 extern "C" {
 // Exported by libkrb5, but declared in none of its headers.

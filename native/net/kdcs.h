@@ -17,8 +17,8 @@
 #include <string>
 #include <vector>
 
-#include "context.h"
-#include "ref.h"
+#include "base/context.h"
+#include "base/ref.h"
 
 namespace kpass {
 

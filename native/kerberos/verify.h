@@ -11,10 +11,10 @@
 #include <string>
 #include <vector>
 
-#include "context.h"
-#include "ref.h"
-#include "secret.h"
-#include "transport.h"
+#include "base/context.h"
+#include "base/ref.h"
+#include "base/secret.h"
+#include "net/transport.h"
 
 namespace kpass {
 

@@ -22,8 +22,8 @@
 #include <string>
 #include <string_view>
 
-#include "kdcs.h"
-#include "platform.h"
+#include "base/platform.h"
+#include "net/kdcs.h"
 
 namespace kpass {
 

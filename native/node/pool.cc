@@ -1,4 +1,4 @@
-#include "pool.h"
+#include "node/pool.h"
 
 #include <signal.h>
 
@@ -8,8 +8,8 @@
 #include <system_error>
 #include <thread>
 
-#include "exit_gate.h"
-#include "platform.h"
+#include "base/exit_gate.h"
+#include "base/platform.h"
 
 namespace kpass {
 namespace {

@@ -1,4 +1,4 @@
-#include "transport.h"
+#include "net/transport.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <memory>
 
-#include "message.h"
+#include "net/message.h"
 
 namespace kpass {
 namespace {

@@ -12,8 +12,8 @@
 #include <memory>
 #include <mutex>
 
-#include "ref.h"
-#include "verify.h"
+#include "base/ref.h"
+#include "kerberos/verify.h"
 
 namespace kpass {
 

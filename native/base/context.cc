@@ -1,4 +1,4 @@
-#include "context.h"
+#include "base/context.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,7 +7,7 @@
 
 #include <memory>
 
-#include "file_status.h"
+#include "base/file_status.h"
 
 namespace kpass {
 namespace {

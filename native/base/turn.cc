@@ -1,4 +1,4 @@
-#include "turn.h"
+#include "base/turn.h"
 
 #include <algorithm>
 #include <chrono>

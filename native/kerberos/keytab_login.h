@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "verify.h"
+#include "kerberos/verify.h"
 
 namespace kpass {
 

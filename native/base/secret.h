@@ -10,7 +10,7 @@
 #include <memory>
 #include <new>
 
-#include "platform.h"
+#include "base/platform.h"
 
 namespace kpass {
 

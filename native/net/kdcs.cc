@@ -1,4 +1,4 @@
-#include "kdcs.h"
+#include "net/kdcs.h"
 
 #include <dirent.h>
 #include <netdb.h>
@@ -11,8 +11,8 @@
 #include <system_error>
 #include <utility>
 
-#include "dns.h"
-#include "platform.h"
+#include "base/platform.h"
+#include "net/dns.h"
 
 namespace kpass {
 namespace {

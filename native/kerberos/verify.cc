@@ -2,7 +2,7 @@
 //
 // RFC 4120; https://web.mit.edu/kerberos/krb5-latest/doc/appdev/init_creds.html
 
-#include "verify.h"
+#include "kerberos/verify.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,12 +17,12 @@
 #include <algorithm>
 #include <new>
 
-#include "exit_gate.h"
-#include "file_status.h"
-#include "krb5_ptr.h"
-#include "message.h"
-#include "platform.h"
-#include "turn.h"
+#include "base/exit_gate.h"
+#include "base/file_status.h"
+#include "base/krb5_ptr.h"
+#include "base/platform.h"
+#include "base/turn.h"
+#include "net/message.h"
 
 namespace kpass {
 namespace {

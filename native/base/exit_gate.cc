@@ -1,4 +1,4 @@
-#include "exit_gate.h"
+#include "base/exit_gate.h"
 
 #include <stdlib.h>
 #include <unistd.h>
