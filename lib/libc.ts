@@ -1,7 +1,7 @@
 // Which C library this Node.js was made for. A binary made for glibc may well load on musl, which
 // answers to glibc's name, and crash there later: so nothing is left to trying.
 //
-// Used by binding.ts, and by scripts/install.cjs when kpass is installed.
+// Used by binding.ts, and by scripts/install/install.cjs when kpass is installed.
 
 import { closeSync, openSync, readSync } from 'node:fs';
 

@@ -293,7 +293,7 @@ describe('kpass realm', () => {
       const exported = lines.filter((line) => line.startsWith('  export '));
       ok(exported.some((line) => line.includes('KRB5_CONFIG=')));
       const line = lines.find((text) => text.includes('kpass check'));
-      // With what scripts/preload.cjs gives to the programs that Node starts.
+      // With what test/support/preload.cjs gives to the programs that Node starts.
       const kpass = `LD_PRELOAD="$KPASS_PRELOAD" '${process.execPath}' '${COMMAND}'`;
       const shell = async (script: string) =>
         (await execute('/bin/sh', ['-c', `kpass() { ${kpass} "$@"; }\n${script}`])).stdout;

@@ -207,7 +207,7 @@ describe('installing', function () {
         NODE_OPTIONS: `--require=${preload}`,
       };
       const { stderr } = await failure(
-        execute('node', [join(folder, 'scripts', 'install.cjs')], { env }),
+        execute('node', [join(folder, 'scripts', 'install', 'install.cjs')], { env }),
       );
       assert.equal(
         await readFile(join(bin, 'pkg-config.path'), 'utf8'),

@@ -21,7 +21,7 @@ describe('on macOS', () => {
 
     const built = new Map<string, MachO>();
     before(async () => {
-      await execute(join(PACKAGE, 'scripts', 'macos'));
+      await execute(join(PACKAGE, 'scripts', 'platforms', 'build-macos'));
       for (const arch of ['arm64', 'x64']) {
         const path = join(PACKAGE, 'build-macos', arch, 'Release', 'kpass.node');
         built.set(arch, readMachO(await readFile(path)));

@@ -64,15 +64,17 @@ describe('the package', function () {
       'native/conf/last.conf',
       'native/kerberos/verify.cc',
       `prebuilds/linux-${process.arch}/kpass.glibc.node`,
-      'scripts/install.cjs',
-      'scripts/pkg-config.cjs',
+      'scripts/install/install.cjs',
+      'scripts/install/pkg-config.cjs',
     ]) {
       assert(files.includes(`package/${needed}`), needed);
     }
     const strangers = files.filter(
       (file) =>
         !/^package\/(dist\/.*\.(js|d\.ts)|native\/.*\.(cc|h|conf)|[A-Z]+(\.md)?)$/.test(file) &&
-        !/^package\/(package\.json|binding\.gyp|scripts\/(install|pkg-config)\.cjs)$/.test(file) &&
+        !/^package\/(package\.json|binding\.gyp|scripts\/install\/(install|pkg-config)\.cjs)$/.test(
+          file,
+        ) &&
         !/^package\/prebuilds\/linux-(x64|arm64)\/kpass\.glibc\.node$/.test(file),
     );
     assert.deepEqual(strangers, []);

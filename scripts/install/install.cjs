@@ -6,7 +6,7 @@ const { spawnSync } = require('node:child_process');
 const { existsSync } = require('node:fs');
 const { join } = require('node:path');
 
-const PACKAGE = join(__dirname, '..');
+const PACKAGE = join(__dirname, '../..');
 const { env, platform, arch } = process;
 
 // On others it cannot run: it installs, and says so when it is loaded.
@@ -19,7 +19,7 @@ function mustCompile() {
 }
 
 function hasBinary() {
-  const { isMusl } = require('../dist/libc.js');
+  const { isMusl } = require('../../dist/libc.js');
   env.LIBC = isMusl() ? 'musl' : 'glibc'; // For node-gyp-build, which knows Alpine alone.
   let path;
   try {

@@ -1,6 +1,6 @@
 // Prints the bill of materials of a tarball as CycloneDX: npm's own, without what differs each time.
 //
-// usage: node scripts/bill.cjs TARBALL
+// usage: node scripts/write-sbom.cjs TARBALL
 
 const { execFileSync } = require('node:child_process');
 const { createHash } = require('node:crypto');

@@ -1,6 +1,6 @@
 // Asks pkg-config about MIT Kerberos, for binding.gyp and for install.cjs.
 //
-// usage: node scripts/pkg-config.cjs --exists|--cflags|--libs
+// usage: node scripts/install/pkg-config.cjs --exists|--cflags|--libs
 //
 // On macOS, where the system has a Kerberos that is not MIT's, Homebrew keeps its own out of the
 // folders that pkg-config looks into.
