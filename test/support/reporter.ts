@@ -1,13 +1,13 @@
-// mocha's own report and, as the last line, the two figures that tell of the whole run.
+// mocha's own report, with the numbers of passed and failed tests in the last line.
 //
 // A KDC that outlives its tests counts as a failure. scripts/test gives each run a temporary folder
-// of its own, by which the KDCs of this run are told from all others.
+// of its own. A KDC with that folder in its environment belongs to the run.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { type MochaOptions, type Runner, reporters } from 'mocha';
 
-/** How long the process may take to end, in ms: more than any deadline that is left behind. */
+/** ms that the process may take to end: longer than any deadline that a test leaves behind. */
 const PATIENCE = 15_000;
 
 class Reporter extends reporters.Spec {
@@ -25,19 +25,19 @@ class Reporter extends reporters.Spec {
     console.log(`${this.passes()} passed, ${failed} failed`);
     exit(failed);
 
-    // mocha leaves the process to end by itself. Where it does not, that is a failure too.
+    // mocha leaves the process to end by itself. A process that does not end counts as a failure.
     setTimeout(() => {
       console.error('the tests are over, but something keeps their process alive');
       console.log(`${this.passes()} passed, ${failed + 1} failed`);
       process.on('exit', () => {
-        process.exitCode = 1; // mocha has a listener as well, with the code of before.
+        process.exitCode = 1; // mocha's own listener sets the code without this failure.
       });
       process.exit();
     }, PATIENCE).unref();
   }
 }
 
-/** The KDCs that this run started and that are still there. */
+/** The KDCs of this run that are still there. */
 function survivors(): string[] {
   return readdirSync('/proc')
     .filter((pid) => {
@@ -47,7 +47,7 @@ function survivors(): string[] {
           readFileSync(`/proc/${pid}/environ`, 'utf8').includes(tmpdir())
         );
       } catch {
-        return false; // No process, or one that has ended, or somebody else's.
+        return false; // Not a process, or it has ended, or it is another user's.
       }
     })
     .map((pid) => `krb5kdc ${pid}`);
