@@ -1,4 +1,5 @@
-/** Programs that use kpass in a process of their own, to see how that process ends. */
+// Programs that use kpass in a process of their own, to see how that process ends.
+
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';

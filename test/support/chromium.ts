@@ -1,4 +1,5 @@
-/** Headless Chromium for the tests: this machine's own, with a profile that is gone afterwards. */
+// Headless Chromium for the tests: this machine's own, with a profile that is gone afterwards.
+
 import { execFileSync } from 'node:child_process';
 import { createHash, X509Certificate } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';

@@ -1,4 +1,5 @@
-/** kpass/http with a clock that the test sets ahead, so that nothing has to be waited for. */
+// kpass/http with a clock that the test sets ahead, so that nothing has to be waited for.
+
 import type * as Http from 'kpass/http';
 
 export interface Clocked {

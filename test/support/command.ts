@@ -1,4 +1,5 @@
-/** The command `kpass` as its users run it: a process, its words, its exit code. */
+// The command `kpass` as its users run it: a process, its words, its exit code.
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';

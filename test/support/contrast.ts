@@ -1,4 +1,5 @@
-/** How readable the text of a page is, by WCAG 2.2: the contrast of each text with what is behind. */
+// How readable the text of a page is, by WCAG 2.2: the contrast of each text with what is behind.
+
 import type { Page } from 'playwright-core';
 
 export interface Text {

@@ -1,7 +1,6 @@
-/**
- * The dialogue in which a browser asks for a user and a password. Headless Chromium shows none, but
- * asks whoever debugs it, at the same point and with the same three ways to go on.
- */
+// The dialogue in which a browser asks for a user and a password. Headless Chromium shows none, but
+// asks whoever debugs it, at the same point and with the same three ways to go on.
+
 import type { Page } from 'playwright-core';
 
 export type Reply = { username: string; password: string } | 'cancel';

@@ -1,4 +1,5 @@
-/** A name server on loopback that knows where one realm's KDCs are, and nothing else. */
+// A name server on loopback that knows where one realm's KDCs are, and nothing else.
+
 import { execFile } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';

@@ -1,4 +1,5 @@
-/** What is left of realms when they, or their processes, have ended. */
+// What is left of realms when they, or their processes, have ended.
+
 import { deepEqual, rejects } from 'node:assert/strict';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';

@@ -1,13 +1,12 @@
-/**
- * A proxy on loopback in front of a realm's KDC, for UDP and TCP on one port, that counts the
- * messages and mistreats them as told. It is the network that no test machine can be made to have.
- *
- *     const proxy = await FaultProxy.start(realm);
- *     await proxy.use('silent');
- *     // a client with KRB5_CONFIG=proxy.config now waits for an answer
- *     assert.equal(proxy.requests['AS-REQ'], 1);
- *     await proxy.stop();
- */
+// A proxy on loopback in front of a realm's KDC, for UDP and TCP on one port, that counts the
+// messages and mistreats them as told. It is the network that no test machine can be made to have.
+//
+//     const proxy = await FaultProxy.start(realm);
+//     await proxy.use('silent');
+//     // a client with KRB5_CONFIG=proxy.config now waits for an answer
+//     assert.equal(proxy.requests['AS-REQ'], 1);
+//     await proxy.stop();
+
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once, setMaxListeners } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';

@@ -1,4 +1,5 @@
-/** Replies that no honest KDC gives, and servers that only resemble one. */
+// Replies that no honest KDC gives, and servers that only resemble one.
+
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import type { Realm } from 'kpass/testing';

@@ -1,4 +1,5 @@
-/** MIT's own client, to see a realm as any client does. */
+// MIT's own client, to see a realm as any client does.
+
 import { execFile } from 'node:child_process';
 
 export interface Outcome {

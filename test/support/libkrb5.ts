@@ -1,4 +1,5 @@
-/** What differs from one libkrb5 to the next. */
+// What differs from one libkrb5 to the next.
+
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import 'kpass';

@@ -1,7 +1,6 @@
-/**
- * Copies of a secret in the memory of another process: a child of this one, which the kernel lets
- * read it. Looked at from outside, as the search would leave traces of the secret in its own memory.
- */
+// Copies of a secret in the memory of another process: a child of this one, which the kernel lets
+// read it. Looked at from outside, as the search would leave traces of the secret in its own memory.
+
 import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 

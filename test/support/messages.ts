@@ -1,4 +1,5 @@
-/** What the fault proxy reads in the messages that pass, and the error that it can forge. */
+// What the fault proxy reads in the messages that pass, and the error that it can forge.
+
 import { element, field, inside, integer, tagged, time } from './der';
 
 export type RequestType = 'AS-REQ' | 'TGS-REQ' | 'other';

@@ -1,7 +1,6 @@
-/**
- * A realm in which certificates log in: anybody as WELLKNOWN/ANONYMOUS, and carol with hers. A
- * password must never seem right because one of them was.
- */
+// A realm in which certificates log in: anybody as WELLKNOWN/ANONYMOUS, and carol with hers. A
+// password must never seem right because one of them was.
+
 import { execFile } from 'node:child_process';
 import { appendFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

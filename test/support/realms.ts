@@ -1,4 +1,5 @@
-/** The realm of most tests. Whoever starts it stops it. */
+// The realm of most tests. Whoever starts it stops it.
+
 import { Realm } from 'kpass/testing';
 import { addServices } from './services';
 import { USERS } from './users';

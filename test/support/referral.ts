@@ -1,4 +1,5 @@
-/** A KRB-ERROR that says: this account is in another realm (RFC 6806, section 7). */
+// A KRB-ERROR that says: this account is in another realm (RFC 6806, section 7).
+
 import { element, field, inside, integer, tagged, time } from './der';
 
 const WRONG_REALM = 68;

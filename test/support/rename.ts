@@ -1,11 +1,10 @@
-/**
- * What a user of the realm who sits on the wire can do to somebody else's login: have it answered
- * for an account of their own. It takes no more than their own password.
- *
- * The name in an AS-REQ is not protected. A checksum of the request comes back in the reply (RFC
- * 6806, section 11), but that is encrypted with a key made from the attacker's own password: there
- * the flag that tells of the checksum can be cleared.
- */
+// What a user of the realm who sits on the wire can do to somebody else's login: have it answered
+// for an account of their own. It takes no more than their own password.
+//
+// The name in an AS-REQ is not protected. A checksum of the request comes back in the reply (RFC
+// 6806, section 11), but that is encrypted with a key made from the attacker's own password: there
+// the flag that tells of the checksum can be cleared.
+
 import { createCipheriv, createDecipheriv, createHmac, pbkdf2Sync } from 'node:crypto';
 
 /** RFC 3961, section 5.1: constants, folded to the block's 16 bytes. */

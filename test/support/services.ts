@@ -1,4 +1,5 @@
-/** Services in every state that a KDC knows, and keytabs that are none. */
+// Services in every state that a KDC knows, and keytabs that are none.
+
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Realm, ServiceOptions } from 'kpass/testing';

@@ -1,4 +1,5 @@
-/** kpass as the tests call it: in a realm, for its service HTTP/localhost, unless told otherwise. */
+// kpass as the tests call it: in a realm, for its service HTTP/localhost, unless told otherwise.
+
 import assert from 'node:assert/strict';
 import { KpassError, type KpassOptions, kpass, Verifier, type VerifierOptions } from 'kpass';
 import type { Realm } from 'kpass/testing';

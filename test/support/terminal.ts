@@ -1,4 +1,5 @@
-/** A pseudo-terminal with somebody at it, who waits for a text and types. */
+// A pseudo-terminal with somebody at it, who waits for a text and types.
+
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 

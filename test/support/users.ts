@@ -1,4 +1,5 @@
-/** Users in every state that a KDC knows, for one realm. */
+// Users in every state that a KDC knows, for one realm.
+
 import type { User } from 'kpass/testing';
 
 /** Each user's name says what is special about it; alice, who is ordinary, comes first. */

@@ -1,4 +1,5 @@
-/** A web server behind kpass/http, and requests to it, of every kind that a browser would not send. */
+// A web server behind kpass/http, and requests to it, of every kind that a browser would not send.
+
 import { once } from 'node:events';
 import http, { type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import https from 'node:https';
