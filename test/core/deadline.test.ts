@@ -1,5 +1,5 @@
-// A silent KDC delays no call beyond its deadline. With transport: 'libkrb5' it can hold a thread, but
-// no other call. The bounds here are wide; `npm run bench` measures exactly.
+// A silent KDC delays no call beyond its deadline. With transport: 'libkrb5' it can hold a thread,
+// but no other call. The bounds here are wide; `npm run bench` measures exactly.
 
 import assert from 'node:assert/strict';
 import { pbkdf2 } from 'node:crypto';

@@ -1,5 +1,5 @@
-// KDCs that DNS names. The test sends the program's resolver to a name server of its own. libkrb5 uses
-// that resolver as well: it looks for a KDC before it asks kpass to carry a message.
+// KDCs that DNS names. The test sends the program's resolver to a name server of its own. libkrb5
+// uses that resolver as well: it looks for a KDC before it asks kpass to carry a message.
 
 import assert from 'node:assert/strict';
 import { Realm } from 'kpass/testing';
@@ -13,7 +13,7 @@ describe('KDCs that DNS names', () => {
   });
   after(() => realm?.stop());
 
-  /** Returns the outcomes of two logins, the questions that kpass asked, and the ports that it sent to. */
+  /** Logs in twice: the outcomes, kpass's questions to DNS, and the ports that it sent to. */
   async function logIn(kdcs: readonly Srv[], { uri = undefined as string | undefined, more = '' }) {
     await using dns = await nameServer(kdcs, uri);
     const env = await asCResolver(dns.port, realm.folder);

@@ -1,4 +1,5 @@
-// Input that can never be right is denied before any packet leaves. support/bad-input.ts has the table.
+// Input that can never be right is denied before any packet leaves. support/bad-input.ts has the
+// table.
 
 import assert from 'node:assert/strict';
 import { Realm } from 'kpass/testing';

@@ -1,4 +1,4 @@
-// kpass as the tests call it: in a realm, for its service HTTP/localhost, unless told otherwise.
+// Calls kpass in a test realm, for its service HTTP/localhost by default.
 
 import assert from 'node:assert/strict';
 import { KpassError, type KpassOptions, kpass, Verifier, type VerifierOptions } from 'kpass';
@@ -6,7 +6,7 @@ import type { Realm } from 'kpass/testing';
 
 export const SERVICE = 'HTTP/localhost';
 
-/** Options for a verifier in this realm. */
+/** Options for a Verifier in this realm. */
 export function optionsFor(realm: Realm, more: Partial<VerifierOptions> = {}): VerifierOptions {
   return {
     service: 'HTTP',
@@ -21,7 +21,7 @@ export function verifierFor(realm: Realm, more: Partial<VerifierOptions> = {}): 
   return new Verifier(optionsFor(realm, more));
 }
 
-/** kpass() in this realm. */
+/** Calls kpass() in this realm. */
 export function kpassIn(
   realm: Realm,
   user: string,
@@ -32,7 +32,7 @@ export function kpassIn(
   return kpass(user, password, service, host, keytab, options);
 }
 
-/** The KpassError that a promise rejects with; fails when there is none. */
+/** The KpassError that a promise rejects with; fails if it does not. */
 export async function failureOf(promise: Promise<unknown>): Promise<KpassError> {
   const outcome = await promise.then(
     (value) => ({ value }),
