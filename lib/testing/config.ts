@@ -41,7 +41,7 @@ function realmSection({ name, kdcs, primary }: RealmConf): string {
 }
 
 /** The values of a kdc.conf. */
-export interface KdcConf {
+interface KdcConf {
   realm: string;
   port: number;
   folder: string;

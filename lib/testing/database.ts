@@ -7,7 +7,7 @@ import { withFailures } from './failures.js';
 import { type KdcPrograms, run } from './programs.js';
 
 /** The programs, for use within a task. Each rejects with an Error that carries its stderr. */
-export interface Tools {
+interface Tools {
   /** Runs one query of kadmin.local, word by word; resolves to its output. */
   kadmin(...words: string[]): Promise<string>;
   /** Adds the keys of a principal to a keytab. Rejects when the principal has none. */

@@ -10,7 +10,7 @@ export interface Endpoint {
   port: number;
 }
 
-export interface TimedReply {
+interface TimedReply {
   bytes: Buffer;
   /** ms from the last sending of the message to the reply. */
   latency: number;

@@ -37,7 +37,7 @@ export const notTried = (detail: string): Diagnosis => ({
 });
 
 /** A link that doctor has dealt with. */
-export interface Visited<T> {
+interface Visited<T> {
   /** The facts for the links that depend on it. If null, doctor does not try those links. */
   readonly facts: T | null;
   /** The broken links that are the reason for null. */
