@@ -1,6 +1,6 @@
-// What libkrb5 itself says: doctor guesses at nothing that it can ask.
+// Asks libkrb5 itself: doctor guesses nothing that it can ask.
 //
-// Loads the addon: imported only once that is known to load.
+// This file loads the addon. Import it only with import(), which rejects if the addon does not load.
 
 import type { Settings } from '../../arguments.js';
 import {
@@ -18,15 +18,15 @@ import { verify } from '../../calls.js';
 export type Krb5 = typeof import('./krb5.js');
 export type { ConfigFinding, KeytabFinding, KeytabKey, LoginFinding } from '../../binding.js';
 
-/** The file of libkrb5 that is loaded; empty where the system does not tell. */
+/** The path of the loaded libkrb5; empty if the system does not tell it. */
 export const libraryFile = (): string => binding.libraryFile();
 
-/** The files of krb5.conf, in the order in which they count. */
+/** The krb5.conf files, in the order in which libkrb5 reads them. */
 export function configFiles(settings: Settings): readonly string[] {
   return settings.config ?? binding.defaultConfig().split(':');
 }
 
-/** Whether libkrb5 can read this file by itself: an empty step where it can. */
+/** Whether libkrb5 can read this one file: the step is empty if it can. */
 export function readConfigFile(settings: Settings, file: string): ConfigFinding {
   return binding.configValues(
     native({ ...settings, config: [file] }),
@@ -36,7 +36,7 @@ export function readConfigFile(settings: Settings, file: string): ConfigFinding 
   );
 }
 
-/** The values of [section] name tag, or of [section] name; empty for none. */
+/** The values of [section] name tag, or of [section] name; empty if there are none. */
 export function configValues(
   settings: Settings,
   section: string,
@@ -47,12 +47,12 @@ export function configValues(
   return values === '' ? [] : values.split(', ');
 }
 
-/** No realm is called so, and no user who claims to be of it is asked for at a KDC. */
+/** No realm has this name, so kpass asks no KDC for a user. */
 const NO_REALM = ' ';
 
 /**
- * How a verification names the service, found as one finds it: by beginning one, for a user whom it
- * refuses as foreign, with the step 'realm', before it opens the keytab or asks a KDC.
+ * Finds the service's name as a verification does: it starts one, for a user of a foreign realm. The
+ * verification refuses that user at the step 'realm', before it opens the keytab or asks a KDC.
  */
 export async function nameService(settings: Settings): Promise<NativeOutcome> {
   const pool = binding.createPool(1, 0);
@@ -74,7 +74,7 @@ export function keytabKeys(settings: Settings): KeytabFinding {
   return binding.keytabKeys(native(settings));
 }
 
-/** Logs the service in with its keytab. Comes back when that is over. */
+/** Logs the service in with its keytab. Blocks until the login ends. */
 export function keytabLogin(settings: Settings, service: string): LoginFinding {
   return binding.keytabLogin(native(settings), service);
 }
