@@ -1,5 +1,6 @@
 // kpass check: is this the user's password?
 
+import { DENIALS } from '../denials.js';
 import { type KpassError, printable } from '../errors.js';
 import type { Verdict } from '../verdict.js';
 import type { VerifierOptions } from '../verifier.js';
@@ -25,14 +26,6 @@ ${SERVICE_HELP}
 Exit codes: 0 the password is right, 1 it is not, 2 there is no verdict, or
 wrong usage.
 `;
-
-/** What a denial means to who reads it. */
-export const DENIALS = {
-  credentials: 'this name and password do not log in',
-  expired: 'the password must be changed, says the KDC: no proof that it was right',
-  disabled: 'the account is locked, revoked or expired, says the KDC',
-  policy: 'the KDC refuses this login, or wants more than a password',
-} as const;
 
 export async function check(args: string[]): Promise<number> {
   const { values, positionals } = parse(args, { ...COMMON, ...SERVICE });

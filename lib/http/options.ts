@@ -2,14 +2,8 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import {
-  MAX_TIMEOUT,
-  nonEmptyText,
-  optionsObject,
-  wholeNumber,
-  wrongType,
-  wrongValue,
-} from '../arguments.js';
+import { MAX_TIMEOUT } from '../settings.js';
+import { nonEmptyText, optionsObject, wholeNumber, wrongType, wrongValue } from '../validate.js';
 import type { VerifierOptions } from '../verifier.js';
 
 export interface CacheOptions {

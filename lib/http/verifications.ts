@@ -1,7 +1,7 @@
 // The verifications that requests ask for, and what is known without asking the KDC: a browser sends
 // the password with every request.
 
-import { refused } from '../arguments.js';
+import { refused } from '../credentials.js';
 import { KpassError } from '../errors.js';
 import type { Verdict } from '../verdict.js';
 import type { Verifier } from '../verifier.js';

@@ -1,6 +1,6 @@
 // Whether the KDCs' clocks agree with this machine's. A KDC says the time in every error.
 
-import type { Settings } from '../../arguments.js';
+import type { Settings } from '../../settings.js';
 import { broken, notTried, ok, type Seen, warning } from './chain.js';
 import type { Answering } from './kdcs.js';
 import type { Krb5 } from './krb5.js';

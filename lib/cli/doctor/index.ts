@@ -1,6 +1,6 @@
 // kpass doctor: what is broken between here and a verified login, and what to do.
 
-import { checkSettings } from '../../arguments.js';
+import { checkSettings } from '../../settings.js';
 import { readPassword } from '../password.js';
 import { Progress } from '../terminal.js';
 import {

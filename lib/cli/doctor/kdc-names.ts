@@ -1,7 +1,7 @@
 // Which KDCs a realm has, and who says so.
 
 import { resolveSrv } from 'node:dns/promises';
-import type { Settings } from '../../arguments.js';
+import type { Settings } from '../../settings.js';
 import { broken, ok, type Seen } from './chain.js';
 import type { Naming } from './configuration.js';
 import type { Krb5 } from './krb5.js';

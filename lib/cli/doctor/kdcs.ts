@@ -1,7 +1,7 @@
 // Whether the KDCs answer, by UDP and by TCP, and how fast.
 
 import { lookup } from 'node:dns/promises';
-import type { Settings } from '../../arguments.js';
+import type { Settings } from '../../settings.js';
 import { shellWord } from '../usage.js';
 import { type Answer, asRequest, readAnswer } from './as-exchange.js';
 import { ask, type Endpoint, type Transport } from './ask.js';
