@@ -16,7 +16,7 @@ export interface NativeSettings {
 }
 
 /** The fields of struct Settings (native/kerberos/settings.h) and of its krb5.conf files. */
-export interface SettingsRecord {
+interface SettingsRecord {
   service: string;
   host: string | null;
   keytab: string | null;
@@ -28,7 +28,7 @@ export interface SettingsRecord {
   /** kpass's own part of krb5.conf. Its values outrank those of `config`. */
   firstConfig: string;
   config: readonly string[];
-  /** kpass's own part too. It holds where `config` says nothing. */
+  /** kpass's own part too. It applies where `config` says nothing. */
   lastConfig: string;
   /** True: every file of `config` must be readable. False: one of them is enough. */
   configNamed: boolean;
@@ -69,7 +69,7 @@ export interface NativeAsked {
 }
 
 /** native/kerberos/diagnosis.h: an answer to `kpass doctor`. An empty step: nothing failed. */
-export interface NativeReport {
+interface NativeReport {
   step: string;
   code: number;
   message: string;
@@ -100,7 +100,7 @@ export interface LoginReport extends NativeReport {
   trace: string[];
 }
 
-export interface PoolStats {
+interface PoolStats {
   threads: number;
   active: number;
   stalled: number;
@@ -113,7 +113,7 @@ export const NO_THREAD = -2;
 export const NO_MEMORY = -3;
 
 /** native/node/addon.cc describes each function. */
-export interface Binding {
+interface Binding {
   start(
     onSettled: (id: number, ...outcome: ConstructorParameters<typeof NativeOutcome>) => void,
   ): void;

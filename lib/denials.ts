@@ -12,7 +12,7 @@
  */
 export type DenialReason = 'credentials' | 'expired' | 'disabled' | 'policy';
 
-/** The same in words, for people. */
+/** Each reason in words, for messages. */
 export const DENIALS: Readonly<Record<DenialReason, string>> = {
   credentials: 'this name and password do not log in',
   expired: 'the KDC says that the password must be changed, which is no proof that it was right',

@@ -21,7 +21,7 @@ export type KpassErrorCode =
   | 'ERR_KPASS_CLOSED'
   | 'ERR_KPASS_INTERNAL';
 
-/** A later call may succeed, though nobody changes anything on this machine or for this account. */
+/** A later try may succeed without any change to this machine or to the account. */
 const TEMPORARY: readonly KpassErrorCode[] = [
   'ERR_KPASS_KDC',
   'ERR_KPASS_TIMEOUT',
@@ -62,7 +62,7 @@ export class KpassError extends Error {
     if (details.reason !== undefined) this.reason = details.reason;
   }
 
-  /** Whether it is worth trying again later: true for ERR_KPASS_KDC, _TIMEOUT and _BUSY. */
+  /** True if a later try may succeed: ERR_KPASS_KDC, ERR_KPASS_TIMEOUT and ERR_KPASS_BUSY. */
   get temporary(): boolean {
     return TEMPORARY.includes(this.code);
   }

@@ -1,5 +1,5 @@
-// The native side's copies of settings. Making a copy is a good part of what a call costs on the
-// JavaScript thread, so copies are kept: here, and nowhere else in lib/.
+// The native side's copies of settings. A new copy for each call would be a large share of the call's
+// cost on the JavaScript thread. So copies are kept: here, and nowhere else in lib/.
 
 import { isDeepStrictEqual } from 'node:util';
 import { binding, FIRST_CONFIG, LAST_CONFIG, type NativeSettings } from './binding.js';

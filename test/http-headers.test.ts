@@ -12,7 +12,7 @@ import { basic } from './support/web';
 
 const CHALLENGE = { 'WWW-Authenticate': 'Basic realm="the staff", charset="UTF-8"' };
 
-/** A request with this Authorization field, as the types have it but without a network. */
+/** A request with this Authorization field, made without a network. */
 function requestWith(authorization?: string, encrypted = true): IncomingMessage {
   const rawHeaders = authorization === undefined ? [] : ['Authorization', authorization];
   const headers = authorization === undefined ? {} : { authorization };

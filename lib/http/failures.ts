@@ -1,4 +1,4 @@
-// How a request ends for which there is no verdict: a status, and words that anybody may see. The
+// How a request without a verdict ends: with a status, and with words that anybody may see. The
 // operator gets the real error, through the channel `kpass:error`.
 
 import { channel } from 'node:diagnostics_channel';
