@@ -1,21 +1,22 @@
-// Loads the native addon, and gives it types. No other file does.
+// Loads the native addon and gives it types. No other file loads it.
 
 import { join } from 'node:path';
 import addon from 'node-gyp-build';
 import { isMusl } from './libc.js';
+import type { Transport } from './settings.js';
 
-/** A pool of threads, owned by whoever holds this value. */
+/** A pool of threads. The holder of this value owns the pool. */
 export interface Pool {
   readonly pool: unique symbol;
 }
 
-/** What many calls share, as the native side holds it. */
+/** Settings as the native side holds them; many calls share them. */
 export interface NativeSettings {
   readonly settings: unique symbol;
 }
 
-/** native/verify.h, struct Settings, and native/context.h, struct Config. */
-export interface SettingsRecord {
+/** The fields of struct Settings (native/kerberos/settings.h) and of its krb5.conf files. */
+interface SettingsRecord {
   service: string;
   host: string | null;
   keytab: string | null;
@@ -23,16 +24,20 @@ export interface SettingsRecord {
   realms: readonly string[];
   canonicalize: boolean;
   trace: boolean;
-  transport: 'kpass' | 'libkrb5';
-  /** kpass's own fragments of krb5.conf, around the files of `config`. */
+  transport: Transport;
+  /** kpass's own part of krb5.conf. Its values outrank those of `config`. */
   firstConfig: string;
   config: readonly string[];
+  /** kpass's own part too. It applies where `config` says nothing. */
   lastConfig: string;
-  /** Each file of `config` must be readable; otherwise one of them. */
+  /** True: every file of `config` must be readable. False: one of them is enough. */
   configNamed: boolean;
 }
 
-/** native/verify.h, struct Outcome; its parts in the order in which native/addon.cc gives them. */
+/**
+ * struct Outcome (native/kerberos/outcome.h). native/node/addon.cc passes its parts in the order of
+ * this constructor.
+ */
 export class NativeOutcome {
   constructor(
     readonly verified: boolean,
@@ -49,10 +54,13 @@ export class NativeOutcome {
   ) {}
 }
 
-/** What libkrb5 said it was doing, line by line; null where nobody asked. */
+/** libkrb5's account of a call, line by line. Null: the settings ask for no trace. */
 export type NativeTrace = string[] | null;
 
-/** native/verify.h, struct Asked. */
+/**
+ * struct Asked (native/kerberos/outcome.h): the realm and the KDCs from which an abandoned call waited
+ * for an answer. Empty texts: it had asked nobody yet.
+ */
 export interface NativeAsked {
   service: string;
   realm: string;
@@ -60,15 +68,15 @@ export interface NativeAsked {
   trace: NativeTrace;
 }
 
-/** native/keytab_login.h, struct Finding: an empty step where nothing failed. */
-export interface Finding {
+/** native/kerberos/diagnosis.h: an answer to `kpass doctor`. An empty step: nothing failed. */
+interface NativeReport {
   step: string;
   code: number;
   message: string;
 }
 
-export interface ConfigFinding extends Finding {
-  /** With a comma between. */
+export interface ConfigReport extends NativeReport {
+  /** Separated by ', '. */
   values: string;
 }
 
@@ -78,33 +86,34 @@ export interface KeytabKey {
   enctype: string;
 }
 
-export interface KeytabFinding extends Finding {
-  /** Its whole name, such as 'FILE:/etc/krb5.keytab'. */
+export interface KeytabReport extends NativeReport {
+  /** The keytab's whole name, such as 'FILE:/etc/krb5.keytab'. */
   keytab: string;
   keys: KeytabKey[];
 }
 
-export interface LoginFinding extends Finding {
-  /** Of the key that the KDC made the ticket with; 0 where it did not say. */
+export interface LoginReport extends NativeReport {
+  /** The version of the key that encrypts the ticket. 0: the KDC did not say. */
   version: number;
+  /** The encryption type of that key. */
   enctype: string;
   trace: string[];
 }
 
-export interface PoolStats {
+interface PoolStats {
   threads: number;
   active: number;
   stalled: number;
   queued: number;
 }
 
-/** What `submit` gives back below zero: native/addon.cc, enum Refusal. */
+/** The negative results of `submit`: enum Refusal in native/node/addon.cc. */
 export const FULL = -1;
 export const NO_THREAD = -2;
 export const NO_MEMORY = -3;
 
-/** native/addon.cc says what each does. */
-export interface Binding {
+/** native/node/addon.cc describes each function. */
+interface Binding {
   start(
     onSettled: (id: number, ...outcome: ConstructorParameters<typeof NativeOutcome>) => void,
   ): void;
@@ -128,15 +137,15 @@ export interface Binding {
     section: string,
     name: string,
     tag: string | null,
-  ): ConfigFinding;
-  keytabKeys(settings: NativeSettings): KeytabFinding;
-  keytabLogin(settings: NativeSettings, service: string): LoginFinding;
+  ): ConfigReport;
+  keytabKeys(settings: NativeSettings): KeytabReport;
+  keytabLogin(settings: NativeSettings, service: string): LoginReport;
 }
 
-/** Where the package is: beside dist/, which holds this file. */
+/** The package's folder. This file is in its dist/. */
 const PACKAGE = join(__dirname, '..');
 
-/** The fragments of krb5.conf that say what kpass depends on. */
+/** The parts of krb5.conf that kpass depends on. */
 export const FIRST_CONFIG = join(PACKAGE, 'native', 'conf', 'first.conf');
 export const LAST_CONFIG = join(PACKAGE, 'native', 'conf', 'last.conf');
 
@@ -146,7 +155,7 @@ function loadBinding(): Binding {
   }
   try {
     const path = addon.path(PACKAGE);
-    // node-gyp-build knows musl by Alpine's release file alone; other systems have musl too.
+    // node-gyp-build recognizes musl only by Alpine's release file. Other systems have musl too.
     if (path.endsWith('.glibc.node') && isMusl()) throw new Error(`${path} is for glibc, not musl`);
     return require(path) as Binding;
   } catch (cause) {
@@ -167,9 +176,9 @@ function remedy(reason: string): string {
     );
   }
   return (
-    'Where kpass brings no binary, it is built when it is installed, which needs a C++ compiler, ' +
-    'make, Python, pkg-config and the headers of MIT Kerberos: libkrb5-dev (Debian, Ubuntu), ' +
-    'krb5-devel (Fedora, RHEL), krb5-dev (Alpine), krb5 (Homebrew). ' +
+    'kpass has no binary for some systems. There, its installation builds one. The build needs a ' +
+    'C++ compiler, make, Python, pkg-config and the headers of MIT Kerberos: libkrb5-dev (Debian, ' +
+    'Ubuntu), krb5-devel (Fedora, RHEL), krb5-dev (Alpine), krb5 (Homebrew). ' +
     'Install them, then run: npm rebuild kpass'
   );
 }

@@ -1,5 +1,6 @@
 // kpass check: checks a user's password.
 
+import { DENIALS } from '../denials.js';
 import { type KpassError, printable } from '../errors.js';
 import type { Verdict } from '../verdict.js';
 import type { VerifierOptions } from '../verifier.js';
@@ -25,14 +26,6 @@ ${SERVICE_HELP}
 Exit codes: 0 the password is right, 1 the login is denied, 2 there is no
 verdict, or the usage is wrong.
 `;
-
-/** Each reason of a denial, in words for an operator. */
-export const DENIALS = {
-  credentials: 'wrong user name or password',
-  expired: 'the KDC says that the password must be changed: no proof that it was right',
-  disabled: 'the KDC says that the account is locked, revoked or expired',
-  policy: 'the KDC refuses this login, or requires more than a password',
-} as const;
 
 export async function check(args: string[]): Promise<number> {
   const { values, positionals } = parse(args, { ...COMMON, ...SERVICE });

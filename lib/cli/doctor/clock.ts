@@ -1,6 +1,6 @@
 // Compares the KDCs' clocks with this machine's clock. Every error of a KDC tells its time.
 
-import type { Settings } from '../../arguments.js';
+import type { Settings } from '../../settings.js';
 import { broken, type LookResult, notTried, ok, warning } from './chain.js';
 import type { AnsweringKdc } from './kdcs.js';
 import type { Krb5 } from './krb5.js';

@@ -1,8 +1,8 @@
 // The first links: libkrb5, krb5.conf, the realm.
 
 import { accessSync, constants, existsSync, readFileSync, realpathSync } from 'node:fs';
-import type { Settings } from '../../arguments.js';
 import { KpassError } from '../../errors.js';
+import type { Settings } from '../../settings.js';
 import { doctorLine, shellWord } from '../usage.js';
 import { firstBadLine } from './bad-line.js';
 import { broken, type Diagnosis, type LookResult, ok, warning } from './chain.js';

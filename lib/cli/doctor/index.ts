@@ -1,6 +1,6 @@
 // kpass doctor: finds the broken link between here and a verified login, and tells how to repair it.
 
-import { checkSettings } from '../../arguments.js';
+import { checkSettings } from '../../settings.js';
 import { readPassword } from '../password.js';
 import { Progress } from '../terminal.js';
 import {

@@ -1,7 +1,7 @@
 // The KDCs of a realm, and the source that names them.
 
 import { resolveSrv } from 'node:dns/promises';
-import type { Settings } from '../../arguments.js';
+import type { Settings } from '../../settings.js';
 import { broken, type LookResult, ok } from './chain.js';
 import type { Naming } from './configuration.js';
 import type { Krb5 } from './krb5.js';

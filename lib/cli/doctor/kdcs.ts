@@ -1,7 +1,7 @@
 // Asks each KDC by UDP and by TCP, and measures how fast it answers.
 
 import { lookup } from 'node:dns/promises';
-import type { Settings } from '../../arguments.js';
+import type { Settings } from '../../settings.js';
 import { shellWord } from '../usage.js';
 import { type AsReply, asRequest, readAsReply } from './as-exchange.js';
 import { ask, type Endpoint, type Protocol } from './ask.js';

@@ -1,7 +1,7 @@
 // The keytab's key: whether the KDC has the same key, of the same version.
 
-import type { Settings } from '../../arguments.js';
 import { krb5Name } from '../../krb5-codes.js';
+import type { Settings } from '../../settings.js';
 import { doctorLine, shellWord } from '../usage.js';
 import { type AsReply, asRequest, readAsReply } from './as-exchange.js';
 import { ask } from './ask.js';
@@ -9,7 +9,7 @@ import { broken, type Diagnosis, type LookResult, ok, warning } from './chain.js
 import type { Naming } from './configuration.js';
 import type { AnsweringKdc } from './kdcs.js';
 import type { ServiceKeys } from './keytab.js';
-import type { Krb5, LoginFinding } from './krb5.js';
+import type { Krb5, LoginReport } from './krb5.js';
 
 /** ms for a reply from a KDC that has just answered. */
 const PATIENCE = 3000;
@@ -45,7 +45,7 @@ const NO_COMMON_TYPE = [
 
 /** A limit on encryption types in krb5.conf: a new keytab would not help then. Null for no limit. */
 function shutByTypes(
-  { code }: LoginFinding,
+  { code }: LoginReport,
   krb5: Krb5,
   settings: Settings,
   keytab: ServiceKeys,
@@ -65,7 +65,7 @@ function shutByTypes(
 }
 
 async function judge(
-  login: LoginFinding,
+  login: LoginReport,
   settings: Settings,
   naming: Naming,
   keytab: ServiceKeys,
@@ -110,13 +110,13 @@ async function judge(
   }
 }
 
-function opened({ version }: LoginFinding, { service }: Naming): Diagnosis {
+function opened({ version }: LoginReport, { service }: Naming): Diagnosis {
   const which = version === 0 ? '' : `; the KDC's current key is version ${version}`;
   return ok(`logged in as ${service}, and opened the ticket${which}`);
 }
 
 /** The key logs in, but the keytab lacks the version or the type that the ticket names. */
-function notOpened(login: LoginFinding, naming: Naming, keytab: ServiceKeys): Diagnosis {
+function notOpened(login: LoginReport, naming: Naming, keytab: ServiceKeys): Diagnosis {
   const { version, enctype } = login;
   const same = keytab.keys.filter((key) => key.version === version);
   if (version !== 0 && same.length === 0) {
@@ -181,7 +181,7 @@ function unknownService(
   );
 }
 
-function locked({ message }: LoginFinding, { service }: Naming): Diagnosis {
+function locked({ message }: LoginReport, { service }: Naming): Diagnosis {
   return broken(
     `the KDC says that ${service} is locked or expired: ${message}`,
     `kadmin -q ${shellWord(`getprinc ${service}`)}`,

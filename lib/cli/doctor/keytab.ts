@@ -2,11 +2,11 @@
 
 import { accessSync, constants, type Stats, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import type { Settings } from '../../arguments.js';
+import type { Settings } from '../../settings.js';
 import { doctorLine, shellWord } from '../usage.js';
 import { broken, type Diagnosis, type LookResult, ok, warning } from './chain.js';
 import { type Naming, thisUser, userName } from './configuration.js';
-import type { KeytabFinding, KeytabKey, Krb5 } from './krb5.js';
+import type { KeytabKey, KeytabReport, Krb5 } from './krb5.js';
 
 /** The keytab, and its keys of the service: at least one. */
 export interface ServiceKeys {
@@ -37,7 +37,7 @@ export function lookAtKeytab(
 
 /** The reason why the keytab's content has no key of the service; null if it has one. */
 function contentProblem(
-  { step, message, keys }: KeytabFinding,
+  { step, message, keys }: KeytabReport,
   path: string,
   service: string,
   settings: Settings,

@@ -2,34 +2,28 @@
 //
 // This file loads the addon. Import it only with import(), which rejects if the addon does not load.
 
-import type { Settings } from '../../arguments.js';
 import {
   binding,
-  type ConfigFinding,
-  FIRST_CONFIG,
-  type KeytabFinding,
-  LAST_CONFIG,
-  type LoginFinding,
+  type ConfigReport,
+  type KeytabReport,
+  type LoginReport,
   type NativeOutcome,
-  type NativeSettings,
 } from '../../binding.js';
 import { verify } from '../../calls.js';
+import { nativeSettings } from '../../native-settings.js';
+import type { Settings } from '../../settings.js';
 
 export type Krb5 = typeof import('./krb5.js');
-export type { ConfigFinding, KeytabFinding, KeytabKey, LoginFinding } from '../../binding.js';
+export type { ConfigReport, KeytabKey, KeytabReport, LoginReport } from '../../binding.js';
+export { configFiles } from '../../native-settings.js';
 
 /** The path of the loaded libkrb5; empty if the system does not tell it. */
 export const libraryFile = (): string => binding.libraryFile();
 
-/** The krb5.conf files, in the order in which libkrb5 reads them. */
-export function configFiles(settings: Settings): readonly string[] {
-  return settings.config ?? binding.defaultConfig().split(':');
-}
-
 /** Whether libkrb5 can read this one file: the step is empty if it can. */
-export function readConfigFile(settings: Settings, file: string): ConfigFinding {
+export function readConfigFile(settings: Settings, file: string): ConfigReport {
   return binding.configValues(
-    native({ ...settings, config: [file] }),
+    nativeSettings({ ...settings, config: [file] }),
     'libdefaults',
     'default_realm',
     null,
@@ -43,7 +37,7 @@ export function configValues(
   name: string,
   tag: string | null = null,
 ): string[] {
-  const { values } = binding.configValues(native(settings), section, name, tag);
+  const { values } = binding.configValues(nativeSettings(settings), section, name, tag);
   return values === '' ? [] : values.split(', ');
 }
 
@@ -70,22 +64,11 @@ export async function nameService(settings: Settings): Promise<NativeOutcome> {
   }
 }
 
-export function keytabKeys(settings: Settings): KeytabFinding {
-  return binding.keytabKeys(native(settings));
+export function keytabKeys(settings: Settings): KeytabReport {
+  return binding.keytabKeys(nativeSettings(settings));
 }
 
 /** Logs the service in with its keytab. Blocks until the login ends. */
-export function keytabLogin(settings: Settings, service: string): LoginFinding {
-  return binding.keytabLogin(native(settings), service);
-}
-
-function native(settings: Settings): NativeSettings {
-  return binding.settings({
-    ...settings,
-    trace: false,
-    firstConfig: FIRST_CONFIG,
-    config: configFiles(settings),
-    lastConfig: LAST_CONFIG,
-    configNamed: settings.config !== null,
-  });
+export function keytabLogin(settings: Settings, service: string): LoginReport {
+  return binding.keytabLogin(nativeSettings(settings), service);
 }

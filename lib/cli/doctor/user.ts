@@ -1,15 +1,15 @@
 // A real user's login, which needs all the other links.
 
-import type { Settings } from '../../arguments.js';
+import { DENIALS, type DenialReason } from '../../denials.js';
 import { KpassError } from '../../errors.js';
+import type { Settings } from '../../settings.js';
 import type { Verdict } from '../../verdict.js';
 import type { VerifierOptions } from '../../verifier.js';
-import { DENIALS } from '../check.js';
 import { doctorLine, shellWord } from '../usage.js';
 import { broken, type Diagnosis, type LookResult, ok } from './chain.js';
 import type { Naming } from './configuration.js';
 
-const REMEDIES: Record<keyof typeof DENIALS, (user: string, settings: Settings) => string[]> = {
+const REMEDIES: Record<DenialReason, (user: string, settings: Settings) => string[]> = {
   credentials: (user, { config }) => {
     const from = config === null ? '' : `KRB5_CONFIG=${shellWord(config.join(':'))} `;
     return [
