@@ -10,7 +10,10 @@
       "sources": [
         "native/node/addon.cc",
         "native/base/context.cc",
+        "native/net/attempt.cc",
         "native/net/dns.cc",
+        "native/net/exchange.cc",
+        "native/net/interrupt.cc",
         "native/base/exit_gate.cc",
         "native/net/kdcs.cc",
         "native/kerberos/keytab_login.cc",

@@ -218,7 +218,7 @@ class Conversation {
   bool Check(const char* step, krb5_error_code code);
   bool Refuse(const char* step);
 
-  static Transport::Note NoteOf(Verification& verification);
+  static MessageLog NoteOf(Verification& verification);
   static void OnTrace(krb5_context, const krb5_trace_info* info, void* data);
   static krb5_error_code OnSend(krb5_context, void* data,
                                 const krb5_data* realm,
@@ -230,7 +230,7 @@ class Conversation {
                                  krb5_data** replacement);
   krb5_error_code Carry(const krb5_data& realm, const krb5_data& message,
                         krb5_data** reply);
-  bool Return(const krb5_data& message);
+  bool Return(RequestKind kind);
   krb5_error_code ReadReply(const krb5_data& message, const krb5_data& reply,
                             krb5_data** replacement);
   krb5_error_code ReadAsError(const krb5_data& reply);
@@ -527,7 +527,7 @@ void Conversation::OnTrace(krb5_context, const krb5_trace_info* info,
 }
 
 // In the form of libkrb5's own lines.
-Transport::Note Conversation::NoteOf(Verification& verification) {
+MessageLog Conversation::NoteOf(Verification& verification) {
   if (!verification.settings().trace) return nullptr;
   return [&verification](const std::string& line) {
     timespec now = {};
@@ -571,16 +571,14 @@ krb5_error_code Conversation::OnReply(krb5_context, void* data,
                                       const krb5_data* reply,
                                       krb5_data** replacement) {
   auto* self = static_cast<Conversation*>(data);
-  if (!self->Return(*message)) return KRB5_KDC_UNREACH;
+  if (!self->Return(KindOf(View(*message)))) return KRB5_KDC_UNREACH;
   return code != 0 ? code : self->ReadReply(*message, *reply, replacement);
 }
 
 // With the answer to the first message, libkrb5 makes a key of the password. It
 // keeps that for those that follow.
-bool Conversation::Return(const krb5_data& message) {
-  if (Is(MessageType::kAsReq, message) && !MayProvePassword(View(message))) {
-    turn_.emplace();
-  }
+bool Conversation::Return(RequestKind kind) {
+  if (kind == RequestKind::kAsReq) turn_.emplace();
   ExitGate::Enter();
   return verification_.ReturnFromNetwork();
 }
@@ -596,7 +594,7 @@ krb5_error_code Conversation::Carry(const krb5_data& realm,
     delivery = Delivery{ENOMEM, {}, {}};
   }
   if (!delivery) return 0;
-  if (!Return(message)) return KRB5_KDC_UNREACH;
+  if (!Return(delivery->kind)) return KRB5_KDC_UNREACH;
   if (delivery->code != 0) return delivery->code;
   krb5_data bytes = {};
   bytes.data = delivery->reply.data();
