@@ -14,7 +14,7 @@ export interface NativeSettings {
   readonly settings: unique symbol;
 }
 
-/** native/verify.h, struct Settings, and native/context.h, struct Config. */
+/** native/kerberos/settings.h, struct Settings, and native/base/context.h, struct Config. */
 export interface SettingsRecord {
   service: string;
   host: string | null;
@@ -32,44 +32,75 @@ export interface SettingsRecord {
   configNamed: boolean;
 }
 
-/** native/verify.h, struct Outcome; its parts in the order in which native/addon.cc gives them. */
-export class NativeOutcome {
+/** native/kerberos/outcome.h, struct Asked: empty before a KDC was asked. */
+export interface NativeAsked {
+  /** The service's principal, once it is known. */
+  service: string;
+  /** The realms whose KDCs were asked: the user's first. */
+  realms: readonly string[];
+  /** The KDCs that krb5.conf names for those realms. */
+  kdcs: readonly string[];
+  trace: NativeTrace;
+}
+
+/**
+ * native/kerberos/outcome.h, struct Outcome; its parts in the order in which native/node/addon.cc
+ * gives them.
+ */
+export class NativeOutcome implements NativeAsked {
   constructor(
     readonly verified: boolean,
     readonly step: string,
     readonly code: number,
     readonly message: string,
     readonly principal: string,
+    /** Verified: the principal's realm. */
     readonly realm: string,
-    readonly service: string,
     readonly keytab: string,
-    readonly kdcs: string,
     readonly keytabExposed: boolean,
+    readonly service: string,
+    readonly realms: readonly string[],
+    readonly kdcs: readonly string[],
     readonly trace: NativeTrace,
   ) {}
 }
 
-/** What libkrb5 said it was doing, line by line; null where nobody asked. */
+/** The lines of libkrb5's trace; null unless the caller asked for it. */
 export type NativeTrace = string[] | null;
 
-/** native/verify.h, struct Asked. */
-export interface NativeAsked {
-  service: string;
-  realm: string;
-  kdcs: string;
-  trace: NativeTrace;
-}
-
-/** native/keytab_login.h, struct Finding: an empty step where nothing failed. */
-export interface Finding {
+/** native/base/report.h, struct NativeReport: an empty step if nothing failed. */
+export interface NativeReport {
   step: string;
   code: number;
   message: string;
 }
 
-export interface ConfigFinding extends Finding {
-  /** With a comma between. */
-  values: string;
+export interface ConfigReport extends NativeReport {
+  values: string[];
+}
+
+export interface ServiceReport extends NativeReport {
+  /** The principal: 'HTTP/web.example.com@EXAMPLE.COM'; without its realm if that is unknown. */
+  service: string;
+  realm: string;
+}
+
+export interface NamedKdc {
+  /** As krb5.conf has it; 'host:port' from DNS. */
+  name: string;
+  /** Empty: only libkrb5 can reach it. */
+  host: string;
+  port: number;
+  udp: boolean;
+  tcp: boolean;
+}
+
+export interface KdcsReport extends NativeReport {
+  /** What named them. 'URI' and 'locator': only libkrb5 knows all of them. */
+  source: 'krb5.conf' | 'SRV' | 'URI' | 'locator' | 'none';
+  kdcs: NamedKdc[];
+  /** Only libkrb5 knows or reaches some of the realm's KDCs. */
+  libkrb5Only: boolean;
 }
 
 export interface KeytabKey {
@@ -78,14 +109,14 @@ export interface KeytabKey {
   enctype: string;
 }
 
-export interface KeytabFinding extends Finding {
+export interface KeytabReport extends NativeReport {
   /** Its whole name, such as 'FILE:/etc/krb5.keytab'. */
   keytab: string;
   keys: KeytabKey[];
 }
 
-export interface LoginFinding extends Finding {
-  /** Of the key that the KDC made the ticket with; 0 where it did not say. */
+export interface LoginReport extends NativeReport {
+  /** Of the key that the KDC made the ticket with; 0 if the KDC did not say. */
   version: number;
   enctype: string;
   trace: string[];
@@ -98,12 +129,12 @@ export interface PoolStats {
   queued: number;
 }
 
-/** What `submit` gives back below zero: native/addon.cc, enum Refusal. */
+/** What `submit` gives back below zero: native/node/addon.cc, enum Refusal. */
 export const FULL = -1;
 export const NO_THREAD = -2;
 export const NO_MEMORY = -3;
 
-/** native/addon.cc says what each does. */
+/** native/node/addon.cc and diagnosis_functions.cc say what each does. */
 export interface Binding {
   start(
     onSettled: (id: number, ...outcome: ConstructorParameters<typeof NativeOutcome>) => void,
@@ -128,9 +159,11 @@ export interface Binding {
     section: string,
     name: string,
     tag: string | null,
-  ): ConfigFinding;
-  keytabKeys(settings: NativeSettings): KeytabFinding;
-  keytabLogin(settings: NativeSettings, service: string): LoginFinding;
+  ): ConfigReport;
+  nameService(settings: NativeSettings): ServiceReport;
+  locateKdcs(settings: NativeSettings, realm: string): KdcsReport;
+  keytabKeys(settings: NativeSettings): KeytabReport;
+  keytabLogin(settings: NativeSettings, service: string): LoginReport;
 }
 
 /** Where the package is: beside dist/, which holds this file. */

@@ -83,7 +83,7 @@ const MEANINGS: readonly Row[] = [
   // The machine is short of something, whatever the step was.
   { steps: 'any', codes: ['ENOMEM', 'EMFILE', 'ENFILE'], meaning: 'ERR_KPASS_INTERNAL' },
 
-  // kpass's own refusals: see Conversation::NameClient and CheckClient.
+  // kpass's own refusals: see ParseUser and Conversation::CheckClient.
   { steps: ['input', 'realm', 'client'], codes: 'any', meaning: 'credentials' },
 
   // Before any message. profile(5): PROF_* codes for a krb5.conf that cannot be parsed.
@@ -252,14 +252,14 @@ const SUBJECTS: { [code in KpassErrorCode]?: (outcome: NativeOutcome) => string 
       .join(', '),
   ERR_KPASS_KDC: kdcOf,
   ERR_KPASS_KEYTAB: ({ keytab, service }) => `keytab ${keytab}, key of ${service}`,
-  ERR_KPASS_UNVERIFIED: ({ keytab, service, realm }) =>
+  ERR_KPASS_UNVERIFIED: ({ keytab, service, realms }) =>
     `the ticket for ${service} does not open with the key in keytab ${keytab}: ` +
-    `either that key is not the KDC's, or an impostor answers for the KDC of ${realm}`,
+    `either that key is not the KDC's, or an impostor answers for the KDC of ${realms.join(' or ')}`,
 };
 
-function kdcOf({ realm, kdcs, service }: NativeAsked): string {
-  const named = kdcs === '' ? 'krb5.conf names none' : `krb5.conf names ${kdcs}`;
-  return `KDC of realm ${realm} (${named}), asked for service ${service}`;
+function kdcOf({ realms, kdcs, service }: NativeAsked): string {
+  const named = `krb5.conf names ${kdcs.join(', ') || 'none'}`;
+  return `KDC of realm ${realms.join(' or ')} (${named}), asked for service ${service}`;
 }
 
 /** The error for an outcome whose meaning is one. */
@@ -280,7 +280,7 @@ export function deadlinePassed(
   asked: NativeAsked,
 ): KpassError {
   const waitedFor =
-    asked.realm === ''
+    asked.realms.length === 0
       ? `service ${service}/${host ?? "this machine's name"} was still waiting for a thread, ` +
         'or for what libkrb5 reads first: krb5.conf, the keytab, DNS'
       : `no answer in time from the ${kdcOf(asked)}`;

@@ -82,6 +82,20 @@ std::string KeyOf(const Site& site) {
   return key;
 }
 
+// Adds each host and port once, by priority.
+void AddSrvKdcs(const Site& site, std::vector<NamedKdc>* kdcs) {
+  for (const DnsKdc& kdc : LookUpKdcs(site.realm, site.primary).kdcs) {
+    const std::string name = kdc.host + ':' + std::to_string(kdc.port);
+    auto entry = std::find_if(
+        kdcs->begin(), kdcs->end(),
+        [&name](const NamedKdc& each) { return each.name == name; });
+    if (entry == kdcs->end()) {
+      entry = kdcs->insert(entry, {name, kdc.host, kdc.port, false, false});
+    }
+    (kdc.tcp ? entry->tcp : entry->udp) = true;
+  }
+}
+
 }  // namespace
 
 Site Site::Of(const KeptContext& kept, const std::string& realm, bool primary) {
@@ -339,6 +353,32 @@ bool Kdcs::HasAddress(const Way& way) {
   return std::any_of(
       entries_.begin(), entries_.end(),
       [&way](const Entry& entry) { return entry.way.SameAddress(way); });
+}
+
+NamedKdcs Kdcs::NamedIn(const Site& site) {
+  NamedKdcs named;
+  named.only_libkrb5 = site.only_libkrb5 || HasLocator();
+  for (const std::string& value : site.named) {
+    Place place;
+    if (Parse(value, &place)) {
+      named.kdcs.push_back({value, place.host, place.port, true, true});
+    } else {
+      named.kdcs.push_back({value, {}, 0, false, false});
+      named.only_libkrb5 = true;
+    }
+  }
+  if (!site.named.empty()) {
+    named.source = "krb5.conf";
+  } else if (site.dns) {
+    const bool uri = site.uri && HasUriRecords(site.realm);
+    // libkrb5 asks for SRV records only if there are no URI records.
+    if (!uri) AddSrvKdcs(site, &named.kdcs);
+    if (uri || !named.kdcs.empty()) named.source = uri ? "URI" : "SRV";
+    named.only_libkrb5 = named.only_libkrb5 || uri;
+  }
+  // libkrb5 asks a locator first, and the others only if that knows no KDC.
+  if (HasLocator()) named.source = "locator";
+  return named;
 }
 
 }  // namespace kpass

@@ -60,8 +60,26 @@ struct Health {
   Clock::duration delay{0};    // running mean of the time that answers took
 };
 
+// The KDCs of a realm as krb5.conf or DNS names them, for people to read.
+struct NamedKdc {
+  std::string name;  // as written; 'host:port' from DNS
+  std::string host;  // empty: only libkrb5 can reach it (by HTTPS, say)
+  uint16_t port = 0;
+  bool udp = false, tcp = false;
+};
+struct NamedKdcs {
+  // What named them: 'krb5.conf', 'SRV', 'URI' (records that kpass does not
+  // read), 'locator' (a plug-in that only libkrb5 asks) or 'none'.
+  const char* source = "none";
+  std::vector<NamedKdc> kdcs;  // a locator's are not among them
+  bool only_libkrb5 = false;   // only libkrb5 knows or reaches some KDCs
+};
+
 class Kdcs : public RefCounted {
  public:
+  // The KDCs of the site, found anew; may wait for DNS.
+  static NamedKdcs NamedIn(const Site& site);
+
   // The list of that site.
   static Ref<Kdcs> For(Site site);
 

@@ -9,7 +9,7 @@ import { broken, type Finding, ok, type Seen, warning } from './chain.js';
 import type { Naming } from './configuration.js';
 import type { Answering } from './kdcs.js';
 import type { ServiceKeys } from './keytab.js';
-import type { Krb5, LoginFinding } from './krb5.js';
+import type { Krb5, LoginReport } from './krb5.js';
 
 /** ms for a question that the same KDC has answered a moment ago. */
 const PATIENCE = 3000;
@@ -45,7 +45,7 @@ const NO_COMMON_TYPE = [
 
 /** Where krb5.conf itself limits the types of encryption, a new keytab would be no help. */
 function shutByTypes(
-  { code }: LoginFinding,
+  { code }: LoginReport,
   krb5: Krb5,
   settings: Settings,
   keytab: ServiceKeys,
@@ -65,7 +65,7 @@ function shutByTypes(
 }
 
 async function judge(
-  login: LoginFinding,
+  login: LoginReport,
   settings: Settings,
   naming: Naming,
   keytab: ServiceKeys,
@@ -110,13 +110,13 @@ async function judge(
   }
 }
 
-function opened({ version }: LoginFinding, { service }: Naming): Finding {
+function opened({ version }: LoginReport, { service }: Naming): Finding {
   const which = version === 0 ? '' : `; the KDC's current one is version ${version}`;
   return ok(`logged in as ${service}, and opened its ticket${which}`);
 }
 
 /** The key logs in, but is not found under the number or the type that the ticket names. */
-function notOpened(login: LoginFinding, naming: Naming, keytab: ServiceKeys): Finding {
+function notOpened(login: LoginReport, naming: Naming, keytab: ServiceKeys): Finding {
   const { version, enctype } = login;
   const same = keytab.keys.filter((key) => key.version === version);
   if (version !== 0 && same.length === 0) {
@@ -178,7 +178,7 @@ function unknownService(
   );
 }
 
-function locked({ message }: LoginFinding, { service }: Naming): Finding {
+function locked({ message }: LoginReport, { service }: Naming): Finding {
   return broken(
     `the KDC has ${service}, but locked or expired: ${message}`,
     `kadmin -q ${shellWord(`getprinc ${service}`)}`,

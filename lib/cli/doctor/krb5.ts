@@ -5,18 +5,17 @@
 import type { Settings } from '../../arguments.js';
 import {
   binding,
-  type ConfigFinding,
+  type ConfigReport,
   FIRST_CONFIG,
-  type KeytabFinding,
+  type KeytabReport,
   LAST_CONFIG,
-  type LoginFinding,
-  type NativeOutcome,
+  type LoginReport,
   type NativeSettings,
+  type ServiceReport,
 } from '../../binding.js';
-import { verify } from '../../calls.js';
 
 export type Krb5 = typeof import('./krb5.js');
-export type { ConfigFinding, KeytabFinding, KeytabKey, LoginFinding } from '../../binding.js';
+export type { ConfigReport, KeytabReport, KeytabKey, LoginReport } from '../../binding.js';
 
 /** The file of libkrb5 that is loaded; empty where the system does not tell. */
 export const libraryFile = (): string => binding.libraryFile();
@@ -27,7 +26,7 @@ export function configFiles(settings: Settings): readonly string[] {
 }
 
 /** Whether libkrb5 can read this file by itself: an empty step where it can. */
-export function readConfigFile(settings: Settings, file: string): ConfigFinding {
+export function readConfigFile(settings: Settings, file: string): ConfigReport {
   return binding.configValues(
     native({ ...settings, config: [file] }),
     'libdefaults',
@@ -43,39 +42,20 @@ export function configValues(
   name: string,
   tag: string | null = null,
 ): string[] {
-  const { values } = binding.configValues(native(settings), section, name, tag);
-  return values === '' ? [] : values.split(', ');
+  return binding.configValues(native(settings), section, name, tag).values;
 }
 
-/** No realm is called so, and no user who claims to be of it is asked for at a KDC. */
-const NO_REALM = ' ';
-
-/**
- * How a verification names the service, found as one finds it: by beginning one, for a user whom it
- * refuses as foreign, with the step 'realm', before it opens the keytab or asks a KDC.
- */
-export async function nameService(settings: Settings): Promise<NativeOutcome> {
-  const pool = binding.createPool(1, 0);
-  try {
-    const terms = {
-      settings: { ...settings, realms: [NO_REALM], trace: undefined },
-      timeout: settings.timeout,
-      signal: undefined,
-      counts: { verified: 0, denied: 0, failed: 0 },
-      conclude: (outcome: NativeOutcome) => outcome,
-    };
-    return await verify(pool, terms, 'kpass-doctor@kpass-doctor', 'none');
-  } finally {
-    binding.closePool(pool);
-  }
+/** The service's principal and realm, as a verification finds them. Asks no KDC. */
+export async function nameService(settings: Settings): Promise<ServiceReport> {
+  return binding.nameService(native(settings));
 }
 
-export function keytabKeys(settings: Settings): KeytabFinding {
+export function keytabKeys(settings: Settings): KeytabReport {
   return binding.keytabKeys(native(settings));
 }
 
 /** Logs the service in with its keytab. Comes back when that is over. */
-export function keytabLogin(settings: Settings, service: string): LoginFinding {
+export function keytabLogin(settings: Settings, service: string): LoginReport {
   return binding.keytabLogin(native(settings), service);
 }
 
