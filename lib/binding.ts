@@ -15,7 +15,7 @@ export interface NativeSettings {
   readonly settings: unique symbol;
 }
 
-/** The fields of struct Settings (native/kerberos/settings.h) and of its krb5.conf files. */
+/** native/kerberos/settings.h, struct Settings, and native/base/context.h, struct Config. */
 interface SettingsRecord {
   service: string;
   host: string | null;
@@ -34,41 +34,43 @@ interface SettingsRecord {
   configNamed: boolean;
 }
 
+/** native/kerberos/outcome.h, struct Asked: empty before a KDC was asked. */
+export interface NativeAsked {
+  /** The service's principal, once it is known. */
+  service: string;
+  /** The realms whose KDCs were asked: the user's first. */
+  realms: readonly string[];
+  /** The KDCs that krb5.conf names for those realms. */
+  kdcs: readonly string[];
+  trace: NativeTrace;
+}
+
 /**
- * struct Outcome (native/kerberos/outcome.h). native/node/addon.cc passes its parts in the order of
- * this constructor.
+ * native/kerberos/outcome.h, struct Outcome; its parts in the order in which native/node/addon.cc
+ * gives them.
  */
-export class NativeOutcome {
+export class NativeOutcome implements NativeAsked {
   constructor(
     readonly verified: boolean,
     readonly step: string,
     readonly code: number,
     readonly message: string,
     readonly principal: string,
+    /** Verified: the principal's realm. */
     readonly realm: string,
-    readonly service: string,
     readonly keytab: string,
-    readonly kdcs: string,
     readonly keytabExposed: boolean,
+    readonly service: string,
+    readonly realms: readonly string[],
+    readonly kdcs: readonly string[],
     readonly trace: NativeTrace,
   ) {}
 }
 
-/** libkrb5's account of a call, line by line. Null: the settings ask for no trace. */
+/** The lines of libkrb5's trace; null unless the caller asked for it. */
 export type NativeTrace = string[] | null;
 
-/**
- * struct Asked (native/kerberos/outcome.h): the realm and the KDCs from which an abandoned call waited
- * for an answer. Empty texts: it had asked nobody yet.
- */
-export interface NativeAsked {
-  service: string;
-  realm: string;
-  kdcs: string;
-  trace: NativeTrace;
-}
-
-/** native/kerberos/diagnosis.h: an answer to `kpass doctor`. An empty step: nothing failed. */
+/** native/base/report.h, struct NativeReport: an empty step if nothing failed. */
 interface NativeReport {
   step: string;
   code: number;
@@ -76,8 +78,31 @@ interface NativeReport {
 }
 
 export interface ConfigReport extends NativeReport {
-  /** Separated by ', '. */
-  values: string;
+  values: string[];
+}
+
+export interface ServiceReport extends NativeReport {
+  /** The principal: 'HTTP/web.example.com@EXAMPLE.COM'; without its realm if that is unknown. */
+  service: string;
+  realm: string;
+}
+
+export interface NamedKdc {
+  /** As krb5.conf has it; 'host:port' from DNS. */
+  name: string;
+  /** Empty: only libkrb5 can reach it. */
+  host: string;
+  port: number;
+  udp: boolean;
+  tcp: boolean;
+}
+
+export interface KdcsReport extends NativeReport {
+  /** What named them. 'URI' and 'locator': only libkrb5 knows all of them. */
+  source: 'krb5.conf' | 'SRV' | 'URI' | 'locator' | 'none';
+  kdcs: NamedKdc[];
+  /** Only libkrb5 knows or reaches some of the realm's KDCs. */
+  libkrb5Only: boolean;
 }
 
 export interface KeytabKey {
@@ -87,13 +112,13 @@ export interface KeytabKey {
 }
 
 export interface KeytabReport extends NativeReport {
-  /** The keytab's whole name, such as 'FILE:/etc/krb5.keytab'. */
+  /** Its whole name, such as 'FILE:/etc/krb5.keytab'. */
   keytab: string;
   keys: KeytabKey[];
 }
 
 export interface LoginReport extends NativeReport {
-  /** The version of the key that encrypts the ticket. 0: the KDC did not say. */
+  /** Of the key that the KDC made the ticket with; 0 if the KDC did not say. */
   version: number;
   /** The encryption type of that key. */
   enctype: string;
@@ -107,12 +132,12 @@ interface PoolStats {
   queued: number;
 }
 
-/** The negative results of `submit`: enum Refusal in native/node/addon.cc. */
+/** What `submit` gives back below zero: native/node/addon.cc, enum Refusal. */
 export const FULL = -1;
 export const NO_THREAD = -2;
 export const NO_MEMORY = -3;
 
-/** native/node/addon.cc describes each function. */
+/** native/node/addon.cc and diagnosis_functions.cc say what each does. */
 interface Binding {
   start(
     onSettled: (id: number, ...outcome: ConstructorParameters<typeof NativeOutcome>) => void,
@@ -138,6 +163,8 @@ interface Binding {
     name: string,
     tag: string | null,
   ): ConfigReport;
+  nameService(settings: NativeSettings): ServiceReport;
+  locateKdcs(settings: NativeSettings, realm: string): KdcsReport;
   keytabKeys(settings: NativeSettings): KeytabReport;
   keytabLogin(settings: NativeSettings, service: string): LoginReport;
 }

@@ -67,10 +67,11 @@ const REFUSED: NativeOutcome = {
   message: '',
   principal: '',
   realm: '',
-  service: '',
   keytab: '',
-  kdcs: '',
   keytabExposed: false,
+  service: '',
+  realms: [],
+  kdcs: [],
   trace: null,
 };
 

@@ -259,14 +259,14 @@ const SUBJECTS: { [code in KpassErrorCode]?: (outcome: NativeOutcome) => string 
       .join(', '),
   ERR_KPASS_KDC: kdcOf,
   ERR_KPASS_KEYTAB: ({ keytab, service }) => `keytab ${keytab}, key of ${service}`,
-  ERR_KPASS_UNVERIFIED: ({ keytab, service, realm }) =>
+  ERR_KPASS_UNVERIFIED: ({ keytab, service, realms }) =>
     `the key in keytab ${keytab} does not decrypt the ticket for ${service}: ` +
-    `either the KDC has another key, or an impostor answers for the KDC of ${realm}`,
+    `either the KDC has another key, or an impostor answers for the KDC of ${realms.join(' or ')}`,
 };
 
-function kdcOf({ realm, kdcs, service }: NativeAsked): string {
-  const named = kdcs === '' ? 'krb5.conf names none' : `krb5.conf names ${kdcs}`;
-  return `KDC of realm ${realm} (${named}), asked for service ${service}`;
+function kdcOf({ realms, kdcs, service }: NativeAsked): string {
+  const named = `krb5.conf names ${kdcs.join(', ') || 'none'}`;
+  return `KDC of realm ${realms.join(' or ')} (${named}), asked for service ${service}`;
 }
 
 /** The error for an outcome whose meaning is `code`. */
@@ -287,7 +287,7 @@ export function deadlinePassed(
   asked: NativeAsked,
 ): KpassError {
   const waitedFor =
-    asked.realm === ''
+    asked.realms.length === 0
       ? `the verification for service ${service}/${host ?? "this machine's name"} was still waiting ` +
         'for a thread, or libkrb5 was still reading krb5.conf, the keytab or DNS'
       : `no answer from the ${kdcOf(asked)}`;

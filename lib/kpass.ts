@@ -69,7 +69,7 @@ function isRight(outcome: NativeOutcome, user: string): boolean {
   const verdict = verdictOf(outcome);
   if (verdict.verified) return isNameOf(user, verdict.principal, verdict.realm);
   if (verdict.reason === 'credentials') return false;
-  const message = `${DENIALS[verdict.reason]} (realm ${outcome.realm})`;
+  const message = `${DENIALS[verdict.reason]} (realm ${outcome.realms.join(' or ')})`;
   throw new KpassError('ERR_KPASS_ACCOUNT', message, {
     step: outcome.step,
     krb5Code: outcome.code,

@@ -127,7 +127,7 @@ export async function lookAtRealm(krb5: Krb5, settings: Settings): Promise<LookR
       doctorLine({ ...settings, host: 'www.example.com' }),
     ]);
   }
-  if (step !== 'realm') {
+  if (step !== '') {
     return unknown(`no realm for ${settings.service}/${host}: ${message}`, REALM_REMEDY);
   }
   const [byDefault] = krb5.configValues(settings, 'libdefaults', 'default_realm');

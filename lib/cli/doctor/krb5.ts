@@ -7,9 +7,8 @@ import {
   type ConfigReport,
   type KeytabReport,
   type LoginReport,
-  type NativeOutcome,
+  type ServiceReport,
 } from '../../binding.js';
-import { verify } from '../../calls.js';
 import { nativeSettings } from '../../native-settings.js';
 import type { Settings } from '../../settings.js';
 
@@ -37,31 +36,12 @@ export function configValues(
   name: string,
   tag: string | null = null,
 ): string[] {
-  const { values } = binding.configValues(nativeSettings(settings), section, name, tag);
-  return values === '' ? [] : values.split(', ');
+  return binding.configValues(nativeSettings(settings), section, name, tag).values;
 }
 
-/** No realm has this name, so kpass asks no KDC for a user. */
-const NO_REALM = ' ';
-
-/**
- * Finds the service's name as a verification does: it starts one, for a user of a foreign realm. The
- * verification refuses that user at the step 'realm', before it opens the keytab or asks a KDC.
- */
-export async function nameService(settings: Settings): Promise<NativeOutcome> {
-  const pool = binding.createPool(1, 0);
-  try {
-    const terms = {
-      settings: { ...settings, realms: [NO_REALM], trace: undefined },
-      timeout: settings.timeout,
-      signal: undefined,
-      counts: { verified: 0, denied: 0, failed: 0 },
-      conclude: (outcome: NativeOutcome) => outcome,
-    };
-    return await verify(pool, terms, 'kpass-doctor@kpass-doctor', 'none');
-  } finally {
-    binding.closePool(pool);
-  }
+/** The service's principal and realm, as a verification finds them. Asks no KDC. */
+export async function nameService(settings: Settings): Promise<ServiceReport> {
+  return binding.nameService(nativeSettings(settings));
 }
 
 export function keytabKeys(settings: Settings): KeytabReport {
