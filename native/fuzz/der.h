@@ -1,5 +1,5 @@
-// As much of DER as the fuzzers need: a message as a tree whose every element
-// can be changed while the framing around it stays right.
+// As much of DER as the fuzzers need: a message as a tree. Each element can be
+// changed, and Encode() makes the framing around it right again.
 
 #ifndef KPASS_FUZZ_DER_H_
 #define KPASS_FUZZ_DER_H_
@@ -13,14 +13,14 @@
 
 namespace kpass::fuzz {
 
-// How an element's tag and length are written. Of these, DER knows the first
-// one only; libkrb5 reads them all.
+// How an element's tag and length are written. DER allows kShortest only.
+// libkrb5 reads all of them.
 enum class Framing { kShortest, kLongLength, kIndefinite, kLongTag };
 
 struct Element {
   unsigned char tag = 0;
-  std::string content;            // of a primitive one
-  std::vector<Element> children;  // of another one
+  std::string content;            // of a primitive element
+  std::vector<Element> children;  // of a constructed element
   Framing framing = Framing::kShortest;
 
   bool IsTree() const { return !children.empty(); }
@@ -40,7 +40,7 @@ inline Element Integer(int32_t value) {
   for (const int shift : {24, 16, 8, 0}) {
     bytes += static_cast<char>(value >> shift & 0xff);
   }
-  // Its first bit says the sign.
+  // The first bit is the sign.
   while (bytes.size() > 1 &&
          bytes[0] == ((bytes[1] & 0x80) != 0 ? '\xff' : 0)) {
     bytes.erase(0, 1);
@@ -48,8 +48,8 @@ inline Element Integer(int32_t value) {
   return Primitive(0x02, std::move(bytes));
 }
 
-// False when `bytes` is not a row of whole elements. (Those of an indefinite
-// length are none, here.)
+// False: `bytes` is not a row of whole elements. (An element of indefinite
+// length does not count as one here.)
 inline bool ParseElements(std::string_view bytes, std::vector<Element>* out,
                           int depth = 0) {
   const auto byte = [&bytes](size_t i) {
@@ -77,7 +77,7 @@ inline bool ParseElements(std::string_view bytes, std::vector<Element>* out,
     }
     if (bytes.size() - start < length) return false;
     const std::string_view content = bytes.substr(start, length);
-    // Within an OCTET STRING there is often another message.
+    // An OCTET STRING often holds another message.
     const bool constructed = (element.tag & 0x20) != 0 || element.tag == 0x04;
     if (depth > 24 || length == 0 || !constructed ||
         !ParseElements(content, &element.children, depth + 1)) {
@@ -125,7 +125,7 @@ inline std::string Encode(const std::vector<Element>& elements) {
   return bytes;
 }
 
-// The element reached by these tags, or null.
+// The element that is reached by these tags, or null.
 inline const Element* Find(const std::vector<Element>& in,
                            std::vector<unsigned char> path) {
   const std::vector<Element>* level = &in;

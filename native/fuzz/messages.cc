@@ -1,9 +1,11 @@
-// Fuzzes what the transport reads of a message (message.h): whether an AS-REQ
-// may prove the password, and the number of an error. Bytes of strangers.
+// Fuzzes the readers of message.h: whether an AS-REQ may prove the password,
+// and the code of an error.
 //
-// What must hold: an AS-REQ is not said to prove nothing when a KDC would read
-// in it, by libkrb5's own decoder, a padata type that is not one of those
-// listed below; and in what is framed as DER wants it, both answers are right.
+// What must hold:
+// - MayProvePassword() is true wherever libkrb5's own decoder, which a KDC
+// uses,
+//   finds a padata type that is not in kHarmless;
+// - for valid DER, both readers give the right answer.
 
 #include <krb5/krb5.h>
 #include <string.h>
@@ -16,7 +18,7 @@
 #include "net/message.h"
 #include "stage.h"
 
-// Exported by libkrb5, and declared in none of its headers: what a KDC reads.
+// A KDC's decoder. libkrb5 exports it, but none of its headers declares it.
 extern "C" krb5_error_code decode_krb5_as_req(const krb5_data* message,
                                               krb5_kdc_req** request);
 extern "C" void krb5_free_kdc_req(krb5_context context, krb5_kdc_req* request);
@@ -26,8 +28,8 @@ namespace {
 
 // PA-PAC-REQUEST, PA-REQ-ENC-PA-REP, PA-AS-FRESHNESS, PA-PAC-OPTIONS.
 constexpr std::array kHarmless = {128, 149, 150, 167};
-// And some that prove a password: an encrypted timestamp, and in FAST; SPAKE;
-// a SAM response; FAST itself. Then a cookie, PKINIT, and what nobody knows.
+// Some that prove a password: encrypted timestamp, encrypted challenge, SPAKE,
+// SAM response, FAST. Then a cookie, PKINIT, and types that do not exist.
 constexpr std::array kOthers = {2, 138, 151, 13, 136, 133, 16, 0, -1, 0x10080};
 
 bool IsHarmless(int64_t type) {
@@ -96,9 +98,10 @@ std::string AnyMessage(Random& random) {
   return Below(3, random) == 0 ? AnyError(random) : AnyAsReq(random);
 }
 
-// --- What they say, read in other ways ---------------------------------------
+// --- The same, read in other ways --------------------------------------------
 
-// By libkrb5. Nothing where it cannot read them.
+// Whether libkrb5 finds types that are not harmless. Nothing: it cannot read
+// the message.
 std::optional<bool> KdcSeesOthers(std::string_view message) {
   const krb5_data data = DataOf(message);
   krb5_kdc_req* request = nullptr;
@@ -112,20 +115,20 @@ std::optional<bool> KdcSeesOthers(std::string_view message) {
   return others;
 }
 
-// Nothing where it is not framed as DER wants it.
+// Nothing: `bytes` are not valid DER.
 std::optional<std::vector<Element>> ParseDer(std::string_view bytes) {
   std::vector<Element> message;
   if (!ParseElements(bytes, &message)) return std::nullopt;
-  std::vector<Place> places;
-  Collect(&message, &places);
-  for (const auto& [row, at] : places) {
+  std::vector<Position> positions;
+  Collect(&message, &positions);
+  for (const auto& [row, at] : positions) {
     (*row)[at].framing = Framing::kShortest;
   }
   if (Encode(message) != bytes) return std::nullopt;
   return message;
 }
 
-// The one element within, if it has this tag, and what is in it is in order.
+// The only child, if there is exactly one, with this tag and a fitting content.
 const Element* Only(const Element* element, unsigned char tag) {
   if (element == nullptr || element->children.size() != 1) return nullptr;
   const Element& child = element->children.front();
@@ -134,7 +137,7 @@ const Element* Only(const Element* element, unsigned char tag) {
   return fits ? &child : nullptr;
 }
 
-// The value of a field with an INTEGER of 32 bits in it.
+// The value of a field that holds an INTEGER of 32 bits.
 std::optional<int64_t> NumberIn(const Element* field) {
   const Element* integer = Only(field, 0x02);
   if (integer == nullptr || integer->content.empty() ||
@@ -148,8 +151,8 @@ std::optional<int64_t> NumberIn(const Element* field) {
   return value;
 }
 
-// The fields of a message that is all in order, by their tags: each once, and
-// none but these.
+// The fields of a well-formed message: each at most once, in this order, and no
+// others.
 const std::vector<Element>* FieldsOf(const std::vector<Element>& message,
                                      unsigned char tag,
                                      std::string_view order) {
@@ -164,7 +167,8 @@ const std::vector<Element>* FieldsOf(const std::vector<Element>& message,
   return &fields->children;
 }
 
-// Whether a well-formed AS-REQ has others. Nothing where it is not well-formed.
+// Whether a well-formed AS-REQ has types that are not harmless. Nothing: it is
+// not well-formed.
 std::optional<bool> HasOthers(const std::vector<Element>& message) {
   const auto* fields = FieldsOf(message, 0x6a, "\xa1\xa2\xa3\xa4");
   if (fields == nullptr) return std::nullopt;

@@ -1,6 +1,6 @@
-// Changes to a message that keep it close to a valid one: one element of it
-// changes, and the framing around that stays right, or is right in a way that
-// DER does not allow and that libkrb5 reads.
+// Changes to a message that keep it close to a valid one. One element changes.
+// The framing around it stays right, or becomes a kind that DER forbids but
+// libkrb5 reads.
 
 #ifndef KPASS_FUZZ_MUTATE_H_
 #define KPASS_FUZZ_MUTATE_H_
@@ -16,7 +16,7 @@
 
 #include "der.h"
 
-// libFuzzer's own, for the use of custom mutators.
+// libFuzzer's own mutator.
 extern "C" size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t most);
 
 namespace kpass::fuzz {
@@ -36,18 +36,19 @@ inline void MutateBytes(std::string* bytes) {
                                  std::min(size, bytes->size()), bytes->size()));
 }
 
-// An element, by the row that it is in.
-using Place = std::pair<std::vector<Element>*, size_t>;
+// The position of an element: its row, and its index there.
+using Position = std::pair<std::vector<Element>*, size_t>;
 
-inline void Collect(std::vector<Element>* in, std::vector<Place>* places) {
+inline void Collect(std::vector<Element>* in,
+                    std::vector<Position>* positions) {
   for (size_t i = 0; i < in->size(); ++i) {
-    places->emplace_back(in, i);
-    Collect(&(*in)[i].children, places);
+    positions->emplace_back(in, i);
+    Collect(&(*in)[i].children, positions);
   }
 }
 
-// Values that mean something: the numbers of errors, encryption and
-// pre-authentication types; the ends of ranges.
+// Values with a meaning: numbers of errors, of encryption types and of
+// pre-authentication types, and the ends of ranges.
 inline const std::string& Interesting(Random& random) {
   static const auto* const values =
       new std::vector<std::string>{"",
@@ -94,12 +95,12 @@ inline const std::string& Interesting(Random& random) {
   return (*values)[Below(values->size(), random)];
 }
 
-// Puts one of the donor's elements there, of the same kind as a rule.
+// Replaces the element by one of the donor's, usually one with the same tag.
 inline bool Transplant(Element* element, std::string_view donor,
                        Random& random) {
   std::vector<Element> other;
   if (!ParseElements(donor, &other)) return false;
-  std::vector<Place> from;
+  std::vector<Position> from;
   Collect(&other, &from);
   if (from.empty()) return false;
   for (int tries = 0; tries < 20; ++tries) {
@@ -111,16 +112,16 @@ inline bool Transplant(Element* element, std::string_view donor,
   return true;
 }
 
-// One element of the message changes. `donor`: a message of whose elements one
-// may take its place. False, and nothing has changed: not this time.
+// Changes one element of the message. `donor`: a message whose elements may
+// replace it. False: this time nothing has changed.
 inline bool MutateElement(std::string* message, std::string_view donor,
                           Random& random) {
   std::vector<Element> tree;
   if (!ParseElements(*message, &tree)) return false;
-  std::vector<Place> places;
-  Collect(&tree, &places);
-  if (places.empty()) return false;
-  const auto [siblings, at] = places[Below(places.size(), random)];
+  std::vector<Position> positions;
+  Collect(&tree, &positions);
+  if (positions.empty()) return false;
+  const auto [siblings, at] = positions[Below(positions.size(), random)];
   Element& element = (*siblings)[at];
   switch (Below(9, random)) {
     case 0:

@@ -1,7 +1,7 @@
-// A network without wires, with one KDC behind all of its addresses: for the
-// sockets of the core's own transport, and for libkrb5's, in whose place the
-// stage asks. What is in a message's way differs with the weather. Nothing
-// waits: time is what passes while nothing is ready.
+// A simulated network with one KDC behind all of its addresses. kpass's
+// transport reaches it through its sockets. For libkrb5's transport the stage
+// asks it directly. The weather decides how messages get lost or late. Nothing
+// really waits: poll() moves the clock forward when nothing is ready.
 
 #ifndef KPASS_FUZZ_NETWORK_H_
 #define KPASS_FUZZ_NETWORK_H_
@@ -21,7 +21,7 @@
 
 namespace kpass::fuzz {
 
-// Any byte is one.
+// The weather: what happens to messages on their way. Any byte is valid.
 class Weather {
  public:
   explicit Weather(uint8_t bits) : bits_(bits) {}
@@ -30,17 +30,18 @@ class Weather {
   bool UdpRefused() const { return (bits_ & 6) == 2; }
   bool UdpLost() const { return (bits_ & 6) == 4; }
   bool FirstAddressLost() const { return (bits_ & 6) == 6; }
-  // Of a reply, in milliseconds: more than others' head start, or than a wait.
+  // The delay of a reply, in milliseconds. 150 exceeds the head start of a way,
+  // 2500 exceeds the time before a repetition.
   int64_t Delay() const {
     constexpr int64_t kDelays[] = {0, 0, 150, 2500};
     return kDelays[bits_ >> 3 & 3];
   }
-  // By TCP, bytes come and go so many at a time.
+  // By TCP: the most bytes that are sent or received at once.
   size_t Piece() const {
     constexpr size_t kPieces[] = {SIZE_MAX, 1, 3, 1000};
     return kPieces[bits_ >> 5 & 3];
   }
-  // By TCP, a reply is not as long as it says.
+  // By TCP: the length before a reply is wrong.
   bool Misframed() const { return (bits_ & 0x80) != 0; }
 
  private:
@@ -49,13 +50,13 @@ class Weather {
 
 class Network {
  public:
-  // A reply to each message; nothing: nobody is there.
+  // Gives the reply to each message. Nothing: the port is closed.
   using Kdc =
       std::function<std::optional<std::string>(std::string_view message)>;
 
-  static constexpr int kFirst = 1 << 20;  // no descriptor of the kernel's
+  static constexpr int kFirst = 1 << 20;  // above the kernel's descriptors
 
-  // Null: there is no such network, but the real one.
+  // Null: the real network is used.
   void Use(Kdc kdc, Weather weather) {
     kdc_ = std::move(kdc);
     weather_ = weather;
@@ -66,12 +67,12 @@ class Network {
   size_t Sockets() const { return sockets_.size(); }
   int64_t Milliseconds() const { return now_; }
 
-  // At which addresses each message came.
+  // The addresses that each message reached.
   const std::map<std::string, std::set<std::string>>& Reached() const {
     return reached_;
   }
 
-  // The same message, sent again, is answered as it was, until the next one.
+  // Until the next call, a repeated message gets the same answer again.
   void BeginExchange() { asked_ = false; }
 
   const std::optional<std::string>& Answer(std::string_view message) {
@@ -125,7 +126,7 @@ class Network {
     return static_cast<ssize_t>(tells ? whole : count);
   }
 
-  // `timeout` in milliseconds; -1: none. False: nothing will ever be ready.
+  // `timeout`: in milliseconds; -1: none. False: nothing will ever be ready.
   bool Poll(pollfd* polled, nfds_t count, int timeout, int* ready) {
     const int64_t deadline = timeout < 0 ? INT64_MAX : now_ + timeout;
     for (;;) {
@@ -158,7 +159,7 @@ class Network {
     bool refused = false;
     std::string address;
     std::string out, in;
-    // When there is something to read, be it the end of a stream.
+    // When something can be read, the end of a stream included.
     std::optional<int64_t> ready;
   };
 
@@ -212,7 +213,7 @@ class Network {
   std::map<int, Socket> sockets_;
   int next_ = kFirst;
   int64_t now_ = 0;
-  std::string first_;  // the address that was tried first, ever
+  std::string first_;  // the first address that was ever tried
   bool asked_ = false;
   std::optional<std::string> reply_;
   std::map<std::string, std::set<std::string>> reached_;

@@ -1,5 +1,5 @@
-// Makes the recordings that native/fuzz/replies.cc plays: one verification each with a real KDC.
-// Run by scripts/fuzz --record. They stay valid for ever: the clock is recorded, too.
+// Makes the recordings that native/fuzz/replies.cc plays. Each is one verification with a real KDC.
+// scripts/fuzz --record runs this file. A recording never expires, because it holds the time as well.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';

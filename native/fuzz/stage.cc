@@ -18,7 +18,7 @@
 namespace kpass::fuzz {
 namespace {
 
-// The next definition of a function, which this file's hides.
+// The function that this file's definition hides.
 template <typename Function>
 Function* Real(const char* name, Function*) {
   return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
@@ -33,9 +33,9 @@ struct Hooked {
 Hooked<krb5_pre_send_fn> g_send;
 Hooked<krb5_post_recv_fn> g_recv;
 
-// Unless the core has carried the message itself: does what libkrb5 does around
-// the network (sendto_kdc.c), with the stage's in its place. A reply from a
-// send hook skips the receive hook: so that is called here.
+// If the core did not carry the message itself, the stage's network carries it,
+// with the hooks as in libkrb5's sendto_kdc.c. libkrb5 does not call the
+// receive hook for a reply from a send hook, so it is called here.
 krb5_error_code OnSend(krb5_context context, void*, const krb5_data* realm,
                        const krb5_data* message, krb5_data** new_message,
                        krb5_data** new_reply) {
@@ -128,7 +128,7 @@ void AddToKeytab(const std::string& name, const std::string& principal,
   if (krb5_kt_add_entry(context, keytab, &entry) != 0) abort();
   krb5_free_principal(context, entry.principal);
   static auto* const kept = new std::map<krb5_keytab, bool>;
-  (*kept)[keytab] = true;  // LeakSanitizer sees it here
+  (*kept)[keytab] = true;  // so that LeakSanitizer finds it
 }
 
 void Violated(const char* what) {
@@ -138,14 +138,14 @@ void Violated(const char* what) {
 
 }  // namespace kpass::fuzz
 
-// --- What the program defines in place of libkrb5, libk5crypto and libc ------
+// --- Definitions in place of those of libkrb5, libk5crypto and libc ----------
 
 using kpass::fuzz::Network;
 using kpass::fuzz::TheStage;
 
 extern "C" {
 
-// Declared in no public header.
+// No public header declares it.
 krb5_error_code krb5_crypto_us_timeofday(krb5_timestamp*, krb5_int32*);
 
 #define EXPORT __attribute__((visibility("default")))
@@ -227,8 +227,8 @@ EXPORT krb5_error_code krb5_c_string_to_key_with_params(
   }
   auto* contents = static_cast<krb5_octet*>(malloc(bytes.size()));
   if (contents == nullptr) return ENOMEM;
-  // After some changed replies libkrb5 loses the key that its own
-  // krb5_get_as_key_password has asked for here.
+  // libkrb5 leaks this key after some changed replies: its own
+  // krb5_get_as_key_password asks for it.
   __lsan_ignore_object(contents);
   memcpy(contents, bytes.data(), bytes.size());
   key->magic = KV5M_KEYBLOCK;
@@ -238,8 +238,8 @@ EXPORT krb5_error_code krb5_c_string_to_key_with_params(
   return 0;
 }
 
-// To the second. libkrb5's own makes no two times equal, so that a message
-// would depend on those before it.
+// Whole seconds. libkrb5's own function never returns the same time twice, so
+// each message would depend on the ones before it.
 EXPORT krb5_error_code krb5_crypto_us_timeofday(krb5_timestamp* seconds,
                                                 krb5_int32* microseconds) {
   *seconds = static_cast<krb5_timestamp>(time(nullptr));
@@ -261,7 +261,7 @@ EXPORT time_t time(time_t* now) noexcept {
   return value;
 }
 
-// What passes in the stage's network passes for all.
+// The simulated network's time passes for everybody.
 EXPORT int clock_gettime(clockid_t clock, timespec* now) noexcept {
   static auto* const real = kpass::fuzz::Real("clock_gettime", clock_gettime);
   const int code = real(clock, now);

@@ -1,7 +1,8 @@
-// What the fuzzers put around the core in place of the world: the network, the
-// clock, randomness and string-to-key. The core has no seam for this; libkrb5
-// and the core find the functions that this file's source defines before their
-// own, because the program comes first in the order of symbols.
+// The stage: what the fuzzers put in the place of the network, the clock,
+// random numbers and string-to-key. stage.cc defines the functions of libc,
+// libkrb5 and libk5crypto that reach them. The dynamic linker finds the
+// program's symbols first, so the core and libkrb5 call these, and neither
+// needs a seam for tests.
 
 #ifndef KPASS_FUZZ_STAGE_H_
 #define KPASS_FUZZ_STAGE_H_
@@ -13,47 +14,47 @@
 #include <string>
 #include <string_view>
 
-#include "kerberos/verify.h"
+#include "kerberos/verification.h"
 #include "network.h"
 
 namespace kpass::fuzz {
 
 struct Stage {
   Network network;
-  // What came over the real one to libkrb5.
+  // Sees each reply that libkrb5 got from the real network.
   std::function<void(std::string_view reply)> on_reply;
-  // What has opened something encrypted.
+  // Sees each key that decrypted something.
   std::function<void(const krb5_keyblock& key, krb5_keyusage usage)>
       on_decrypted;
-  int64_t clock = 0;  // seconds since 1970, standing still; 0: the real one
-  // Decides all random bytes, the same ones each time they are asked for: how
-  // often that is depends on the context's age. 0: true randomness.
+  int64_t clock = 0;  // stands still, in seconds since 1970; 0: the real time
+  // The seed of all random bytes. Each request gets the same bytes, because the
+  // number of requests depends on the context's age. 0: true random bytes.
   uint64_t random = 0;
-  // String-to-key, 95 % of a verification: what has not been asked before is
-  // not computed, but answered with some key that depends on all of it.
+  // String-to-key takes 95 % of a verification's time. If true, a new question
+  // gets a made-up key that depends on all of the question.
   bool quick_keys = false;
 };
 
 Stage& TheStage();
 
-// A folder of this process, removed when it exits.
+// A folder of this process. It is removed at exit.
 const std::string& Folder();
 
-// For a realm EXAMPLE.COM, and others, whose KDCs are the stage's.
+// A krb5.conf with two realms, EXAMPLE.COM and OTHER.EXAMPLE, on the stage.
 Config StageConfig();
 
-// A keytab in memory, kept as long as the process, with one key.
+// Adds one key to a keytab in memory, which lives as long as the process.
 void AddToKeytab(const std::string& name, const std::string& principal,
                  krb5_kvno kvno, krb5_enctype type, const std::string& key);
 
-// Ends the process, so that libFuzzer keeps the input.
+// Aborts the process, so that libFuzzer keeps the input.
 [[noreturn]] void Violated(const char* what);
 
 inline std::string_view View(const krb5_data& data) {
   return {data.data, data.length};
 }
 
-// Of the text, which it points to. libkrb5 takes no const ones.
+// Points to the text. libkrb5 takes no const data.
 inline krb5_data DataOf(std::string_view text) {
   krb5_data data = {};
   data.data = const_cast<char*>(text.data());

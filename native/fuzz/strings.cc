@@ -1,9 +1,10 @@
 // Fuzzes the text that reaches the core: user, password, service, host, keytab,
-// realms, the path of a krb5.conf. No KDC answers.
+// realms, and the path of a krb5.conf. No KDC answers.
 //
-// What must hold: never verified; no message leaves for a name or a password
-// that is to be refused; and a message that leaves asks for the very principal
-// that the text names.
+// What must hold:
+// - nothing is verified;
+// - no message is sent for a name or a password that must be refused;
+// - each message that is sent asks for exactly the principal in the text.
 
 #include <fuzzer/FuzzedDataProvider.h>
 #include <string.h>
@@ -22,7 +23,7 @@ namespace {
 constexpr char kKeytab[] = "MEMORY:strings";
 constexpr std::array kRealms = {"EXAMPLE.COM", "OTHER.EXAMPLE"};
 
-// Sent so far, in this verification.
+// The messages of this verification so far.
 std::vector<std::string>& Requests() {
   static auto* const requests = new std::vector<std::string>;
   return *requests;
@@ -32,7 +33,7 @@ std::string Text(FuzzedDataProvider& from) {
   return from.ConsumeRandomLengthString(1200);
 }
 
-// What reaches the file system: nothing leads out of this folder.
+// A file name that does not lead out of this folder.
 std::string FileName(FuzzedDataProvider& from) {
   std::string name = Text(from);
   std::replace(name.begin(), name.end(), '/', '_');
@@ -45,7 +46,7 @@ std::string KeytabName(FuzzedDataProvider& from) {
   return type + FileName(from);
 }
 
-// What the core itself must refuse, whatever JavaScript let through.
+// Whether the core itself must refuse it, no matter what JavaScript checked.
 bool MustBeRefused(const std::string& user, const std::string& password,
                    const std::vector<std::string>& realms) {
   const size_t at = user.find('@');
@@ -60,7 +61,7 @@ bool MustBeRefused(const std::string& user, const std::string& password,
          password.size() > 1024 || password.find('\0') != std::string::npos;
 }
 
-// The principal in an AS-REQ (RFC 4120, 5.4.1), as text.
+// The principal in an AS-REQ (RFC 4120, 5.4.1) as text.
 std::string PrincipalIn(const std::string& request) {
   std::vector<Element> message;
   if (!ParseElements(request, &message)) Violated("a request that is not DER");
@@ -103,7 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static KeptContext* const kept = new KeptContext;
   FuzzedDataProvider from(data, size);
 
-  // The operator's text is as it should be, as a rule: else no user matters.
+  // Usually the settings are valid: otherwise the user's text would not matter.
   const auto oddities = from.ConsumeIntegral<uint8_t>();
   const Ref<Settings> settings(new Settings);
   settings->config = *config;

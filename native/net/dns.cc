@@ -9,7 +9,8 @@
 
 #include "base/platform.h"
 
-// By the name that it had before glibc 2.34, for the binary to run with those.
+// The symbol version from before glibc 2.34, so that the binary runs with
+// older versions as well.
 #if defined(__GLIBC__) && defined(__x86_64__) && defined(__LP64__)
 __asm__(".symver dn_expand, __dn_expand@GLIBC_2.2.5");
 #elif defined(__GLIBC__) && defined(__aarch64__)
@@ -22,13 +23,13 @@ namespace {
 constexpr int kUri = 256;          // RFC 7553
 constexpr int kMostBytes = 65535;  // RFC 1035, 4.2.2
 constexpr size_t kMostRecords = 64;
-// Priority, weight and port come before the target.
+// The bytes of priority, weight and port, which come before the target.
 constexpr size_t kSrvFixed = 6;
 
 using Bytes = std::vector<unsigned char>;
 
-// The whole answer to a question; empty where there is none. A name with a dot
-// at its end is not tried in the domains that resolv.conf searches.
+// The whole answer, or nothing. The dot at the name's end keeps the resolver
+// from appending the search domains of resolv.conf.
 Bytes Ask(const std::string& name, int type) {
   Bytes answer(kMostBytes);
   const int size =
@@ -37,7 +38,7 @@ Bytes Ask(const std::string& name, int type) {
   return answer;
 }
 
-// Calls `take` for each record of the type.
+// Calls `take` for each record of this type.
 template <typename Take>
 void ForEach(const Bytes& answer, int type, Take take) {
   ns_msg message;
@@ -64,7 +65,7 @@ void AddKdcs(const std::string& name, bool tcp, DnsAnswer* found) {
                   host, sizeof host) < 0) {
       return;
     }
-    // RFC 2782: the root says that the service is not to be had.
+    // RFC 2782: the target "." means that the service does not exist.
     if (*host == '\0' || (host[0] == '.' && host[1] == '\0')) return;
     const auto number = [data](size_t at) {
       return static_cast<uint16_t>(data[at] << 8 | data[at + 1]);

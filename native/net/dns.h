@@ -1,4 +1,4 @@
-// Which KDCs DNS names for a realm: RFC 4120, 7.2.3.2; RFC 2782.
+// Finds the KDCs that DNS names for a realm: RFC 4120, 7.2.3.2; RFC 2782.
 
 #ifndef KPASS_DNS_H_
 #define KPASS_DNS_H_
@@ -18,14 +18,14 @@ struct DnsKdc {
 };
 
 struct DnsAnswer {
-  std::vector<DnsKdc> kdcs;     // by priority
-  std::chrono::seconds ttl{0};  // the least of them
+  std::vector<DnsKdc> kdcs;     // sorted by priority
+  std::chrono::seconds ttl{0};  // the shortest of the records' lifetimes
 };
 
-// SRV records; `primary`: those of `_kerberos-master`. Waits for DNS.
+// Looks up SRV records. `primary`: those of `_kerberos-master`. Waits for DNS.
 DnsAnswer LookUpKdcs(const std::string& realm, bool primary);
 
-// Whether there are MIT's URI records, which say what else libkrb5 can use.
+// Whether the realm has MIT's URI records, which only libkrb5 understands.
 // https://web.mit.edu/kerberos/krb5-latest/doc/admin/realm_config.html
 bool HasUriRecords(const std::string& realm);
 

@@ -21,23 +21,25 @@ using std::chrono::seconds;
 
 constexpr uint16_t kKerberosPort = 88;
 
-// What is resolved is kept so long: addresses, which come without their TTL;
-// the least and the most of a TTL; and what there was, when DNS fails.
+// kAddressLifetime: how long addresses are kept. The resolver gives no TTL.
 constexpr seconds kAddressLifetime{60};
+// Bounds for the TTL of SRV records.
 constexpr seconds kLeastLifetime{10};
 constexpr seconds kMostLifetime{3600};
+// kFailureLifetime: when DNS fails, the old list is used for this long.
 constexpr seconds kFailureLifetime{1};
 
-// How long a KDC that was silent is left alone, while others answer.
+// kRetryAfter: a silent way is left alone for this long while others answer.
 constexpr seconds kRetryAfter{10};
 
-// By UDP and by TCP, of one realm; and lists in the process. A krb5.conf may
-// name any number.
+// Ways of one realm, by UDP and by TCP each; and lists in the process.
+// A krb5.conf may name any number.
 constexpr size_t kMostWays = 64;
 constexpr size_t kMostLists = 64;
 
-// The folder of the plug-ins by which other programs (SSSD) tell libkrb5 where
-// a realm's KDCs are, before krb5.conf has its say: beside the library itself.
+// The folder of locator plug-ins, next to the library itself. With a plug-in,
+// another program (SSSD) tells libkrb5 where a realm's KDCs are, and libkrb5
+// asks it before it reads krb5.conf.
 std::string LocatorFolder() {
   const std::string library = Libkrb5File();
   if (library.empty()) return library;
@@ -63,7 +65,7 @@ struct Registry {
   std::map<std::string, Ref<Kdcs>> lists;
 };
 
-// Never destroyed: at exit, threads still use it.
+// Never destroyed: threads still use it at exit.
 Registry& TheRegistry() {
   static Registry* const registry = new Registry;
   return *registry;
@@ -80,6 +82,20 @@ std::string KeyOf(const Site& site) {
   return key;
 }
 
+// Adds each host and port once, by priority.
+void AddSrvKdcs(const Site& site, std::vector<NamedKdc>* kdcs) {
+  for (const DnsKdc& kdc : LookUpKdcs(site.realm, site.primary).kdcs) {
+    const std::string name = kdc.host + ':' + std::to_string(kdc.port);
+    auto entry = std::find_if(
+        kdcs->begin(), kdcs->end(),
+        [&name](const NamedKdc& each) { return each.name == name; });
+    if (entry == kdcs->end()) {
+      entry = kdcs->insert(entry, {name, kdc.host, kdc.port, false, false});
+    }
+    (kdc.tcp ? entry->tcp : entry->udp) = true;
+  }
+}
+
 }  // namespace
 
 Site Site::Of(const KeptContext& kept, const std::string& realm, bool primary) {
@@ -92,7 +108,7 @@ Site Site::Of(const KeptContext& kept, const std::string& realm, bool primary) {
   }
   site.dns = kept.Flag("dns_lookup_kdc", kept.Flag("dns_fallback", true));
   site.uri = kept.Flag("dns_uri_lookup", true);
-  // Since krb5 1.22: DNS is asked for the KDCs of a site of an AD forest.
+  // Since krb5 1.22: DNS names the KDCs of one site of an AD forest.
   site.only_libkrb5 =
       site.named.empty() && !kept.List("realms", realm, "sitename").empty();
   return site;
@@ -128,7 +144,7 @@ Ref<Kdcs> Kdcs::For(Site site) {
   std::string key = KeyOf(site);
   const auto entry = registry.lists.find(key);
   if (entry != registry.lists.end()) return entry->second;
-  // Whoever uses one still has it. What is forgotten is learnt again.
+  // Users of a list keep their reference. The rest is learnt again.
   if (registry.lists.size() >= kMostLists) registry.lists.clear();
   Ref<Kdcs> made(new Kdcs(std::move(site)));
   registry.lists.emplace(std::move(key), made);
@@ -142,10 +158,10 @@ bool Kdcs::Resolve() {
     const std::lock_guard<std::mutex> lock(mutex_);
     const auto now = Clock::now();
     if (now < expire_) return !places_.others;
-    // Who comes while DNS is asked goes by what there was; if there was
-    // nothing, it asks as well.
-    if (!known_.empty()) expire_ = now + kLeastLifetime;
-    // Not a copy: that needs libstdc++ of GCC 11.
+    // While one thread asks DNS, the others use the old list; without one, they
+    // ask too.
+    if (!entries_.empty()) expire_ = now + kLeastLifetime;
+    // Not a copy: that would need the libstdc++ of GCC 11.
     places = std::exchange(places_, {});
   }
   if (Clock::now() >= places.expire) places = FindPlaces();
@@ -179,8 +195,8 @@ Kdcs::Places Kdcs::FindPlaces() const {
   return places;
 }
 
-// 'host', 'host:port', '[2001:db8::1]:port'. False for what only libkrb5 can
-// reach: an HTTPS proxy, a UNIX socket.
+// Reads 'host', 'host:port', '[2001:db8::1]:port'. False: only libkrb5 can
+// reach the KDC (an HTTPS proxy, a UNIX socket).
 bool Kdcs::Parse(const std::string& value, Place* place) {
   place->port = kKerberosPort;
   if (value.empty() || value.find('/') != std::string::npos) return false;
@@ -196,14 +212,16 @@ bool Kdcs::Parse(const std::string& value, Place* place) {
   if (place->host.empty()) return false;
   if (end >= value.size()) return true;
   if (value[end] != ':') return false;
-  // No strtoul(), of which a newer glibc's headers make a newer symbol.
+  // Not strtoul(): the headers of a newer glibc turn it into a newer symbol,
+  // which an older glibc does not have.
   const char* const last = value.data() + value.size();
   const auto [stop, error] =
       std::from_chars(value.data() + end + 1, last, place->port);
   return error == std::errc() && stop == last && place->port != 0;
 }
 
-// UDP to each before TCP to any: what the ways are worth, if nothing is known.
+// The ways in order of preference while nothing is known about them: UDP to
+// each place, then TCP to each.
 std::vector<Way> Kdcs::WaysTo(const std::vector<Place>& places) {
   std::vector<Way> udp;
   std::vector<Way> tcp;
@@ -231,31 +249,32 @@ std::vector<Way> Kdcs::WaysTo(const std::vector<Place>& places) {
     }
     freeaddrinfo(found);
   }
-  for (const Way& way : tcp) udp.push_back(way);
-  return udp;
+  std::vector<Way> ways = std::move(udp);
+  ways.insert(ways.end(), tcp.begin(), tcp.end());
+  return ways;
 }
 
 void Kdcs::Store(Places places, const std::vector<Way>& ways) {
   const std::lock_guard<std::mutex> lock(mutex_);
   const auto now = Clock::now();
   if (ways.empty() && !places.others) {
-    // DNS fails: what it said before may still be right.
+    // DNS failed. Its last answer may still be right.
     expire_ = now + kFailureLifetime;
     return;
   }
-  std::vector<Known> known;
+  std::vector<Entry> entries;
   for (const Way& way : ways) {
-    const Known* const before = Find(way);
-    known.push_back({way, before == nullptr ? Health{} : before->health});
+    const Entry* const before = Find(way);
+    entries.push_back({way, before == nullptr ? Health{} : before->health});
   }
-  known_ = std::move(known);
+  entries_ = std::move(entries);
   places_ = std::move(places);
   expire_ = now + kAddressLifetime;
 }
 
-Kdcs::Known* Kdcs::Find(const Way& way) {
-  for (Known& known : known_) {
-    if (known.way == way) return &known;
+Kdcs::Entry* Kdcs::Find(const Way& way) {
+  for (Entry& entry : entries_) {
+    if (entry.way == way) return &entry;
   }
   return nullptr;
 }
@@ -267,9 +286,9 @@ std::vector<Way> Kdcs::Ways(bool large) {
   for (const bool unfit : {false, true}) {
     for (const State state :
          {State::kAnswers, State::kUnknown, State::kSilent}) {
-      for (const Known& known : known_) {
-        if ((large && !known.way.tcp) == unfit && known.health.state == state) {
-          ways.push_back(known.way);
+      for (const Entry& entry : entries_) {
+        if ((large && !entry.way.tcp) == unfit && entry.health.state == state) {
+          ways.push_back(entry.way);
         }
       }
     }
@@ -280,29 +299,29 @@ std::vector<Way> Kdcs::Ways(bool large) {
 std::optional<Way> Kdcs::WorthRetrying(Clock::time_point now) {
   using State = Health::State;
   const std::lock_guard<std::mutex> lock(mutex_);
-  for (Known& known : known_) {
-    if (known.health.state == State::kAnswers) return std::nullopt;
-    if (known.health.state == State::kSilent &&
-        now - known.health.asked >= kRetryAfter) {
-      known.health.asked = now;
-      return known.way;
+  for (Entry& entry : entries_) {
+    if (entry.health.state == State::kAnswers) return std::nullopt;
+    if (entry.health.state == State::kSilent &&
+        now - entry.health.asked >= kRetryAfter) {
+      entry.health.asked = now;
+      return entry.way;
     }
   }
   return std::nullopt;
 }
 
-void Kdcs::Asked(const Way& way, Clock::time_point now) {
+void Kdcs::MarkAsked(const Way& way, Clock::time_point now) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (Known* const known = Find(way)) known->health.asked = now;
+  if (Entry* const entry = Find(way)) entry->health.asked = now;
 }
 
-void Kdcs::Answered(const Way& way, Clock::time_point asked,
-                    Clock::time_point now) {
+void Kdcs::MarkAnswered(const Way& way, Clock::time_point asked,
+                        Clock::time_point now) {
   using State = Health::State;
   const std::lock_guard<std::mutex> lock(mutex_);
-  Known* const known = Find(way);
-  if (known == nullptr) return;
-  Health& health = known->health;
+  Entry* const entry = Find(way);
+  if (entry == nullptr) return;
+  Health& health = entry->health;
   if (health.state == State::kSilent) health.back = now;
   const auto delay = now - asked;
   health.delay =
@@ -311,17 +330,17 @@ void Kdcs::Answered(const Way& way, Clock::time_point asked,
   health.state = State::kAnswers;
 }
 
-void Kdcs::Silent(const Way& way) {
+void Kdcs::MarkSilent(const Way& way) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (Known* const known = Find(way)) {
-    known->health.state = Health::State::kSilent;
+  if (Entry* const entry = Find(way)) {
+    entry->health.state = Health::State::kSilent;
   }
 }
 
 Health Kdcs::HealthOf(const Way& way) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  const Known* const known = Find(way);
-  return known == nullptr ? Health{} : known->health;
+  const Entry* const entry = Find(way);
+  return entry == nullptr ? Health{} : entry->health;
 }
 
 bool Kdcs::Has(const Way& way) {
@@ -331,9 +350,35 @@ bool Kdcs::Has(const Way& way) {
 
 bool Kdcs::HasAddress(const Way& way) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return std::any_of(known_.begin(), known_.end(), [&way](const Known& known) {
-    return known.way.SameAddress(way);
-  });
+  return std::any_of(
+      entries_.begin(), entries_.end(),
+      [&way](const Entry& entry) { return entry.way.SameAddress(way); });
+}
+
+NamedKdcs Kdcs::NamedIn(const Site& site) {
+  NamedKdcs named;
+  named.only_libkrb5 = site.only_libkrb5 || HasLocator();
+  for (const std::string& value : site.named) {
+    Place place;
+    if (Parse(value, &place)) {
+      named.kdcs.push_back({value, place.host, place.port, true, true});
+    } else {
+      named.kdcs.push_back({value, {}, 0, false, false});
+      named.only_libkrb5 = true;
+    }
+  }
+  if (!site.named.empty()) {
+    named.source = "krb5.conf";
+  } else if (site.dns) {
+    const bool uri = site.uri && HasUriRecords(site.realm);
+    // libkrb5 asks for SRV records only if there are no URI records.
+    if (!uri) AddSrvKdcs(site, &named.kdcs);
+    if (uri || !named.kdcs.empty()) named.source = uri ? "URI" : "SRV";
+    named.only_libkrb5 = named.only_libkrb5 || uri;
+  }
+  // libkrb5 asks a locator first, and the others only if that knows no KDC.
+  if (HasLocator()) named.source = "locator";
+  return named;
 }
 
 }  // namespace kpass

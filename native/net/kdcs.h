@@ -1,9 +1,9 @@
-// The KDCs of a realm, as kpass's own transport knows them: by what ways they
-// are reached, and which of those answered last time. libkrb5 has no such
-// memory, and waits anew for a dead KDC in each exchange.
+// The KDCs of a realm, as kpass's own transport knows them: the ways to reach
+// them, and which ways answered last time. libkrb5 remembers neither, and waits
+// for a dead KDC in each exchange.
 //
-// One list for the whole process, for each realm and each krb5.conf's idea of
-// it: what one verification found out spares the next one the wait.
+// The whole process shares one list for each realm and each krb5.conf's idea of
+// it. What one verification learns spares the next one the wait.
 
 #ifndef KPASS_KDCS_H_
 #define KPASS_KDCS_H_
@@ -24,20 +24,20 @@ namespace kpass {
 
 using Clock = std::chrono::steady_clock;
 
-// What krb5.conf says of how a realm's KDCs are found.
+// A site: what krb5.conf says about finding a realm's KDCs.
 struct Site {
   std::string realm;
-  bool primary = false;            // its primary KDCs alone are meant
-  std::vector<std::string> named;  // [realms] kdc; none: DNS is to tell
-  bool dns = true;                 // DNS may tell
-  bool uri = true;                 // by MIT's URI records too
-  bool only_libkrb5 = false;       // there is what libkrb5 alone knows
+  bool primary = false;            // only the primary KDCs are meant
+  std::vector<std::string> named;  // [realms] kdc; empty: DNS names them
+  bool dns = true;                 // DNS may be asked
+  bool uri = true;                 // URI records may be used
+  bool only_libkrb5 = false;       // krb5.conf says what only libkrb5 supports
 
   static Site Of(const KeptContext& kept, const std::string& realm,
                  bool primary);
 };
 
-// An address and a protocol.
+// A way: an address of a KDC, and UDP or TCP.
 struct Way {
   sockaddr_storage address = {};
   socklen_t length = 0;
@@ -51,58 +51,77 @@ struct Way {
   std::string Text() const;  // 'UDP 192.0.2.1:88'
 };
 
-// What is known of a way.
+// What is known about a way.
 struct Health {
   enum class State { kUnknown, kAnswers, kSilent } state = State::kUnknown;
-  Clock::time_point asked;     // last, by anybody
-  Clock::time_point answered;  // last
-  Clock::time_point back;      // when it answered after a silence
-  Clock::duration delay{0};    // of its answers, of late
+  Clock::time_point asked;     // last time, by any thread
+  Clock::time_point answered;  // last time
+  Clock::time_point back;      // when it last answered after a silence
+  Clock::duration delay{0};    // running mean of the time that answers took
+};
+
+// The KDCs of a realm as krb5.conf or DNS names them, for people to read.
+struct NamedKdc {
+  std::string name;  // as written; 'host:port' from DNS
+  std::string host;  // empty: only libkrb5 can reach it (by HTTPS, say)
+  uint16_t port = 0;
+  bool udp = false, tcp = false;
+};
+struct NamedKdcs {
+  // What named them: 'krb5.conf', 'SRV', 'URI' (records that kpass does not
+  // read), 'locator' (a plug-in that only libkrb5 asks) or 'none'.
+  const char* source = "none";
+  std::vector<NamedKdc> kdcs;  // a locator's are not among them
+  bool only_libkrb5 = false;   // only libkrb5 knows or reaches some KDCs
 };
 
 class Kdcs : public RefCounted {
  public:
-  // The one list for that site.
+  // The KDCs of the site, found anew; may wait for DNS.
+  static NamedKdcs NamedIn(const Site& site);
+
+  // The list of that site.
   static Ref<Kdcs> For(Site site);
 
-  // Finds the addresses, unless they are known still; that may wait for DNS.
-  // False where some KDC is not to be reached by kpass, but by libkrb5.
+  // Finds the addresses, unless they are known already; may wait for DNS.
+  // False: libkrb5 may reach a KDC of the realm that kpass cannot reach.
   bool Resolve();
 
   // The ways, the best first: those that answer, those not tried yet, those
-  // that were silent. `large`: for a message that UDP may not carry.
+  // that are silent. `large`: the message is too big for UDP, so TCP is first.
   std::vector<Way> Ways(bool large);
 
-  // A way that krb5.conf prefers to all that answer now, and that was silent,
-  // but long ago: worth a message beside. Each such way is given to one caller
-  // in a while.
+  // A way that krb5.conf prefers to all ways that answer, and that has been
+  // silent for long. It is worth a message in addition. Only one caller gets
+  // it in each kRetryAfter.
   std::optional<Way> WorthRetrying(Clock::time_point now);
 
-  // What came of asking: any thread tells, all know.
-  void Asked(const Way& way, Clock::time_point now);
-  void Answered(const Way& way, Clock::time_point asked, Clock::time_point now);
-  void Silent(const Way& way);
+  // Record what one thread saw, for all threads.
+  void MarkAsked(const Way& way, Clock::time_point now);
+  void MarkAnswered(const Way& way, Clock::time_point asked,
+                    Clock::time_point now);
+  void MarkSilent(const Way& way);
   Health HealthOf(const Way& way);
 
-  // Whether it is one of these, by the same protocol; or by another one.
+  // Whether the list has this way; or its address, by UDP or TCP.
   bool Has(const Way& way);
   bool HasAddress(const Way& way);
 
  private:
   explicit Kdcs(Site site) : site_(std::move(site)) {}
 
-  // Where a KDC is: a name, or an address in figures.
+  // A place: a KDC as krb5.conf or DNS names it, before its name is resolved.
   struct Place {
-    std::string host;
+    std::string host;  // a name or an address
     uint16_t port = 0;
     bool udp = true, tcp = true;
   };
   struct Places {
     std::vector<Place> list;
-    bool others = false;  // there are some that only libkrb5 can reach
+    bool others = false;  // only libkrb5 can reach some of the KDCs
     Clock::time_point expire;
   };
-  struct Known {
+  struct Entry {
     Way way;
     Health health;
   };
@@ -111,13 +130,13 @@ class Kdcs : public RefCounted {
   static std::vector<Way> WaysTo(const std::vector<Place>& places);
   Places FindPlaces() const;
   void Store(Places places, const std::vector<Way>& ways);
-  Known* Find(const Way& way);
+  Entry* Find(const Way& way);
 
   const Site site_;
   std::mutex mutex_;
   Places places_;
-  std::vector<Known> known_;  // in krb5.conf's order, UDP before TCP
-  Clock::time_point expire_;  // of the addresses
+  std::vector<Entry> entries_;  // in krb5.conf's order, UDP before TCP
+  Clock::time_point expire_;    // of the addresses
 };
 
 }  // namespace kpass

@@ -3,7 +3,7 @@
 namespace kpass {
 namespace {
 
-// Universal and context-specific tags, all of them constructed but the first.
+// Universal and context-specific tags. All but kInteger are constructed.
 constexpr unsigned char kInteger = 0x02;
 constexpr unsigned char kSequence = 0x30;
 constexpr unsigned char Context(int number) {
@@ -15,14 +15,14 @@ struct Element {
   std::string_view content;
 };
 
-// Takes the first element off `bytes`; nothing where there is no whole one.
+// Removes the first element from `bytes`. Nothing: no whole element is there.
 std::optional<Element> Take(std::string_view* bytes) {
   const auto byte = [bytes](size_t i) {
     return static_cast<unsigned char>((*bytes)[i]);
   };
   if (bytes->size() < 2) return std::nullopt;
-  // A tag of more bytes than one: no message of Kerberos' needs it, but some
-  // readers would take it for one that they know.
+  // A tag of several bytes. No Kerberos message needs one, but some readers
+  // take it for a short tag.
   if ((byte(0) & 0x1f) == 0x1f) return std::nullopt;
   size_t length = byte(1);
   size_t start = 2;
@@ -33,7 +33,7 @@ std::optional<Element> Take(std::string_view* bytes) {
     }
     length = 0;
     for (; start < 2 + count; ++start) length = length << 8 | byte(start);
-  } else if (length == 0x80) {  // BER's indefinite one
+  } else if (length == 0x80) {  // BER's indefinite length
     return std::nullopt;
   }
   if (bytes->size() - start < length) return std::nullopt;
@@ -70,9 +70,10 @@ std::optional<int64_t> Integer(std::string_view fields, unsigned char tag) {
   return value;
 }
 
+// Padata types that only announce what the client can do.
 // https://www.iana.org/assignments/kerberos-parameters, "Pre-authentication and
-// Typed Data": what says no more than what the client can do.
-bool SaysNothing(int64_t padata_type) {
+// Typed Data".
+bool ProvesNothing(int64_t padata_type) {
   switch (padata_type) {
     case 128:  // PA-PAC-REQUEST
     case 149:  // PA-REQ-ENC-PA-REP
@@ -84,13 +85,13 @@ bool SaysNothing(int64_t padata_type) {
   }
 }
 
-// Of a list of padata.
+// Whether an entry of a padata list may prove the password.
 bool AnyProves(std::string_view padata) {
   auto list = Find(padata, kSequence);
   if (!list) return true;
   while (const auto entry = Take(&*list)) {
     const auto type = Integer(entry->content, Context(1));
-    if (!type || !SaysNothing(*type)) return true;
+    if (!type || !ProvesNothing(*type)) return true;
   }
   return !list->empty();
 }
@@ -107,7 +108,12 @@ std::optional<int64_t> ErrorCode(std::string_view message) {
   return fields ? Integer(*fields, Context(6)) : std::nullopt;
 }
 
-// Whatever is not read to its end may.
+RequestKind KindOf(std::string_view request) {
+  if (!Is(MessageType::kAsReq, request)) return RequestKind::kOther;
+  return MayProvePassword(request) ? RequestKind::kAsReqWithProof
+                                   : RequestKind::kAsReq;
+}
+
 bool MayProvePassword(std::string_view as_req) {
   auto fields = FieldsOf(as_req, MessageType::kAsReq);
   if (!fields) return true;

@@ -1,5 +1,7 @@
-// What a Kerberos message is, as far as its carrier has to know. RFC 4120, 5.10
-// and appendix A; X.690 for the framing. Reads bytes of strangers.
+// Reads the parts of Kerberos messages that decide how they are carried. The
+// bytes come from strangers.
+//
+// RFC 4120, 5.10 and appendix A: the messages; X.690: DER.
 
 #ifndef KPASS_MESSAGE_H_
 #define KPASS_MESSAGE_H_
@@ -15,14 +17,29 @@ enum class MessageType : unsigned char {
   kKrbError = 0x60 | 30,
 };
 
-// By its first byte.
+// Looks at the first byte only.
 bool Is(MessageType type, std::string_view message);
 
-// The error-code of a KRB-ERROR; nothing where it is none, or not to be read.
+// Error codes of RFC 4120, 7.5.9, and RFC 6113, 6.
+constexpr int64_t kPreauthRequired = 25;
+constexpr int64_t kServiceUnavailable = 29;
+constexpr int64_t kClockSkew = 37;
+constexpr int64_t kResponseTooBig = 52;
+constexpr int64_t kWrongRealm = 68;
+constexpr int64_t kPreauthExpired = 90;
+constexpr int64_t kMorePreauthRequired = 91;
+
+// The error-code of a KRB-ERROR. Nothing: the message is no KRB-ERROR, or
+// cannot be read.
 std::optional<int64_t> ErrorCode(std::string_view message);
 
-// Whether an AS-REQ may hold something that the password made, which the KDC
-// then counts as a try. Only what is known to hold none does not.
+// kAsReqWithProof: the AS-REQ may hold something that was made with the
+// password, and the KDC may count it as a try.
+enum class RequestKind { kAsReq, kAsReqWithProof, kOther };
+RequestKind KindOf(std::string_view request);
+
+// Whether an AS-REQ may hold proof of the password. Fails closed: false only if
+// all of it was read, and each padata type in it is known to prove nothing.
 bool MayProvePassword(std::string_view as_req);
 
 }  // namespace kpass

@@ -43,7 +43,9 @@
 #include <new>
 #include <thread>
 
+#include "base/exit_gate.h"
 #include "failing_malloc.h"
+#include "kerberos/verification.h"
 #include "node/pool.h"
 
 #ifdef __SANITIZE_ADDRESS__
@@ -92,6 +94,7 @@ int RunHere(const Task& task) {
   for (long i = 0; i < task.repeat; ++i) {
     Verification verification(task.settings, task.user,
                               SecretFrom(task.password));
+    const InsideLibkrb5 inside;
     puts(Describe(verification.Run(kept)).c_str());
   }
   return 0;
@@ -107,40 +110,46 @@ struct Tally {
   long settled = 0;
 };
 
-class TalliedCall : public Call {
+class TalliedJob : public Job {
  public:
-  TalliedCall(const Task& task, Tally* tally)
-      : Call(task.settings, task.user, SecretFrom(task.password),
-             std::chrono::minutes(1)),
+  TalliedJob(const Task& task, Tally* tally)
+      : Job(std::chrono::minutes(1)),
+        verification_(task.settings, task.user, SecretFrom(task.password)),
         tally_(tally) {}
 
-  void Settle(std::unique_ptr<Outcome> outcome) noexcept override {
+  void Run(KeptContext& kept) override {
+    description_ = Describe(verification_.Run(kept));
+  }
+  void Abandon() override { (void)verification_.Abandon(); }
+  void Settle() noexcept override {
     const std::lock_guard<std::mutex> lock(tally_->mutex);
-    ++tally_->outcomes[outcome ? Describe(*outcome) : "out of memory"];
+    ++tally_->outcomes[description_];
     ++tally_->settled;
     tally_->changed.notify_all();
   }
 
  private:
+  Verification verification_;
+  std::string description_ = "out of memory";
   Tally* const tally_;
 };
 
-// Every call settles once, if it was not abandoned; and the threads end.
+// Every job settles once, unless it was abandoned; and the threads end.
 int RunOnPool(const Task& task) {
   Tally tally;
   const Ref<Pool> pool(new Pool(task.threads, 1'000'000));
-  std::vector<Ref<TalliedCall>> calls;
+  std::vector<Ref<TalliedJob>> jobs;
   for (long i = 0; i < task.repeat; ++i) {
-    calls.emplace_back(new TalliedCall(task, &tally));
-    if (pool->Submit(Ref<Call>(calls.back().get())) !=
+    jobs.emplace_back(new TalliedJob(task, &tally));
+    if (pool->Submit(Ref<Job>(jobs.back().get())) !=
         Pool::Admission::kAccepted) {
-      fputs("the pool did not accept a call\n", stderr);
+      fputs("the pool did not accept a job\n", stderr);
       return 1;
     }
   }
   if (task.abandon_ms >= 0) {
     std::this_thread::sleep_for(std::chrono::milliseconds(task.abandon_ms));
-    for (const Ref<TalliedCall>& call : calls) pool->Abandon(*call);
+    for (const Ref<TalliedJob>& job : jobs) pool->Abandon(*job);
   } else {
     std::unique_lock<std::mutex> lock(tally.mutex);
     tally.changed.wait(lock, [&] { return tally.settled == task.repeat; });
@@ -398,8 +407,14 @@ int Main(int argc, char** argv) {
     return 2;
   }
   task.password = ReadAll(stdin);
-  if (task.fail_allocations) return RunShortOfMemory(task);
-  return task.threads > 0 ? RunOnPool(task) : RunHere(task);
+  // As the addon does: a thread of a pool may still be in libkrb5 when main()
+  // returns, and libkrb5's destructors would destroy the lock that it holds.
+  ExitGate::Install();
+  const int status = task.fail_allocations ? RunShortOfMemory(task)
+                     : task.threads > 0    ? RunOnPool(task)
+                                           : RunHere(task);
+  fflush(stdout);  // the exit gate may end the process without that
+  return status;
 }
 
 }  // namespace

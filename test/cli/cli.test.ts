@@ -163,7 +163,7 @@ describe('kpass check', () => {
     await execute('chmod', ['644', keytab]);
     const { code, stderr } = await check('alice', 'wonderland', '-k', keytab);
     equal(code, 0);
-    match(stderr, /^kpass: warning: keytab .* can be read by its group or by others/);
+    match(stderr, /^kpass: warning: keytab .* can be read or changed by its group or by others/);
   });
 
   describe('at a terminal', () => {

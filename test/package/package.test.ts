@@ -62,7 +62,7 @@ describe('the package', function () {
       'dist/testing/index.js',
       'native/conf/first.conf',
       'native/conf/last.conf',
-      'native/kerberos/verify.cc',
+      'native/kerberos/verification.cc',
       `prebuilds/linux-${process.arch}/kpass.glibc.node`,
       'scripts/install/install.cjs',
       'scripts/install/pkg-config.cjs',

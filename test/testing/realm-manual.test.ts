@@ -16,7 +16,9 @@ describe('the manual of the test realm', () => {
   const readme = readFileSync(join(PACKAGE, 'README.md'), 'utf8');
   const [, manual = ''] = /^## A realm to test with\n(.*?)^## /ms.exec(readme) ?? [];
   const [, example = ''] = /^### In a test\n.*?```js\n(.*?)```/ms.exec(manual) ?? [];
-  const types = readFileSync(join(PACKAGE, 'dist', 'testing', 'options.d.ts'), 'utf8');
+  const types = ['options.d.ts', 'realm.d.ts']
+    .map((name) => readFileSync(join(PACKAGE, 'dist', 'testing', name), 'utf8'))
+    .join('');
 
   /** Runs the example as a test of another package, which has kpass as a dependency. */
   async function runExample(source: string, command: readonly string[]): Promise<string> {

@@ -142,7 +142,7 @@ describe('beside a Realm', () => {
 
     it('has another name', async () => {
       await using same = await Realm.start();
-      await rejects(realm.trust(same), /Both realms are EXAMPLE\.COM/);
+      await rejects(realm.trust(same), /both realms are EXAMPLE\.COM/);
     });
   });
 

@@ -96,8 +96,8 @@ describe("a Realm's KDC", () => {
 
   it('is neither paused nor resumed while it is stopped', async () => {
     await realm.stopKdc();
-    await rejects(realm.pause(), /KDC is stopped/);
-    await rejects(realm.resume(), /KDC is stopped/);
+    await rejects(realm.pause(), /the KDC is stopped/);
+    await rejects(realm.resume(), /the KDC is stopped/);
     await realm.startKdc();
     equal((await login()).verified, true);
   });
