@@ -1,5 +1,5 @@
-// Runs the HTTPS example in a realm of its own, and waits for your requests. With --once it makes the
-// requests itself, and exits with 0 only if every answer is the right one.
+// Runs the HTTPS example in a realm of its own, and waits for your requests. With --once it makes
+// the requests itself, and exits with 0 only if every answer is the right one.
 
 import { readFileSync, watchFile } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
-// Runs N verifications, of every outcome, in a realm of its own. Then it prints how much the process
-// has grown: resident memory, file descriptors, threads. It exits with 1 if the process has grown by
-// more than MAX_DRIFT, or if a single verification had a wrong outcome.
+// Runs N verifications, of every outcome, in a realm of its own. Then it prints how much the
+// process has grown: resident memory, file descriptors, threads. It exits with 1 if the process has
+// grown by more than MAX_DRIFT, or if a single verification had a wrong outcome.
 
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';

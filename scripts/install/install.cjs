@@ -1,6 +1,6 @@
-// npm runs this when it installs kpass. If the package has a binary for this system, nothing is to do.
-// Otherwise the addon is compiled. If something is missing for that, three lines say what to install,
-// in place of the long errors of node-gyp and Python.
+// npm runs this when it installs kpass. If the package has a binary for this system, nothing is to
+// do. Otherwise the addon is compiled. If something is missing for that, three lines say what to
+// install, in place of the long errors of node-gyp and Python.
 
 const { spawnSync } = require('node:child_process');
 const { existsSync } = require('node:fs');

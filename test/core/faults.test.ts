@@ -1,6 +1,6 @@
-// The fault matrix: whatever breaks, a verification comes to the outcome in its row, within the time
-// in its row, and never to true unless the row says so, whoever carries the messages. Rows that wait
-// for the network are started together; each has a proxy, a file or a process of its own.
+// The fault matrix: whatever breaks, a verification comes to the outcome in its row, within the
+// time in its row, and never to true unless the row says so, whoever carries the messages. Rows
+// that wait for the network are started together; each has a proxy, a file or a process of its own.
 
 import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';

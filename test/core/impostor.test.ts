@@ -1,5 +1,5 @@
-// No verification is true without the keytab. Each of these attacks succeeds against code that lacks
-// a rule.
+// No verification is true without the keytab. Each of these attacks succeeds against code that
+// lacks a rule.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -158,7 +158,8 @@ describe('never true without the keytab', () => {
 
   describe('a clock', () => {
     // An attacker who replays yesterday's tickets must turn back the verifier's clock. A Kerberos
-    // client takes its clock from the KDC, so the attacker brings a KDC whose clock is at yesterday.
+    // client takes its clock from the KDC, so the attacker brings a KDC whose clock is at
+    // yesterday.
     it('is not taken from the KDC: ERR_KPASS_KDC if the KDC is a day behind', async () => {
       const alice = { password: 'wonderland', preauth: false };
       const yesterday = await Realm.start({ clock: '-1d', users: { alice } });

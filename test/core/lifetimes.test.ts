@@ -1,5 +1,5 @@
-// Every stage of a verification × every way to end it, its verifier, its thread or its process. Each
-// end is at once, with the expected status, and by no other signal than the expected one.
+// Every stage of a verification × every way to end it, its verifier, its thread or its process.
+// Each end is at once, with the expected status, and by no other signal than the expected one.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';

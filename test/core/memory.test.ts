@@ -1,5 +1,5 @@
-// Nothing of a password is left in memory after its caller has wiped it. A child process verifies the
-// password. When the verification has settled, the test searches the child's memory.
+// Nothing of a password is left in memory after its caller has wiped it. A child process verifies
+// the password. When the verification has settled, the test searches the child's memory.
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -27,8 +27,8 @@ interface Job {
   byFunction: boolean;
 }
 
-// The child gets the password as two pads, so only the caller's object holds it. `small` puts it into
-// V8's heap.
+// The child gets the password as two pads, so only the caller's object holds it. `small` puts it
+// into V8's heap.
 const PROGRAM = `
 const { kpass, Verifier } = require('kpass');
 const containers = {

@@ -16,7 +16,7 @@ describe('kpass/http', () => {
   const fixture = new HttpFixture();
 
   describe('check()', () => {
-    /** What check() comes to for a request, on a server that answers by itself. */
+    /** The outcome of check() for a request, on a server that answers itself. */
     async function checked(
       auth: BasicAuth,
       authorization: string | undefined,
@@ -40,14 +40,14 @@ describe('kpass/http', () => {
       return result;
     }
 
-    it('gives who asks, and sets it', async () => {
+    it('resolves with the user, and sets it on the request', async () => {
       const { value, request } = await checked(fixture.authFor(), RIGHT);
       const principal = 'alice@EXAMPLE.COM';
       assert.deepEqual(value, { user: 'alice', principal, realm: 'EXAMPLE.COM' });
       assert.equal(request.kpass, value);
     });
 
-    it('gives null for none, malformed and refused credentials', async () => {
+    it('resolves with null for missing, malformed and denied credentials', async () => {
       for (const header of [undefined, 'Basic', WRONG]) {
         const { value, request } = await checked(fixture.authFor(), header);
         assert.equal(value, null);
@@ -55,26 +55,26 @@ describe('kpass/http', () => {
       }
     });
 
-    it('rejects where nobody can know, with the answer to give and nothing more', async () => {
+    it('rejects without a verdict, with the parts of the answer and nothing more', async () => {
       const { error } = await checked(fixture.authFor({ keytab: '/nonexistent/keytab' }), RIGHT);
       assert(error instanceof KpassError);
       assert.equal(error.code, 'ERR_KPASS_KEYTAB');
       assert.equal(error.statusCode, 500);
       assert.deepEqual(error.headers, {});
       assert.doesNotMatch(`${error} ${error.stack} ${JSON.stringify(error)}`, /nonexistent|alice/);
-      // Express shows a stack in development: there is none of this server's in it.
+      // Express shows stacks in development: this one names no place in the server.
       assert.equal(error.stack, 'RequestError: Something is wrong on this server.');
       assert.match((error.cause as Error).message, /nonexistent/);
     });
 
-    it('rejects with 503 and when to come again', async () => {
+    it('rejects with 503 and Retry-After', async () => {
       await fixture.proxy.use({ error: 29 });
       const { error } = await checked(fixture.authFor({ timeout: 300 }), RIGHT);
       assert.equal(error?.statusCode, 503);
       assert.deepEqual(error?.headers, { 'Retry-After': '5' });
     });
 
-    it('rejects, and gives no null that would be challenged, without TLS', async () => {
+    it('rejects without TLS, because the server would challenge for null', async () => {
       for (const header of [undefined, RIGHT]) {
         const { error } = await checked(fixture.authFor(), header, false);
         assert(error instanceof KpassError);
@@ -84,7 +84,7 @@ describe('kpass/http', () => {
       assert.equal(fixture.proxy.log.length, 0);
     });
 
-    it('rejects for what is no request', async () => {
+    it('rejects for an argument that is not a request', async () => {
       const auth = fixture.authFor({ secure: () => true });
       const messages = await published(async () => {
         await assert.rejects(auth.check({} as never), { code: 'ERR_KPASS_INTERNAL' });
@@ -94,7 +94,7 @@ describe('kpass/http', () => {
     });
   });
 
-  it('gives each request an identity of its own, to change as it likes', async () => {
+  it('gives each request an identity of its own, which a handler may change', async () => {
     const seen: unknown[] = [];
     const handler: http.RequestListener = (request, response) => {
       seen.push({ ...request.kpass });
@@ -107,7 +107,7 @@ describe('kpass/http', () => {
     assert.deepEqual(seen, [alice, alice, alice]);
   });
 
-  it('leaves alone an answer that somebody else has begun', async () => {
+  it('leaves an answer alone that another handler has begun', async () => {
     const auth = fixture.authFor();
     const early = (request: IncomingMessage, response: http.ServerResponse) => {
       response.write('early');
@@ -119,7 +119,7 @@ describe('kpass/http', () => {
     process.on('unhandledRejection', note);
     try {
       await using web = await Web.start(Object.assign(early, auth) as BasicAuth);
-      const { status, body } = await web.get(); // It has its 401 within the same tick.
+      const { status, body } = await web.get(); // kpass/http would answer 401 within the same tick
       assert.equal(status, 200);
       assert.equal(body, 'early, and late');
     } finally {
@@ -140,7 +140,7 @@ describe('kpass/http', () => {
       };
     };
 
-    /** What a server answers to requests with these headers, in one session. */
+    /** A server's answers to requests with these headers, in one session. */
     async function answersOf(
       server: http2.Http2Server,
       options: http2.SecureClientSessionOptions,

@@ -1,5 +1,5 @@
-// kpass/http, over real TLS and with real KDCs: which credentials it accepts, and its challenge to all
-// others. The other files of this folder test the rest of kpass/http.
+// kpass/http, over real TLS and with real KDCs: which credentials it accepts, and its challenge to
+// all others. The other files of this folder test the rest of kpass/http.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -35,7 +35,7 @@ const DENIED: Record<string, string> = {
 const token = base64(`alice:${USERS.alice}`);
 
 const MALFORMED: Record<string, string | readonly string[]> = {
-  'a header that is empty': '',
+  'an empty header': '',
   'a scheme alone': 'Basic',
   'a scheme and a space': 'Basic ',
   'another scheme': `Bearer ${token}`,
@@ -62,12 +62,12 @@ const MALFORMED: Record<string, string | readonly string[]> = {
   'a DEL in the password, though it is right': basic('del', USERS.del),
   'a line break in the name': basic('alice\n', 'wonderland'),
   'two values in one field': `${RIGHT}, ${RIGHT}`,
-  'a parameter behind it': `${RIGHT}, realm="the staff"`,
+  'a parameter after the credentials': `${RIGHT}, realm="the staff"`,
   'parameters, as Digest has them': 'Basic username="alice", password="wonderland"',
   'over 8 KB, though it is right': `Basic ${' '.repeat(8_192 - 'Basic '.length - token.length + 1)}${token}`,
   'the right header twice': [RIGHT, RIGHT],
-  'a wrong header behind the right one': [RIGHT, WRONG],
-  'another scheme behind the right one': [RIGHT, 'Bearer x'],
+  'a wrong header after the right one': [RIGHT, WRONG],
+  'another scheme after the right one': [RIGHT, 'Bearer x'],
 };
 
 describe('kpass/http', () => {
@@ -89,7 +89,7 @@ describe('kpass/http', () => {
 
     for (const [user, password] of Object.entries(USERS)) {
       if (user === 'tab' || user === 'del') continue;
-      it(`${user}, password ${password}, and says who that is`, async () => {
+      it(`${user}, password ${password}, and names the user`, async () => {
         const { status, body } = await web.get(basic(user, password));
         assert.equal(status, 200);
         const principal = `${user}@EXAMPLE.COM`;
@@ -97,23 +97,23 @@ describe('kpass/http', () => {
       });
     }
 
-    it('a user who names the realm, and calls them by the ticket', async () => {
+    it('a name with its realm, and names the user as the ticket does', async () => {
       const { body } = await web.get(basic('alice@EXAMPLE.COM', USERS.alice));
       const principal = 'alice@EXAMPLE.COM';
       assert.deepEqual(JSON.parse(body), { user: 'alice', principal, realm: 'EXAMPLE.COM' });
     });
 
-    it('whatever the case of the scheme', async () => {
+    it('a scheme in any case', async () => {
       for (const scheme of ['basic', 'BASIC', 'bAsIc']) {
         assert.equal(await web.status(`${scheme} ${token}`), 200, scheme);
       }
     });
 
-    it('with more than one space before the credentials', async () => {
+    it('more than one space before the credentials', async () => {
       assert.equal(await web.status(`Basic   ${token}`), 200);
     });
 
-    it('with a header of 8 KB', async () => {
+    it('a header of 8 KB', async () => {
       const spaces = ' '.repeat(8_192 - 'Basic'.length - token.length);
       assert.equal(await web.status(`Basic${spaces}${token}`), 200);
     });
@@ -134,7 +134,7 @@ describe('kpass/http', () => {
       });
     }
 
-    it("to a user whom the KDC's policy refuses", async () => {
+    it("to a user that the KDC's policy refuses", async () => {
       await using fresh = await Web.start(fixture.authFor());
       await fixture.proxy.use({ error: 12 });
       assertChallenged(await fresh.get(RIGHT));
@@ -142,7 +142,7 @@ describe('kpass/http', () => {
     });
 
     for (const [name, header] of Object.entries(MALFORMED)) {
-      it(`to ${name}; no message leaves, none for the operator`, async () => {
+      it(`to ${name}, without a message to the KDC or the operator`, async () => {
         await using fresh = await Web.start(fixture.authFor());
         const messages = await published(async () => assertChallenged(await fresh.get(header)));
         assert.deepEqual(messages, []);
@@ -150,7 +150,7 @@ describe('kpass/http', () => {
       });
     }
 
-    it('to the right header twice, where the server joins them', async () => {
+    it('to the right header twice, if the server joins them', async () => {
       const server = { joinDuplicateHeaders: true };
       await using fresh = await Web.start(fixture.authFor(), { server });
       assertChallenged(await fresh.get([RIGHT, RIGHT]));

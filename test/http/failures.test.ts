@@ -1,4 +1,4 @@
-// kpass/http, when nobody can verify the password.
+// The answers and messages of kpass/http when a password cannot be verified.
 
 import assert from 'node:assert/strict';
 import http from 'node:http';
@@ -25,7 +25,7 @@ describe('kpass/http', () => {
       options?: () => Partial<BasicAuthOptions>;
       arrange?: () => Promise<unknown>;
       restore?: () => Promise<unknown>;
-      /** Instead of alice's. */
+      /** Default: alice's. */
       password?: string;
     }
 
@@ -72,7 +72,7 @@ describe('kpass/http', () => {
         password: CHOSEN,
       },
       {
-        what: 'something happens that nobody knows',
+        what: 'an unknown error happens',
         status: 500,
         code: 'ERR_KPASS_INTERNAL',
         arrange: () => fixture.proxy.use({ error: 120 }),
@@ -80,7 +80,7 @@ describe('kpass/http', () => {
     ];
 
     for (const { what, status, code, options, arrange, restore, password } of failures) {
-      it(`because ${what}: ${status}, and the operator knows ${code}`, async () => {
+      it(`answers ${status} and publishes ${code} because ${what}`, async () => {
         const auth = fixture.authFor(options?.());
         await using web = await Web.start(auth);
         await arrange?.();
@@ -104,7 +104,7 @@ describe('kpass/http', () => {
       });
     }
 
-    it('tells no password to who logs all that the operator is told', async () => {
+    it('publishes no password', async () => {
       const authorization = basic('alice', 'wonderland');
       await using web = await Web.start(fixture.authFor({ keytab: '/nonexistent' }));
       const messages = await published(() => web.get(authorization));
@@ -114,7 +114,7 @@ describe('kpass/http', () => {
       assert(!logged.includes(authorization.slice('Basic '.length)));
     });
 
-    it('because all threads are busy: 503, and the operator knows ERR_KPASS_BUSY', async () => {
+    it('answers 503 and publishes ERR_KPASS_BUSY because all threads are busy', async () => {
       await using web = await Web.start(fixture.authFor({ threads: 1, queue: 0, timeout: 2_000 }));
       await fixture.proxy.use('silent');
       const messages = await published(async () => {
@@ -128,7 +128,7 @@ describe('kpass/http', () => {
       ]);
     });
 
-    it('because it is closed: 500, and the operator knows ERR_KPASS_CLOSED', async () => {
+    it('answers 500 and publishes ERR_KPASS_CLOSED because it is closed', async () => {
       const auth = fixture.authFor();
       await using web = await Web.start(auth);
       auth.close();
@@ -148,7 +148,7 @@ describe('kpass/http', () => {
       assertPlain(answer);
     }
 
-    it('warns once for each kind of error where nobody subscribes', async () => {
+    it('warns once for each kind of error if nobody subscribes', async () => {
       const { code, stderr } = await runProgram(
         fixture.realm,
         `const { basicAuth } = require('kpass/http');

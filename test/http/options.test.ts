@@ -29,7 +29,7 @@ describe('kpass/http', () => {
       ['a string for cache.ttl', { ...good, cache: { ttl: '1' } }, TYPE],
       ['a negative cache.ttl', { ...good, cache: { ttl: -1 } }, VALUE],
       ['an endless cache.ttl', { ...good, cache: { ttl: Infinity } }, VALUE],
-      ['a cache.denyTtl that is no number', { ...good, cache: { denyTtl: Number.NaN } }, VALUE],
+      ['NaN for cache.denyTtl', { ...good, cache: { denyTtl: Number.NaN } }, VALUE],
       ['a cache.max of 0', { ...good, cache: { max: 0 } }, VALUE],
       ['an endless cache.max', { ...good, cache: { max: Infinity } }, VALUE],
       ['true for the throttle', { ...good, throttle: true }, TYPE],
@@ -41,7 +41,7 @@ describe('kpass/http', () => {
       ['a throttle.window of 0', { ...good, throttle: { attempts: 3, window: 0 } }, VALUE],
       ['a boolean for `secure`', { ...good, secure: true }, TYPE],
       ['null for `secure`', { ...good, secure: null }, TYPE],
-      ['a mistake in what a Verifier takes', { ...good, timeout: -1 }, VALUE],
+      ['a wrong option of a Verifier', { ...good, timeout: -1 }, VALUE],
     ];
     for (const [what, options, error] of mistakes) {
       it(`${error.code} for ${what}`, () => {

@@ -9,7 +9,7 @@ import { Web } from '../support/web';
 describe('kpass/http', () => {
   const fixture = new HttpFixture();
 
-  describe('answers 403, without a challenge, and does not look at the credentials', () => {
+  describe('answers 403, without a challenge, and does not read the credentials', () => {
     async function assertForbidden(web: Web, headers = {}): Promise<void> {
       for (const authorization of [undefined, RIGHT, WRONG]) {
         const answer = await web.get(authorization, headers);
@@ -26,12 +26,12 @@ describe('kpass/http', () => {
       await assertForbidden(web);
     });
 
-    it('over plain HTTP whatever a client says of itself', async () => {
+    it('over plain HTTP, even if the client claims HTTPS in its headers', async () => {
       await using web = await Web.start(fixture.authFor(), { tls: false });
       await assertForbidden(web, { 'x-forwarded-proto': 'https', forwarded: 'proto=https' });
     });
 
-    it('where `secure` says no, TLS or not', async () => {
+    it('if `secure` returns false, even over TLS', async () => {
       await using web = await Web.start(fixture.authFor({ secure: () => false }));
       await assertForbidden(web);
     });
@@ -42,13 +42,13 @@ describe('kpass/http', () => {
       'a promise': Promise.resolve(true),
       nothing: undefined,
     })) {
-      it(`where \`secure\` gives ${what}, not true`, async () => {
+      it(`if \`secure\` returns ${what} instead of true`, async () => {
         await using web = await Web.start(fixture.authFor({ secure: (() => value) as never }));
         await assertForbidden(web);
       });
     }
 
-    it('where `secure` throws, which the operator is told', async () => {
+    it('if `secure` throws, and publishes the error', async () => {
       const thrown = new Error('no such header');
       const secure = () => {
         throw thrown;
@@ -59,7 +59,7 @@ describe('kpass/http', () => {
       assert.equal(messages[0]?.error, thrown);
     });
 
-    it('even to who was let in before, over TLS', async () => {
+    it('even to a user who was let in before, over TLS', async () => {
       const auth = fixture.authFor();
       await using tls = await Web.start(auth);
       await using plain = await Web.start(auth, { tls: false });
@@ -68,7 +68,7 @@ describe('kpass/http', () => {
       await assertForbidden(plain);
     });
 
-    it('and warns whoever runs the server, once', async () => {
+    it('and warns once', async () => {
       const { code, stderr } = await runProgram(
         fixture.realm,
         `const { basicAuth } = require('kpass/http');
@@ -84,7 +84,7 @@ describe('kpass/http', () => {
       assert.doesNotMatch(stderr, /wonderland/);
     });
 
-    it('unless `secure` says that a proxy came over TLS', async () => {
+    it('unless `secure` returns true for a proxy with TLS', async () => {
       const secure = ({ headers }: IncomingMessage) => headers['x-forwarded-proto'] === 'https';
       await using web = await Web.start(fixture.authFor({ secure }), { tls: false });
       await assertForbidden(web, { 'x-forwarded-proto': 'http' });

@@ -1,5 +1,5 @@
-// The core without Node (native/test/harness.cc): under valgrind, and with allocations that fail. Run
-// by scripts/sanitize, it is the sanitizer's build that shows errors and leaks.
+// The core without Node (native/test/harness.cc): under valgrind, and with allocations that fail.
+// Run by scripts/sanitize, it is the sanitizer's build that shows errors and leaks.
 
 import { equal, match } from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
@@ -115,8 +115,9 @@ describe('the core alone', function () {
     });
   });
 
-  // ThreadSanitizer's build lets no allocation fail. AddressSanitizer takes long, and sees that a text
-  // as long as libkrb5's of an impostor has no end where glibc's vasprintf() got no memory for it.
+  // ThreadSanitizer's build lets no allocation fail. AddressSanitizer takes long, and sees that a
+  // text as long as libkrb5's of an impostor has no end where glibc's vasprintf() got no memory for
+  // it.
   describe('believes nobody but the realm, and does not crash, when memory runs out', () => {
     const rows = [
       { what: 'the right password', genuine: true, password: 'wonderland', more: ['--genuine'] },

@@ -1,5 +1,5 @@
-// Installing kpass: in a second where the package has a binary that fits, by compiling elsewhere, and
-// with three lines that say what is missing where that cannot be.
+// Installing kpass: in a second where the package has a binary that fits, by compiling elsewhere,
+// and with three lines that say what is missing where that cannot be.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -154,8 +154,8 @@ describe('installing', function () {
     }
   });
 
-  // What Node.js says there that it is: a program that names musl's loader; or, started by way of the
-  // loader, the loader itself, which is musl's libc.so, on Alpine by another name.
+  // What Node.js says there that it is: a program that names musl's loader; or, started by way of
+  // the loader, the loader itself, which is musl's libc.so, on Alpine by another name.
   for (const { how, name, loader } of [
     { how: 'on musl', name: 'node', loader: '/lib/ld-musl-x86_64.so.1' },
     { how: 'on musl, by way of its loader', name: 'libc.so', loader: '' },

@@ -1,5 +1,5 @@
-// kpass compiled for macOS, where these tests do not run: what the addon is linked with, and how the
-// realms of kpass/testing ask a system that has no /proc.
+// kpass compiled for macOS, where these tests do not run: what the addon is linked with, and how
+// the realms of kpass/testing ask a system that has no /proc.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';

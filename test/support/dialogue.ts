@@ -1,5 +1,5 @@
-// Answers the dialogue in which a browser asks for a user and a password. Headless Chromium shows no
-// dialogue, but asks its debugger at the same point, with the same three ways to go on.
+// Answers the dialogue in which a browser asks for a user and a password. Headless Chromium shows
+// no dialogue, but asks its debugger at the same point, with the same three ways to go on.
 
 import type { Page } from 'playwright-core';
 

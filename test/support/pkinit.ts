@@ -1,5 +1,5 @@
-// A realm that accepts certificates: anybody logs in as WELLKNOWN/ANONYMOUS, and carol with her own.
-// A password must never seem right because a certificate was.
+// A realm that accepts certificates: anybody logs in as WELLKNOWN/ANONYMOUS, and carol with her
+// own. A password must never seem right because a certificate was.
 
 import { execFile } from 'node:child_process';
 import { appendFile, writeFile } from 'node:fs/promises';

@@ -1,9 +1,9 @@
 // An attack by a user of the realm who controls the network. The KDC answers somebody else's login
 // for the attacker's own account. The attacker needs only their own password.
 //
-// The name in an AS-REQ is not protected. The reply has a checksum of the request (RFC 6806, section
-// 11), but a key made from the attacker's own password encrypts the reply. So the attacker can clear
-// the flag that announces the checksum.
+// The name in an AS-REQ is not protected. The reply has a checksum of the request (RFC 6806,
+// section 11), but a key made from the attacker's own password encrypts the reply. So the attacker
+// can clear the flag that announces the checksum.
 
 import { createCipheriv, createDecipheriv, createHmac, pbkdf2Sync } from 'node:crypto';
 
