@@ -48,12 +48,12 @@ export async function diagnose(args: string[], options: RunOptions = {}): Promis
   return { code, ...JSON.parse(stdout) };
 }
 
-/** What a case finds: one link that is not ok, those that wait for it, and the rest is ok. */
+/** The expected diagnosis: one link is not ok, `notTried` depend on it, and all others are ok. */
 export interface Expected {
   link: Name;
   status?: 'warning' | 'broken';
   detail: RegExp;
-  /** A command, or what to write where. */
+  /** A command, or lines for a file. */
   remedy?: RegExp;
   notTried?: readonly Name[];
 }

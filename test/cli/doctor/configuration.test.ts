@@ -17,7 +17,7 @@ import { SERVICE } from '../../support/subject';
 describe('kpass doctor', () => {
   const fixture = new DoctorFixture();
 
-  it('finds nothing where nothing is broken', async () => {
+  it('reports every link as ok if nothing is broken', async () => {
     const { code, ok: holds, links } = await diagnose(fixture.given());
     deepEqual([code, holds], [0, true]);
     deepEqual(
@@ -36,13 +36,13 @@ describe('kpass doctor', () => {
     ok(links.every(({ remedy }) => remedy.length === 0));
   });
 
-  it('takes krb5.conf and the keytab from the environment, as libkrb5 does', async () => {
+  it('finds krb5.conf and the keytab by the environment, as libkrb5 does', async () => {
     const { code, links } = await diagnose([], { env: fixture.realm.env });
     equal(code, 0);
     match(links[1]?.detail ?? '', /from KRB5_CONFIG/);
   });
 
-  it('takes a krb5.conf in the home of the user, as macOS names its own', async () => {
+  it('accepts a path of krb5.conf that begins with ~, as the one of macOS does', async () => {
     const config = `~/${relative(fixture.realm.folder, fixture.realm.config)}`;
     const env = { ...fixture.realm.env, HOME: fixture.realm.folder, KRB5_CONFIG: config };
     const { code, links } = await diagnose([], { env });
@@ -50,7 +50,7 @@ describe('kpass doctor', () => {
     match(links[1]?.detail ?? '', new RegExp(`^${fixture.realm.config} `));
   });
 
-  it('takes paths that begin where it is run', async () => {
+  it('accepts relative paths', async () => {
     const here = (path: string) => relative(process.cwd(), path);
     const { code, links } = await diagnose(
       fixture.given(here(fixture.realm.keytab(SERVICE)), here(fixture.realm.config)),
@@ -63,7 +63,7 @@ describe('kpass doctor', () => {
   const AFTER_REALM = LINKS.slice(3);
 
   describe('libkrb5', () => {
-    it('is broken where it is not installed', async () => {
+    it('is broken if it is not installed', async () => {
       const stub = join(fixture.realm.folder, 'stub.cjs');
       await writeFile(
         stub,
@@ -88,18 +88,18 @@ describe('kpass doctor', () => {
       notTried: AFTER_CONFIG,
     });
 
-    it('is broken where it is not there', async () => {
+    it('is broken if it does not exist', async () => {
       const args = fixture.given(undefined, '/nonexistent/krb5.conf');
       const expected = brokenConfig(/^\/nonexistent\/krb5\.conf does not exist/, /default_realm =/);
       assertFound(await diagnose(args), expected);
     });
 
-    it('is broken where KRB5_CONFIG names one that is not there', async () => {
+    it('is broken if KRB5_CONFIG names a file that does not exist', async () => {
       const expected = brokenConfig(/nonexistent.*from KRB5_CONFIG/, /./);
       assertFound(await diagnose(['-k', fixture.realm.keytab(SERVICE)]), expected);
     });
 
-    it('is broken where KRB5_CONFIG is empty: libkrb5 takes that for a path', async () => {
+    it('is broken if KRB5_CONFIG is empty, which libkrb5 takes for a path', async () => {
       const found = await diagnose(['-k', fixture.realm.keytab(SERVICE)], {
         env: { KRB5_CONFIG: '' },
       });
@@ -109,7 +109,7 @@ describe('kpass doctor', () => {
       );
     });
 
-    it('is broken where this user may not read it', async () => {
+    it('is broken if this user may not read it', async () => {
       const folder = await fixture.openFolder();
       const config = join(folder, 'krb5.conf');
       await writeFile(config, await readFile(fixture.realm.config));
@@ -121,7 +121,7 @@ describe('kpass doctor', () => {
       );
     });
 
-    it('is broken where it cannot be parsed; the line is named', async () => {
+    it('is broken if it cannot be parsed, and doctor names the line', async () => {
       const config = await fixture.configFrom(
         '[libdefaults]\n  default_realm = X\n\n  dns_lookup_kdc\n[realms]\n',
       );
@@ -129,7 +129,7 @@ describe('kpass doctor', () => {
       assertFound(await diagnose(fixture.given(undefined, config)), expected);
     });
 
-    it('is a warning where one of several defaults is not there', async () => {
+    it('is a warning if one of several files does not exist', async () => {
       const env = { KRB5_CONFIG: `/nonexistent/krb5.conf:${fixture.realm.config}` };
       const { code, links } = await diagnose(['-k', fixture.realm.keytab(SERVICE)], { env });
       equal(code, 0);
@@ -141,7 +141,7 @@ describe('kpass doctor', () => {
   });
 
   describe('the realm', () => {
-    it('is broken where krb5.conf says none', async () => {
+    it('is broken if krb5.conf names none', async () => {
       const config = await fixture.configFrom('[libdefaults]\n  dns_lookup_realm = false\n');
       assertFound(await diagnose(fixture.given(undefined, config)), {
         link: 'realm',
@@ -151,7 +151,7 @@ describe('kpass doctor', () => {
       });
     });
 
-    it('is broken where the keytab’s key is of another one', async () => {
+    it('is broken if the keytab’s key belongs to another realm', async () => {
       const config = await fixture.configFrom('[libdefaults]\n  default_realm = WRONG.REALM\n');
       assertFound(await diagnose(fixture.given(undefined, config)), {
         link: 'realm',
@@ -161,7 +161,7 @@ describe('kpass doctor', () => {
       });
     });
 
-    it('is broken where the host is a URL', async () => {
+    it('is broken if the host is a URL', async () => {
       const { code, links } = await diagnose([...fixture.given(), '-H', 'https://localhost/']);
       equal(code, 1);
       const found = links.find(({ status }) => status === 'broken');
@@ -170,7 +170,7 @@ describe('kpass doctor', () => {
       match(found?.remedy.join('\n') ?? '', /^kpass doctor -H www\.example\.com -k /m);
     });
 
-    it('is broken where [domain_realm] says another one', async () => {
+    it('is broken if [domain_realm] names another', async () => {
       const more = '[domain_realm]\n  localhost = WRONG.REALM\n';
       assertFound(
         await diagnose(fixture.given(undefined, await fixture.realm.writeConfig({ more }))),

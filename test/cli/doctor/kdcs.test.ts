@@ -11,7 +11,7 @@ describe('kpass doctor', () => {
   const fixture = new DoctorFixture();
 
   describe('the KDCs’ names', () => {
-    it('are broken where neither krb5.conf nor DNS is to tell', async () => {
+    it('are broken if krb5.conf names none, and libkrb5 may not ask DNS', async () => {
       const config = await fixture.realm.writeConfig({ kdcs: [] });
       assertFound(await diagnose(fixture.given(undefined, config)), {
         link: 'KDC names',
@@ -21,7 +21,7 @@ describe('kpass doctor', () => {
       });
     });
 
-    it('are found in DNS where krb5.conf has none', async () => {
+    it('come from DNS if krb5.conf has none', async () => {
       await using dns = await nameServer([{ port: fixture.realm.port }]);
       const config = await fixture.realm.writeConfig({
         kdcs: [],
@@ -41,7 +41,7 @@ describe('kpass doctor', () => {
       return fixture.given(undefined, fixture.proxy.config);
     };
 
-    it('are broken where they have stopped', async () => {
+    it('are broken if they have stopped', async () => {
       await fixture.realm.stopKdc();
       try {
         assertFound(await diagnose(fixture.given()), {
@@ -55,17 +55,17 @@ describe('kpass doctor', () => {
     });
 
     const faults: Record<string, [mode: Mode, detail: RegExp]> = {
-      'nothing comes back': ['silent', /UDP no answer in 3000 ms, TCP no answer in 3000 ms/],
+      'they are silent': ['silent', /UDP no answer in 3000 ms, TCP no answer in 3000 ms/],
       'something else answers': ['garbage', /UDP answers, but not in Kerberos/],
-      'they are another realm’s': [{ error: 68 }, /it is not a KDC of EXAMPLE\.COM/],
+      'they serve another realm': [{ error: 68 }, /it is not a KDC of EXAMPLE\.COM/],
     };
     for (const [what, [mode, detail]] of Object.entries(faults)) {
-      it(`are broken where ${what}`, async () => {
+      it(`are broken if ${what}`, async () => {
         assertFound(await diagnose(await through(mode)), { ...NOT_ANSWERING, detail });
       });
     }
 
-    it('are broken where the name has no address', async () => {
+    it('are broken if the name has no address', async () => {
       const config = await fixture.realm.writeConfig({ kdcs: ['kdc.invalid'] });
       assertFound(await diagnose(fixture.given(undefined, config)), {
         ...NOT_ANSWERING,
@@ -74,7 +74,7 @@ describe('kpass doctor', () => {
       });
     });
 
-    it('are a warning where they answer over TCP only', async () => {
+    it('are a warning if they answer over TCP only', async () => {
       const args = await through(({ transport }) => (transport === 'udp' ? 'silent' : 'pass'));
       assertFound(await diagnose(args), {
         link: 'KDCs',
@@ -84,7 +84,7 @@ describe('kpass doctor', () => {
       });
     });
 
-    it('are a warning where they answer over UDP only', async () => {
+    it('are a warning if they answer over UDP only', async () => {
       const args = await through(({ transport }) => (transport === 'tcp' ? 'reset' : 'pass'));
       assertFound(await diagnose(args), {
         link: 'KDCs',
@@ -94,7 +94,7 @@ describe('kpass doctor', () => {
       });
     });
 
-    it('are a warning where one of two is dead', async () => {
+    it('are a warning if one of two is dead', async () => {
       const config = await fixture.realm.writeConfig({
         kdcs: ['127.0.0.1:1', `localhost:${fixture.realm.port}`],
       });
@@ -124,7 +124,7 @@ describe('kpass doctor', () => {
       });
     }
 
-    it('may differ by what krb5.conf allows', async () => {
+    it('may differ as much as krb5.conf allows', async () => {
       await using skewed = await Realm.start({ clock: '+10m' });
       const config = await skewed.writeConfig({ more: '[libdefaults]\n  clockskew = 900\n' });
       const { links } = await diagnose(['-k', skewed.keytab(SERVICE), '-c', config]);

@@ -21,7 +21,10 @@ describe('kpass doctor', () => {
     });
 
     const keytabs: Record<string, [keytab: () => string | Promise<string>, Expected]> = {
-      'it is not there': [() => '/nonexistent/keytab', noKeytab(/^\/nonexistent\/keytab does not/)],
+      'it does not exist': [
+        () => '/nonexistent/keytab',
+        noKeytab(/^\/nonexistent\/keytab does not/),
+      ],
       'it is a folder': [
         () => keytabDirectory(fixture.realm),
         noKeytab(/is not a file/, /--keytab \/path/),
@@ -39,7 +42,7 @@ describe('kpass doctor', () => {
         () => 'CLOUD:bucket',
         noKeytab(/^CLOUD:bucket: Unknown Key table type/, /--keytab \/path/),
       ],
-      'it has keys of others only': [
+      'it has only keys of other services': [
         async () => {
           await fixture.realm.addService('imap/mail.example');
           return fixture.realm.keytab('imap/mail.example');
@@ -51,12 +54,12 @@ describe('kpass doctor', () => {
       ],
     };
     for (const [what, [keytab, expected]] of Object.entries(keytabs)) {
-      it(`is broken where ${what}`, async () => {
+      it(`is broken if ${what}`, async () => {
         assertFound(await diagnose(fixture.given(await keytab())), expected);
       });
     }
 
-    it('is broken where this user may not read it', async () => {
+    it('is broken if this user may not read it', async () => {
       const { config, keytab } = await copies();
       await chmod(keytab, 0o000);
       const found = await diagnose(fixture.given(keytab, config), { node: AS_NOBODY });
@@ -69,7 +72,7 @@ describe('kpass doctor', () => {
       );
     });
 
-    it('is broken where this user may not enter its folder', async () => {
+    it('is broken if this user may not enter its folder', async () => {
       const { config } = await copies();
       const closed = join(await fixture.openFolder(), 'closed');
       const keytab = join(closed, 'keytab');
@@ -83,7 +86,7 @@ describe('kpass doctor', () => {
       );
     });
 
-    it('is a warning where others may read it', async () => {
+    it('is a warning if others may read it', async () => {
       const keytab = await fixture.realm.writeKeytab(SERVICE);
       await chmod(keytab, 0o644);
       assertFound(await diagnose(fixture.given(keytab)), {
@@ -94,7 +97,7 @@ describe('kpass doctor', () => {
       });
     });
 
-    /** A krb5.conf and a keytab where everybody can get at them. */
+    /** Copies krb5.conf and the keytab to a folder that every user may enter. */
     async function copies(): Promise<{ config: string; keytab: string }> {
       const folder = await fixture.openFolder();
       const config = join(folder, 'krb5.conf');
@@ -116,7 +119,7 @@ describe('kpass doctor', () => {
       return ['-s', service, ...fixture.given(fixture.realm.keytab(`${service}/localhost`))];
     };
 
-    it('is broken where it is another one', async () => {
+    it('is broken if it is not the KDC’s key', async () => {
       const args = fixture.given(await fixture.realm.writeWrongKeytab(SERVICE));
       const expected = brokenKey(
         /^wrong key: the keytab's version 1 and the KDC's version 1 differ/,
@@ -124,13 +127,13 @@ describe('kpass doctor', () => {
       assertFound(await diagnose(args), expected);
     });
 
-    it('is broken where an impostor answers for the KDC', async () => {
+    it('is broken if an impostor answers for the KDC', async () => {
       await using impostor = await fixture.realm.impostor({ users: { alice: 'hijacked' } });
       const args = fixture.given(undefined, impostor.config);
       assertFound(await diagnose(args), brokenKey(/or an impostor answers for the KDC/));
     });
 
-    it('is broken where the KDC has a newer version', async () => {
+    it('is broken if the KDC has a newer version of it', async () => {
       const args = await flagged('old');
       await fixture.realm.rotateKey('old/localhost');
       const expected = brokenKey(
@@ -139,7 +142,7 @@ describe('kpass doctor', () => {
       assertFound(await diagnose(args), expected);
     });
 
-    it('is broken where the keytab numbers it otherwise', async () => {
+    it('is broken if it has another version in the keytab', async () => {
       const bytes = await readFile(await fixture.realm.writeKeytab(SERVICE));
       const args = fixture.given(await keytabFrom(fixture.realm, renumbered(bytes, 7)));
       const expected = brokenKey(
@@ -148,7 +151,7 @@ describe('kpass doctor', () => {
       assertFound(await diagnose(args), expected);
     });
 
-    it('is broken where the keytab lacks the type that the KDC uses', async () => {
+    it('is broken if the keytab lacks the type that the KDC uses', async () => {
       const keytab = join(fixture.realm.folder, 'one-type.keytab');
       await fixture.realm.kadmin('ktadd', '-norandkey', '-k', keytab, SERVICE);
       const bytes = await readFile(keytab);
@@ -168,7 +171,7 @@ describe('kpass doctor', () => {
       'krb5.conf does not permit the type of the ticket':
         'permitted_enctypes = aes128-cts-hmac-sha1-96',
     })) {
-      it(`is broken where ${what}, and no new keytab is advised`, async () => {
+      it(`is broken if ${what}, and doctor does not advise a new keytab`, async () => {
         const config = await fixture.realm.writeConfig({ more: `[libdefaults]\n  ${setting}\n` });
         const { links, ...rest } = await diagnose(fixture.given(undefined, config));
         const says = new RegExp(`^no encryption type in common: krb5\\.conf says ${setting}`);
@@ -177,7 +180,7 @@ describe('kpass doctor', () => {
       });
     }
 
-    it('is broken where it is old or wrong, and the KDC wants a proof before it tells', async () => {
+    it('is broken if it is old or wrong, and the KDC requires pre-authentication', async () => {
       const args = await flagged('proof', '+requires_preauth');
       equal((await diagnose(args)).code, 0);
       await fixture.realm.rotateKey('proof/localhost');
@@ -187,7 +190,7 @@ describe('kpass doctor', () => {
       assertFound(await diagnose(args), expected);
     });
 
-    it('is broken where the KDC does not know the service', async () => {
+    it('is broken if the KDC does not know the service', async () => {
       const args = await flagged('gone');
       await fixture.realm.kadmin('delprinc', 'gone/localhost');
       const expected = brokenKey(
@@ -197,7 +200,7 @@ describe('kpass doctor', () => {
       assertFound(await diagnose(args), expected);
     });
 
-    it('is broken where the KDC is one of another realm', async () => {
+    it('is broken if the KDC serves another realm', async () => {
       await using other = await Realm.start({ name: 'OTHER.ORG' });
       const config = await other.writeConfig({ kdcs: [`127.0.0.1:${fixture.realm.port}`] });
       const expected = brokenKey(
@@ -207,7 +210,7 @@ describe('kpass doctor', () => {
       assertFound(await diagnose(fixture.given(other.keytab(SERVICE), config)), expected);
     });
 
-    it('is broken where the KDC gives the service’s ticket to nobody', async () => {
+    it('is broken if the KDC gives the service’s tickets to nobody', async () => {
       const expected = brokenKey(
         /no tickets for nobody\/localhost@EXAMPLE\.COM \(-allow_svr\)/,
         /modprinc \+allow_svr/,
@@ -219,7 +222,7 @@ describe('kpass doctor', () => {
       ['expired', ['-expire', '1/1/2001']],
       ['disabled', ['-allow_tix']],
     ] as const) {
-      it(`is broken where the service is ${service}`, async () => {
+      it(`is broken if the service is ${service}`, async () => {
         const expected = brokenKey(/locked or expired/, /modprinc .*\+allow_tix/);
         assertFound(await diagnose(await flagged(service, ...flags)), expected);
       });
@@ -227,7 +230,7 @@ describe('kpass doctor', () => {
   });
 
   describe('the host', () => {
-    it('is a warning where its name has no address: kpass needs none', async () => {
+    it('is a warning if its name has no address, which kpass does not need', async () => {
       await fixture.realm.addService('HTTP/www.invalid');
       const args = [
         '-H',
@@ -244,7 +247,7 @@ describe('kpass doctor', () => {
   });
 });
 
-/** A keytab whose keys have this version: four bytes at the end of each entry, after its length. */
+/** Sets the version of each key in a keytab: the last four bytes of each entry. */
 function renumbered(keytab: Buffer, version: number): Buffer {
   const bytes = Buffer.from(keytab);
   for (let start = 2; start < bytes.length; ) {

@@ -24,7 +24,7 @@ describe('kpass doctor', () => {
       match(links.at(-1)?.detail ?? '', /opens with the keytab's key/);
     });
 
-    it('breaks at the ticket where the user’s realm is not trusted', async () => {
+    it('breaks at the ticket if the user’s realm is not trusted', async () => {
       await using other = await Realm.start({ name: 'OTHER.ORG', users: { bob: 'builder' } });
       const args = [
         '-r',
@@ -64,7 +64,7 @@ describe('kpass doctor', () => {
       });
     });
 
-    it('is not tried where the chain breaks before it', async () => {
+    it('is not tried if the chain breaks before it', async () => {
       assertFound(await login(fixture.given('/nonexistent/keytab'), 'wonderland'), {
         link: 'keytab',
         detail: /does not exist/,
@@ -72,7 +72,7 @@ describe('kpass doctor', () => {
       });
     });
 
-    it('decides where the service cannot log in itself', async () => {
+    it('decides if the service cannot log in itself', async () => {
       await fixture.realm.addService('away/localhost');
       const args = ['-s', 'away', ...fixture.given(fixture.realm.keytab('away/localhost'))];
       await fixture.realm.kadmin('delprinc', 'away/localhost');
@@ -88,7 +88,7 @@ describe('kpass doctor', () => {
       match(links.at(-2)?.detail ?? '', /ERR_KPASS_CONFIG/);
     });
 
-    it('comes with libkrb5’s own account with --verbose, and without the password', async () => {
+    it('includes libkrb5’s trace with --verbose, without the password', async () => {
       const { links } = await login([...fixture.given(), '--verbose'], 'wonderland');
       const traces = links.filter(({ trace }) => trace !== undefined);
       deepEqual(
@@ -104,7 +104,7 @@ describe('kpass doctor', () => {
   });
 
   describe('for a person', () => {
-    it('has a line for each link, and what to do under the broken one', async () => {
+    it('prints a line for each link, and the remedy under the broken one', async () => {
       const args = ['doctor', '-H', 'localhost', ...fixture.given('/nonexistent/keytab')];
       const { code, stdout, stderr } = await runCommand(args);
       deepEqual([code, stderr], [1, '']);
@@ -121,7 +121,7 @@ describe('kpass doctor', () => {
       ok(!stdout.includes('\x1b'));
     });
 
-    it('ends with what to try next, or with the login', async () => {
+    it('ends with the next command to run, or with the login', async () => {
       const args = ['doctor', '-H', 'localhost', ...fixture.given()];
       const alone = await runCommand(args);
       const [, next = '', user = ''] = /(.*)\n {2}(.*)\n$/.exec(alone.stdout) ?? [];
@@ -134,7 +134,7 @@ describe('kpass doctor', () => {
       match(whole.stdout, /\n\nNothing is broken, and the login is verified\.\n$/);
     });
 
-    it('has colours and progress at a terminal, and asks for the password first', async () => {
+    it('shows colours and progress at a terminal, and asks for the password first', async () => {
       const command = [
         process.execPath,
         COMMAND,
