@@ -1,4 +1,4 @@
-// kpass doctor, where the KDCs' names, the KDCs themselves or their clock are broken.
+// kpass doctor, if the KDCs' names, the KDCs themselves or their clock are broken.
 
 import { deepEqual, equal, match } from 'node:assert/strict';
 import { Realm } from 'kpass/testing';
@@ -115,7 +115,7 @@ describe('kpass doctor', () => {
       ['+2m', 'warning', /^(119|120|121) s behind/],
     ];
     for (const [clock, status, detail] of clocks) {
-      it(`is ${status === 'broken' ? status : `a ${status}`} where the KDC’s is at ${clock}`, async () => {
+      it(`is ${status === 'broken' ? status : `a ${status}`} if the KDC’s is at ${clock}`, async () => {
         await using skewed = await Realm.start({ clock });
         const args = ['-k', skewed.keytab(SERVICE), '-c', skewed.config];
         const notTried = status === 'broken' ? (['key'] as const) : [];

@@ -1,4 +1,4 @@
-// kpass doctor, where the keytab, the service's key or its host's name is broken.
+// kpass doctor, if the keytab, the service's key or its host's name is broken.
 
 import { doesNotMatch, equal } from 'node:assert/strict';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -30,7 +30,7 @@ describe('kpass doctor', () => {
         noKeytab(/is not a file/, /--keytab \/path/),
       ],
       'it is empty': [() => keytabFrom(fixture.realm, ''), noKeytab(/is not a keytab: /)],
-      'it is no keytab': [
+      'it is not a keytab': [
         () => keytabFrom(fixture.realm, '#!/bin/sh\n'),
         noKeytab(/is not a keytab: /),
       ],
