@@ -1,5 +1,6 @@
-// kpass doctor breaks each link of the chain in a real realm: doctor must name that link, say what to
-// do, and not claim to know anything about the links after it. Here: libkrb5, krb5.conf and the realm.
+// kpass doctor breaks each link of the chain in a real realm: doctor must name that link, say what
+// to do, and not claim to know anything about the links after it. Here: libkrb5, krb5.conf and the
+// realm.
 
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
