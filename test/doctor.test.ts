@@ -616,7 +616,7 @@ describe('kpass doctor', () => {
 
     it('is broken for a wrong password', async () => {
       const expected = {
-        detail: /^alice: .*do not log in/,
+        detail: /^alice: wrong user name or password/,
         remedy: /^KRB5_CONFIG=\S+ kinit alice$/m,
       };
       assertFound(await login(given(), 'looking glass'), {
