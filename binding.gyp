@@ -8,20 +8,20 @@
     {
       "target_name": "kpass",
       "sources": [
-        "native/addon.cc",
-        "native/context.cc",
-        "native/dns.cc",
-        "native/exit_gate.cc",
-        "native/kdcs.cc",
-        "native/keytab_login.cc",
-        "native/message.cc",
-        "native/platform.cc",
-        "native/pool.cc",
-        "native/transport.cc",
-        "native/turn.cc",
-        "native/verify.cc"
+        "native/node/addon.cc",
+        "native/base/context.cc",
+        "native/net/dns.cc",
+        "native/base/exit_gate.cc",
+        "native/net/kdcs.cc",
+        "native/kerberos/keytab_login.cc",
+        "native/net/message.cc",
+        "native/base/platform.cc",
+        "native/node/pool.cc",
+        "native/net/transport.cc",
+        "native/base/turn.cc",
+        "native/kerberos/verify.cc"
       ],
-      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+      "include_dirs": ["native", "<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": [
         "NAPI_VERSION=8",
         "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS",
@@ -29,7 +29,7 @@
         # A worker that is being terminated refuses every call, at any time.
         "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"
       ],
-      "libraries": ["<!@(node scripts/pkg-config.cjs --libs)", "-lresolv"],
+      "libraries": ["<!@(node scripts/install/pkg-config.cjs --libs)", "-lresolv"],
       "variables": {
         "flags": [
           # Half the size of Node's -O3, and no slower: libkrb5 does the work.
@@ -38,7 +38,7 @@
           "-Wextra",
           "-Wpedantic",
           "-Wconversion",
-          "<!@(node scripts/pkg-config.cjs --cflags)"
+          "<!@(node scripts/install/pkg-config.cjs --cflags)"
         ],
         "conditions": [["kpass_werror==1", { "flags": ["-Werror"] }]]
       },
@@ -57,7 +57,7 @@
           "cflags_cc": ["-std=c++17", "-fexceptions", "-fvisibility=hidden", "<@(flags)"],
           # A thread may still be in libkrb5 when the last environment that loaded
           # the addon is gone: the code must stay mapped. (On macOS
-          # native/platform.cc sees to it.)
+          # native/base/platform.cc sees to it.)
           # And what it has of the C++ library's templates is its own: node exports
           # many of the same names, as its compiler made them.
           "ldflags": ["-Wl,-z,nodelete", "-Wl,-Bsymbolic"]

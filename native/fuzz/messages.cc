@@ -12,8 +12,8 @@
 #include <array>
 
 #include "der.h"
-#include "message.h"
 #include "mutate.h"
+#include "net/message.h"
 #include "stage.h"
 
 // Exported by libkrb5, and declared in none of its headers: what a KDC reads.

@@ -24,8 +24,8 @@
 #include <sstream>
 
 #include "der.h"
-#include "message.h"
 #include "mutate.h"
+#include "net/message.h"
 #include "stage.h"
 
 namespace kpass::fuzz {

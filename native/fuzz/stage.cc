@@ -13,7 +13,7 @@
 #include <fstream>
 #include <map>
 
-#include "exit_gate.h"
+#include "base/exit_gate.h"
 
 namespace kpass::fuzz {
 namespace {

@@ -13,8 +13,8 @@
 #include <string>
 #include <string_view>
 
+#include "kerberos/verify.h"
 #include "network.h"
-#include "verify.h"
 
 namespace kpass::fuzz {
 

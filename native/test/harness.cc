@@ -44,7 +44,7 @@
 #include <thread>
 
 #include "failing_malloc.h"
-#include "pool.h"
+#include "node/pool.h"
 
 #ifdef __SANITIZE_ADDRESS__
 // Of what libkrb5 allocates within these calls, some is lost when a later

@@ -1,6 +1,6 @@
-// What libkrb5 itself says: doctor guesses at nothing that it can ask.
+// Asks libkrb5 itself: doctor guesses nothing that it can ask.
 //
-// Loads the addon: imported only once that is known to load.
+// This file loads the addon. Import it only with import(), which rejects if the addon does not load.
 
 import {
   binding,
@@ -17,10 +17,10 @@ export type Krb5 = typeof import('./krb5.js');
 export type { ConfigReport, KeytabKey, KeytabReport, LoginReport } from '../../binding.js';
 export { configFiles } from '../../native-settings.js';
 
-/** The file of libkrb5 that is loaded; empty where the system does not tell. */
+/** The path of the loaded libkrb5; empty if the system does not tell it. */
 export const libraryFile = (): string => binding.libraryFile();
 
-/** Whether libkrb5 can read this file by itself: an empty step where it can. */
+/** Whether libkrb5 can read this one file: the step is empty if it can. */
 export function readConfigFile(settings: Settings, file: string): ConfigReport {
   return binding.configValues(
     nativeSettings({ ...settings, config: [file] }),
@@ -30,7 +30,7 @@ export function readConfigFile(settings: Settings, file: string): ConfigReport {
   );
 }
 
-/** The values of [section] name tag, or of [section] name; empty for none. */
+/** The values of [section] name tag, or of [section] name; empty if there are none. */
 export function configValues(
   settings: Settings,
   section: string,
@@ -41,12 +41,12 @@ export function configValues(
   return values === '' ? [] : values.split(', ');
 }
 
-/** No realm is called so, and no user who claims to be of it is asked for at a KDC. */
+/** No realm has this name, so kpass asks no KDC for a user. */
 const NO_REALM = ' ';
 
 /**
- * How a verification names the service, found as one finds it: by beginning one, for a user whom it
- * refuses as foreign, with the step 'realm', before it opens the keytab or asks a KDC.
+ * Finds the service's name as a verification does: it starts one, for a user of a foreign realm. The
+ * verification refuses that user at the step 'realm', before it opens the keytab or asks a KDC.
  */
 export async function nameService(settings: Settings): Promise<NativeOutcome> {
   const pool = binding.createPool(1, 0);
@@ -68,7 +68,7 @@ export function keytabKeys(settings: Settings): KeytabReport {
   return binding.keytabKeys(nativeSettings(settings));
 }
 
-/** Logs the service in with its keytab. Comes back when that is over. */
+/** Logs the service in with its keytab. Blocks until the login ends. */
 export function keytabLogin(settings: Settings, service: string): LoginReport {
   return binding.keytabLogin(nativeSettings(settings), service);
 }

@@ -1,5 +1,4 @@
-// The links in the order in which they break for people, and what each one
-// hangs from.
+// All links with their needs, in the order in which people meet the faults.
 
 import { printable } from '../../errors.js';
 import type { Settings } from '../../settings.js';
