@@ -1,4 +1,4 @@
-// The figures that the README shows, as a picture: bars for each subject, kpass's in colour. It
+// The figures that docs/benchmarks.md shows, as a picture: bars for each subject, kpass in colour. It
 // follows the reader's colour scheme, on a ground of its own, and loads nothing.
 
 import { type Finding, isBound, type Row, readable, type Subject } from './figures';
