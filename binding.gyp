@@ -15,6 +15,7 @@
         "native/net/dns.cc",
         "native/net/etype_info.cc",
         "native/net/exchange.cc",
+        "native/net/host_string.cc",
         "native/net/interrupt.cc",
         "native/base/exit_gate.cc",
         "native/net/kdcs.cc",
@@ -22,6 +23,7 @@
         "native/net/message.cc",
         "native/base/platform.cc",
         "native/node/pool.cc",
+        "native/net/site.cc",
         "native/net/transport.cc",
         "native/base/turn.cc",
         "native/kerberos/verify.cc"

@@ -23,6 +23,7 @@
 #include "base/platform.h"
 #include "base/turn.h"
 #include "net/message.h"
+#include "net/site.h"
 
 namespace kpass {
 namespace {
@@ -216,6 +217,7 @@ class Conversation {
   void NoteAsked(const std::string& realm);
 
   bool Check(const char* step, krb5_error_code code);
+  bool CheckExchange(const char* step, krb5_error_code code);
   bool Refuse(const char* step);
 
   static MessageLog NoteOf(Verification& verification);
@@ -434,7 +436,7 @@ bool Conversation::GetTicket() {
   } else {
     code = RequestTicket(nullptr);
   }
-  return Check("krb5_get_init_creds_password", code);
+  return CheckExchange("krb5_get_init_creds_password", code);
 }
 
 // Whose answer what follows waits for: of use to who reads of an error or of a
@@ -506,9 +508,10 @@ bool Conversation::VerifyTicket() {
   krb5_verify_init_creds_opt_set_ap_req_nofail(&opt, 1);
   // The credential cache is NULL itself: a pointer to a null one would make
   // libkrb5 keep the ticket in a cache of the whole process.
-  if (!Check("krb5_verify_init_creds",
-             krb5_verify_init_creds(context_, creds_.get(), service_.get(),
-                                    keytab_.get(), nullptr, &opt))) {
+  if (!CheckExchange(
+          "krb5_verify_init_creds",
+          krb5_verify_init_creds(context_, creds_.get(), service_.get(),
+                                 keytab_.get(), nullptr, &opt))) {
     return false;
   }
   outcome_.principal = principal.get();
@@ -649,6 +652,22 @@ bool Conversation::Check(const char* step, krb5_error_code code) {
   ErrorMessage message(context_);
   *message.Out() = krb5_get_error_message(context_, code);
   outcome_.message = message.get();
+  return false;
+}
+
+// libkrb5 fails with EINVAL, and no text, for a KDC in krb5.conf that it cannot
+// read (since krb5 1.22 with ENAMETOOLONG for the path of a UNIX socket).
+bool Conversation::CheckExchange(const char* step, krb5_error_code code) {
+  if (Check(step, code)) return true;
+  if (code != EINVAL && code != ENAMETOOLONG) return false;
+  for (const std::string_view realm :
+       {View(client_->realm), std::string_view(service_realm_)}) {
+    const auto mistake = FindKdcMistake(kept_, std::string(realm));
+    if (!mistake) continue;
+    outcome_.step = "krb5.conf";
+    outcome_.message = *mistake + ": " + outcome_.message;
+    break;
+  }
   return false;
 }
 

@@ -12,30 +12,18 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "base/context.h"
 #include "base/ref.h"
+#include "net/site.h"
 
 namespace kpass {
 
 using Clock = std::chrono::steady_clock;
-
-// A site: what krb5.conf says about finding a realm's KDCs.
-struct Site {
-  std::string realm;
-  bool primary = false;            // only the primary KDCs are meant
-  std::vector<std::string> named;  // [realms] kdc; empty: DNS names them
-  bool dns = true;                 // DNS may be asked
-  bool uri = true;                 // URI records may be used
-  bool only_libkrb5 = false;       // krb5.conf says what only libkrb5 supports
-
-  static Site Of(const KeptContext& kept, const std::string& realm,
-                 bool primary);
-};
 
 // A way: an address of a KDC, and UDP or TCP.
 struct Way {
@@ -48,6 +36,7 @@ struct Way {
     return tcp == other.tcp && SameAddress(other);
   }
   Way ByTcp() const;
+  std::string Key() const;   // equal for equal ways
   std::string Text() const;  // 'UDP 192.0.2.1:88'
 };
 
@@ -66,7 +55,8 @@ class Kdcs : public RefCounted {
   static Ref<Kdcs> For(Site site);
 
   // Finds the addresses, unless they are known already; may wait for DNS.
-  // False: libkrb5 may reach a KDC of the realm that kpass cannot reach.
+  // False: libkrb5 may reach a KDC of the realm that kpass cannot reach. (A
+  // mistake in krb5.conf counts as well: FindKdcMistake() knows it.)
   bool Resolve();
 
   // The ways, the best first: those that answer, those not tried yet, those
@@ -108,7 +98,6 @@ class Kdcs : public RefCounted {
     Health health;
   };
 
-  static bool Parse(const std::string& value, Place* place);
   static std::vector<Way> WaysTo(const std::vector<Place>& places);
   Places FindPlaces() const;
   void Store(Places places, const std::vector<Way>& ways);
@@ -117,8 +106,9 @@ class Kdcs : public RefCounted {
   const Site site_;
   std::mutex mutex_;
   Places places_;
-  std::vector<Entry> entries_;  // in krb5.conf's order, UDP before TCP
-  Clock::time_point expire_;    // of the addresses
+  std::vector<Entry> entries_;           // in krb5.conf's order, UDP before TCP
+  std::map<std::string, size_t> index_;  // by Way::Key()
+  Clock::time_point expire_;             // of the addresses
 };
 
 }  // namespace kpass
