@@ -7,16 +7,13 @@
 
 #include "base/exit_gate.h"
 #include "base/krb5_ptr.h"
+#include "base/view.h"
 
 namespace kpass {
 namespace {
 
 // The last number that libkrb5's table has for an error of the protocol.
 constexpr krb5_ui_4 kMaxProtocolError = 127;
-
-std::string_view View(const krb5_data& data) {
-  return {data.data, data.length};
-}
 
 bool Is(MessageType type, const krb5_data& data) {
   return kpass::Is(type, View(data));

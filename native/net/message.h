@@ -14,6 +14,7 @@ namespace kpass {
 
 enum class MessageType : unsigned char {
   kAsReq = 0x60 | 10,
+  kAsRep = 0x60 | 11,
   kKrbError = 0x60 | 30,
 };
 
