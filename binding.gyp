@@ -36,7 +36,8 @@
         "native/node/diagnosis_functions.cc",
         "native/node/mailbox.cc",
         "native/node/pool.cc",
-        "native/node/values.cc"
+        "native/node/values.cc",
+        "native/node/verification_call.cc"
       ],
       "include_dirs": ["native", "<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": [

@@ -6,7 +6,7 @@ import type { Settings } from '../../arguments.js';
 import { doctorLine, shellWord } from '../usage.js';
 import { broken, type Finding, ok, type Seen, warning } from './chain.js';
 import { type Naming, thisUser, userName } from './configuration.js';
-import type { KeytabReport, KeytabKey, Krb5 } from './krb5.js';
+import type { KeytabKey, KeytabReport, Krb5 } from './krb5.js';
 
 /** The keytab, and the keys of the service that it holds: at least one. */
 export interface ServiceKeys {

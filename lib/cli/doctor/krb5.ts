@@ -15,7 +15,7 @@ import {
 } from '../../binding.js';
 
 export type Krb5 = typeof import('./krb5.js');
-export type { ConfigReport, KeytabReport, KeytabKey, LoginReport } from '../../binding.js';
+export type { ConfigReport, KeytabKey, KeytabReport, LoginReport } from '../../binding.js';
 
 /** The file of libkrb5 that is loaded; empty where the system does not tell. */
 export const libraryFile = (): string => binding.libraryFile();
