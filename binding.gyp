@@ -14,11 +14,16 @@
         "native/base/platform.cc",
         "native/base/report.cc",
         "native/net/attempt.cc",
+        "native/net/der.cc",
         "native/net/dns.cc",
+        "native/net/etype_info.cc",
         "native/net/exchange.cc",
+        "native/net/host_string.cc",
         "native/net/interrupt.cc",
         "native/net/kdcs.cc",
         "native/net/message.cc",
+        "native/net/named_kdcs.cc",
+        "native/net/site.cc",
         "native/net/transport.cc",
         "native/kerberos/as_request.cc",
         "native/kerberos/diagnosis.cc",
@@ -31,7 +36,8 @@
         "native/node/diagnosis_functions.cc",
         "native/node/mailbox.cc",
         "native/node/pool.cc",
-        "native/node/values.cc"
+        "native/node/values.cc",
+        "native/node/verification_call.cc"
       ],
       "include_dirs": ["native", "<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": [

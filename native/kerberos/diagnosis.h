@@ -16,7 +16,7 @@
 #include "base/report.h"
 #include "kerberos/settings.h"
 #include "kerberos/trace.h"
-#include "net/kdcs.h"
+#include "net/named_kdcs.h"
 
 namespace kpass {
 

@@ -8,13 +8,13 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Realm } from 'kpass/testing';
 
-/** The machine is shared, and under a sanitizer slow. */
+/** Times are multiplied by this: other programs share the machine, and sanitizers are slow. */
 const SLOW = Number(process.env.KPASS_SLOW ?? 1);
 
 const PACKAGE = join(__dirname, '../..');
 const SANITIZER = /build-(asan|tsan)$/.exec(process.env.KPASS_PREBUILD ?? '')?.[1];
 const HARNESS = join(PACKAGE, `build-${SANITIZER ?? 'dev'}/build/harness`);
-// Only what is definitely lost: glibc keeps the stacks of threads that have ended.
+// valgrind reports only definite leaks: glibc keeps the stacks of ended threads.
 const VALGRIND = SANITIZER
   ? []
   : [
@@ -25,7 +25,7 @@ const VALGRIND = SANITIZER
       '--errors-for-leak-kinds=definite',
       '--error-exitcode=9',
     ];
-/** String-to-key of the others is 24,000 allocations, of which each would be tried; this one's, 9. */
+/** The key of this type takes 9 allocations. Others take 24,000, and each of them would be tried. */
 const RC4 = { config: '[libdefaults]\n  allow_weak_crypto = true\n  allow_rc4 = true\n' };
 
 describe('the core alone', function () {
@@ -51,7 +51,7 @@ describe('the core alone', function () {
   });
 
   interface Run {
-    /** What runs the harness. */
+    /** The program that runs the harness. */
     under?: string[];
     kdc: Realm;
     password: string;
@@ -59,7 +59,7 @@ describe('the core alone', function () {
     user?: string;
   }
 
-  /** What the harness prints. Fails when it exits with another code than 0. */
+  /** The output of the harness; it fails unless the exit code is 0. */
   async function harness({
     under = [],
     kdc,
@@ -84,7 +84,7 @@ describe('the core alone', function () {
     return stdout;
   }
 
-  describe(`says under ${SANITIZER ? 'a sanitizer' : 'valgrind'}, without an error or a leak,`, () => {
+  describe(`under ${SANITIZER ? 'a sanitizer' : 'valgrind'}, without an error or a leak,`, () => {
     const rows = [
       {
         what: 'the right password',
@@ -102,14 +102,14 @@ describe('the core alone', function () {
     ];
     for (const { what, genuine, password, says } of rows) {
       for (const options of genuine && password !== 'x' ? [[], ['--canonicalize']] : [[]]) {
-        it(`what it should of ${what} ${options}`, async () => {
+        it(`has the right outcome for ${what} ${options}`, async () => {
           const kdc = genuine ? realm : impostor;
           match(await harness({ under: VALGRIND, kdc, password, options }), says);
         });
       }
     }
 
-    it('what it should on a pool, some calls abandoned', async () => {
+    it('has the right outcomes on a pool, with some calls abandoned', async () => {
       const options = ['--threads', '4', '--repeat', '12', '--abandon', '300'];
       await harness({ under: VALGRIND, kdc: realm, password: 'wonderland', options });
     });
@@ -118,7 +118,7 @@ describe('the core alone', function () {
   // ThreadSanitizer's build lets no allocation fail. AddressSanitizer takes long, and sees that a
   // text as long as libkrb5's of an impostor has no end where glibc's vasprintf() got no memory for
   // it.
-  describe('believes nobody but the realm, and does not crash, when memory runs out', () => {
+  describe('believes only the realm, and does not crash, when memory runs out', () => {
     const rows = [
       { what: 'the right password', genuine: true, password: 'wonderland', more: ['--genuine'] },
       { what: 'a wrong one', genuine: true, password: 'x', more: [] },
