@@ -43,10 +43,10 @@ describe('kpass', () => {
     'an unknown option': [['check', 'alice', '--nope'], /--nope/],
     'an option without its value': [['check', 'alice', '--host'], /--host/],
     'check without a user': [['check'], /the user is missing/],
-    'check with a password among its words': [['check', 'alice', 'wonderland'], /one user/],
+    'check with a password as an argument': [['check', 'alice', 'wonderland'], /one user/],
     'an option for a password': [['check', 'alice', '--password=wonderland'], /--password/],
-    'a timeout that is no number': [['check', 'alice', '-t', 'soon'], /milliseconds/],
-    'a timeout of nothing': [['doctor', '-t', '0'], /timeout must be/],
+    'a timeout that is not a number': [['check', 'alice', '-t', 'soon'], /milliseconds/],
+    'a timeout of 0': [['doctor', '-t', '0'], /timeout must be/],
     'an empty host': [['check', 'alice', '-H', ''], /host must not be empty/],
     'a user without a password': [['realm', '--user', 'alice'], /a name, a colon and a password/],
     'a service without a host': [['realm', '--service', 'HTTP'], /NAME\/HOST/],
@@ -172,9 +172,9 @@ describe('kpass check', () => {
 
     for (const [how, typed] of Object.entries({
       'as it is typed': 'wonderland\r',
-      'with a slip and a backspace': 'wonderö\x7fland\r',
-      'begun anew with Ctrl-U': 'looking glass\x15wonderland\r',
-      'begun anew with Ctrl-W, word by word': 'looking glass \x17\x17wonderland\r',
+      'with a typing error and a backspace': 'wonderö\x7fland\r',
+      'started again with Ctrl-U': 'looking glass\x15wonderland\r',
+      'started again with Ctrl-W, word by word': 'looking glass \x17\x17wonderland\r',
       'with a Ctrl-Z in it': 'wonder\x1aland\r',
     })) {
       it(`reads the password ${how}, and shows nothing of it`, async () => {

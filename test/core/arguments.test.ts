@@ -80,9 +80,9 @@ describe('arguments', () => {
       ['a String object for the password', ['alice', new String('x')], TYPE],
       ['a string for the options', ['alice', 'x', 'y'], TYPE],
       ['null for the options', ['alice', 'x', null], TYPE],
-      ['something else for the signal', ['alice', 'x', { signal: {} }], TYPE],
+      ['an object for the signal', ['alice', 'x', { signal: {} }], TYPE],
       [
-        'what is aborted, but no signal',
+        'an object with `aborted` that is not a signal',
         ['alice', 'x', { signal: new IncomingMessage(null as never) }],
         TYPE,
       ],

@@ -180,7 +180,7 @@ describe('the memory of kpass/http', () => {
       assert.equal(await messagesFor([header('new'), 200]), LOGIN);
     });
 
-    it('keeps nobody out who has the right one', async () => {
+    it('keeps out no user with the right one', async () => {
       await start();
       await messagesFor([header('x'), 401], [header('right'), 200], [header('x'), 401]);
     });

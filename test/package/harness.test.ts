@@ -1,5 +1,5 @@
-// The core without Node (native/test/harness.cc): under valgrind, and with allocations that fail.
-// Run by scripts/sanitize, it is the sanitizer's build that shows errors and leaks.
+// The core without Node (native/test/harness.cc), under valgrind, and with allocations that fail. In
+// scripts/sanitize, the sanitizer's build takes the place of valgrind.
 
 import { equal, match } from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
@@ -115,9 +115,9 @@ describe('the core alone', function () {
     });
   });
 
-  // ThreadSanitizer's build lets no allocation fail. AddressSanitizer takes long, and sees that a
-  // text as long as libkrb5's of an impostor has no end where glibc's vasprintf() got no memory for
-  // it.
+  // ThreadSanitizer's build lets no allocation fail. AddressSanitizer is slow, so it skims. It does not
+  // try the impostor: if glibc's vasprintf() gets no memory for libkrb5's long message, the text has no
+  // end, and AddressSanitizer reports that.
   describe('believes only the realm, and does not crash, when memory runs out', () => {
     const rows = [
       { what: 'the right password', genuine: true, password: 'wonderland', more: ['--genuine'] },

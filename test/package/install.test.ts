@@ -1,5 +1,5 @@
-// Installing kpass: in a second where the package has a binary that fits, by compiling elsewhere,
-// and with three lines that say what is missing where that cannot be.
+// Installing kpass takes a second if the package has a binary that fits. Otherwise it compiles; if it
+// cannot, three lines name what is missing.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -26,8 +26,8 @@ import { SERVICE } from '../support/subject';
 const execute = promisify(execFile);
 
 /**
- * From `npm pack` to a verified password, in ms: wide, for the machine may be at something else as
- * well. bench/install.ts tells what it takes on a quiet one: under 3 s.
+ * ms from `npm pack` to a verified password. The bound is wide, because other programs share the
+ * machine. bench/install.ts measures it on an idle machine: under 3 s.
  */
 const MOST = 20_000;
 
@@ -154,8 +154,8 @@ describe('installing', function () {
     }
   });
 
-  // What Node.js says there that it is: a program that names musl's loader; or, started by way of
-  // the loader, the loader itself, which is musl's libc.so, on Alpine by another name.
+  // process.execPath is a program that names musl's loader. If the loader started Node.js, it is the
+  // loader itself: musl's libc.so, which has another name on Alpine.
   for (const { how, name, loader } of [
     { how: 'on musl', name: 'node', loader: '/lib/ld-musl-x86_64.so.1' },
     { how: 'on musl, by way of its loader', name: 'libc.so', loader: '' },

@@ -1,5 +1,5 @@
-// kpass compiled for macOS, where these tests do not run: what the addon is linked with, and how
-// the realms of kpass/testing ask a system that has no /proc.
+// kpass on macOS, tested on Linux: the libraries of an addon compiled for it, and how the realms of
+// kpass/testing get by without /proc.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
