@@ -23,6 +23,9 @@ const TEMPLATES = join(__dirname, '../../build-samba/domains');
 /** ms for the KDC to open its ports; it needs about a hundred. */
 const READY = 30_000;
 
+/** ms for Samba to provision a domain; it needs about three seconds, alone. */
+const PROVISIONED = 120_000;
+
 /** How often another port is tried when a process that starts at the same time took ours. */
 const TRIES = 5;
 
@@ -89,7 +92,10 @@ export class SambaDomain implements AsyncDisposable {
     this.#folder = folder;
   }
 
-  /** Starts a domain and resolves when its KDC answers; nothing is left behind when it rejects. */
+  /**
+   * Starts a domain and resolves when its KDC answers: in half a second. The very first one of a
+   * realm takes three seconds more. Nothing is left behind when it rejects.
+   */
   static async start(options: SambaOptions = {}): Promise<SambaDomain> {
     const prefix = join(await realpath(tmpdir()), 'kpass-samba-');
     const domain = new SambaDomain(await LeashedFolder.make(prefix), options);
@@ -303,10 +309,12 @@ export class SambaDomain implements AsyncDisposable {
       const krb5 = join(scratch.path, 'krb5.conf'); // or it would be this machine's
       await writeFile(krb5, this.#krb5Conf('', []));
       await writeFile(conf, smbConf(this.name, this.domain, folder, 0, ''));
-      await run(PYTHON, [SCRIPT, conf, 'provision', this.name, this.domain], {
-        ...env,
-        KRB5_CONFIG: krb5,
-      });
+      // On a leash: one that outlived this process would make the folder anew.
+      const command = [PYTHON, SCRIPT, conf, 'provision', this.name, this.domain];
+      const program = new LeashedProgram(command, { ...env, KRB5_CONFIG: krb5 });
+      const isMade = await program.prints('provisioned', PROVISIONED);
+      await program.kill();
+      if (!isMade) throw new Error(`Samba cannot provision: ${program.output.trim()}`);
       // Where another process was faster, its template serves as well.
       await rename(folder, template).catch((error) => {
         if (!existsSync(template)) throw error;

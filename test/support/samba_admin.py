@@ -2,7 +2,7 @@
 stdout. It ends with its stdin, so it cannot outlive the test that started it.
 
 usage: samba_admin.py SMB_CONF                         serves requests
-       samba_admin.py SMB_CONF provision REALM DOMAIN  makes the domain's databases, and ends
+       samba_admin.py SMB_CONF provision REALM DOMAIN  makes the domain's databases, says so, and ends
 """
 
 import json
@@ -190,7 +190,9 @@ def main():
     lp = LoadParm()
     lp.load(conf)
     if arguments:
-        return provision(lp, conf, *arguments[1:])
+        provision(lp, conf, *arguments[1:])
+        print("provisioned", flush=True)
+        return
     domain = Domain(lp)
     for line in sys.stdin:
         print(json.dumps(answer(domain, line)), flush=True)
