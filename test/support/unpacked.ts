@@ -17,12 +17,14 @@ export interface Unpacked {
 export function unpackedSamba(): Unpacked {
   const { root, libraries } = unpacked('samba');
   const own = join(libraries, 'samba');
+  // One that is not there is an error. Since Samba 4.21, ldb's own modules are with Samba's.
+  const modules = [join(own, 'ldb'), join(libraries, 'ldb/modules/ldb')].filter((each) => existsSync(each));
   const env = {
     LD_LIBRARY_PATH: `${libraries}:${own}`,
     LD_PRELOAD: join(root, 'paths.so'), // samba-paths.c
     SAMBA_MODULES: own,
     SAMBA_SETUP: join(root, 'usr/share/samba/setup'),
-    LDB_MODULES_PATH: `${own}/ldb:${libraries}/ldb/modules/ldb`,
+    LDB_MODULES_PATH: modules.join(':'),
     PYTHONPATH: join(root, 'usr/lib/python3/dist-packages'),
   };
   return { root, env };
