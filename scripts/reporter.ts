@@ -6,6 +6,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { type MochaOptions, type Runner, reporters } from 'mocha';
+import { belongsTo } from '../test/support/processes';
 
 /** How long the process may take to end, in ms: more than any deadline that is left behind. */
 const PATIENCE = 15_000;
@@ -45,11 +46,9 @@ function survivors(): string[] {
   return readdirSync('/proc').flatMap((pid) => {
     try {
       const name = readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
-      if (!KDCS.includes(name)) return [];
-      const isOurs = readFileSync(`/proc/${pid}/environ`, 'utf8').includes(tmpdir());
-      return isOurs ? [`${name} ${pid}`] : [];
+      return KDCS.includes(name) && belongsTo(pid, tmpdir()) ? [`${name} ${pid}`] : [];
     } catch {
-      return []; // No process, or one that has ended, or somebody else's.
+      return []; // No process, or one that has ended.
     }
   });
 }

@@ -224,7 +224,7 @@ export class HeimdalRealm implements AsyncDisposable {
   }
 
   async #stop(): Promise<void> {
-    await this.#kdc?.kill();
+    await this.#kdc?.terminate(); // which waits for the workers too
     await this.#last;
     await this.#folder.remove();
   }

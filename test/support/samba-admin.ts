@@ -16,6 +16,11 @@ export class SambaAdmin {
 
   constructor(script: string, conf: string, env: NodeJS.ProcessEnv) {
     this.#child = spawn(PYTHON, [script, conf], { env: { ...process.env, ...env } });
+    // As on a leash: a script that forgets to stop its domain still exits.
+    const { stdin, stdout, stderr } = this.#child;
+    for (const handle of [this.#child, stdin, stdout, stderr] as { unref?: () => void }[]) {
+      handle.unref?.();
+    }
     this.#child.stdin.on('error', () => {}); // EPIPE: its end shows in the answers
     this.#child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#errors += text;
@@ -35,12 +40,14 @@ export class SambaAdmin {
     await this.#last;
     this.#child.stdin.end();
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    this.#child.ref();
     await once(this.#child, 'exit');
   }
 
   async #request(method: string, args: Record<string, unknown>): Promise<unknown> {
     this.#child.stdin.write(`${JSON.stringify([method, args])}\n`);
-    const { value, done } = await this.#answers.next();
+    this.#child.ref(); // the event loop has to live for as long as somebody waits
+    const { value, done } = await this.#answers.next().finally(() => this.#child.unref());
     if (done) throw new Error(`samba_admin.py has ended: ${this.#errors.trim()}`);
     const { result, error } = JSON.parse(value);
     if (error !== undefined) throw new Error(`Samba refuses ${method}: ${error.trim()}`);

@@ -18,7 +18,9 @@ export function unpackedSamba(): Unpacked {
   const { root, libraries } = unpacked('samba');
   const own = join(libraries, 'samba');
   // One that is not there is an error. Since Samba 4.21, ldb's own modules are with Samba's.
-  const modules = [join(own, 'ldb'), join(libraries, 'ldb/modules/ldb')].filter((each) => existsSync(each));
+  const modules = [join(own, 'ldb'), join(libraries, 'ldb/modules/ldb')].filter((each) =>
+    existsSync(each),
+  );
   const env = {
     LD_LIBRARY_PATH: `${libraries}:${own}`,
     LD_PRELOAD: join(root, 'paths.so'), // samba-paths.c
