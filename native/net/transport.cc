@@ -74,7 +74,8 @@ std::optional<Delivery> Transport::Carry(const std::string& realm,
     Ref<Kdcs> kdcs = Kdcs::For(std::move(site));
     if (!kdcs->Resolve()) return std::nullopt;
     if (!named && kdcs->Ways(/*large=*/false).empty()) {
-      // libkrb5 comes here on its second try, with the primary KDC.
+      // The realm has only a primary KDC. libkrb5 finds none on its first try,
+      // does not call the hook, and tries the primary KDC.
       kdcs = Kdcs::For(Site::Of(kept_, realm, /*primary=*/true));
       if (!kdcs->Resolve()) return std::nullopt;
     }
