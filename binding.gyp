@@ -8,8 +8,11 @@
     {
       "target_name": "kpass",
       "sources": [
-        "native/node/addon.cc",
+        "native/base/compute_slot.cc",
         "native/base/context.cc",
+        "native/base/exit_gate.cc",
+        "native/base/platform.cc",
+        "native/base/report.cc",
         "native/net/attempt.cc",
         "native/net/der.cc",
         "native/net/dns.cc",
@@ -17,16 +20,24 @@
         "native/net/exchange.cc",
         "native/net/host_string.cc",
         "native/net/interrupt.cc",
-        "native/base/exit_gate.cc",
         "native/net/kdcs.cc",
-        "native/kerberos/keytab_login.cc",
         "native/net/message.cc",
-        "native/base/platform.cc",
-        "native/node/pool.cc",
+        "native/net/named_kdcs.cc",
         "native/net/site.cc",
         "native/net/transport.cc",
-        "native/base/turn.cc",
-        "native/kerberos/verify.cc"
+        "native/kerberos/as_request.cc",
+        "native/kerberos/diagnosis.cc",
+        "native/kerberos/kdc_hooks.cc",
+        "native/kerberos/service.cc",
+        "native/kerberos/trace.cc",
+        "native/kerberos/user.cc",
+        "native/kerberos/verification.cc",
+        "native/node/addon.cc",
+        "native/node/diagnosis_functions.cc",
+        "native/node/mailbox.cc",
+        "native/node/pool.cc",
+        "native/node/values.cc",
+        "native/node/verification_call.cc"
       ],
       "include_dirs": ["native", "<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": [
@@ -36,7 +47,7 @@
         # A worker that is being terminated refuses every call, at any time.
         "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"
       ],
-      "libraries": ["<!@(node scripts/pkg-config.cjs --libs)", "-lresolv"],
+      "libraries": ["<!@(node scripts/install/pkg-config.cjs --libs)", "-lresolv"],
       "variables": {
         "flags": [
           # Half the size of Node's -O3, and no slower: libkrb5 does the work.
@@ -45,7 +56,7 @@
           "-Wextra",
           "-Wpedantic",
           "-Wconversion",
-          "<!@(node scripts/pkg-config.cjs --cflags)"
+          "<!@(node scripts/install/pkg-config.cjs --cflags)"
         ],
         "conditions": [["kpass_werror==1", { "flags": ["-Werror"] }]]
       },

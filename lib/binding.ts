@@ -1,21 +1,22 @@
-// Loads the native addon, and gives it types. No other file does.
+// Loads the native addon and gives it types. No other file loads it.
 
 import { join } from 'node:path';
 import addon from 'node-gyp-build';
 import { isMusl } from './libc.js';
+import type { Transport } from './settings.js';
 
-/** A pool of threads, owned by whoever holds this value. */
+/** A pool of threads. The holder of this value owns the pool. */
 export interface Pool {
   readonly pool: unique symbol;
 }
 
-/** What many calls share, as the native side holds it. */
+/** Settings as the native side holds them; many calls share them. */
 export interface NativeSettings {
   readonly settings: unique symbol;
 }
 
-/** native/verify.h, struct Settings, and native/context.h, struct Config. */
-export interface SettingsRecord {
+/** native/kerberos/settings.h, struct Settings, and native/base/context.h, struct Config. */
+interface SettingsRecord {
   service: string;
   host: string | null;
   keytab: string | null;
@@ -23,53 +24,85 @@ export interface SettingsRecord {
   realms: readonly string[];
   canonicalize: boolean;
   trace: boolean;
-  transport: 'kpass' | 'libkrb5';
-  /** kpass's own fragments of krb5.conf, around the files of `config`. */
+  transport: Transport;
+  /** kpass's own part of krb5.conf. Its values outrank those of `config`. */
   firstConfig: string;
   config: readonly string[];
+  /** kpass's own part too. It applies where `config` says nothing. */
   lastConfig: string;
-  /** Each file of `config` must be readable; otherwise one of them. */
+  /** True: every file of `config` must be readable. False: one of them is enough. */
   configNamed: boolean;
 }
 
-/** native/verify.h, struct Outcome; its parts in the order in which native/addon.cc gives them. */
-export class NativeOutcome {
+/** native/kerberos/outcome.h, struct Asked: empty before a KDC was asked. */
+export interface NativeAsked {
+  /** The service's principal, once it is known. */
+  service: string;
+  /** The realms whose KDCs were asked: the user's first. */
+  realms: readonly string[];
+  /** The KDCs that krb5.conf names for those realms. */
+  kdcs: readonly string[];
+  trace: NativeTrace;
+}
+
+/**
+ * native/kerberos/outcome.h, struct Outcome; its parts in the order in which native/node/addon.cc
+ * gives them.
+ */
+export class NativeOutcome implements NativeAsked {
   constructor(
     readonly verified: boolean,
     readonly step: string,
     readonly code: number,
     readonly message: string,
     readonly principal: string,
+    /** Verified: the principal's realm. */
     readonly realm: string,
-    readonly service: string,
     readonly keytab: string,
-    readonly kdcs: string,
     readonly keytabExposed: boolean,
+    readonly service: string,
+    readonly realms: readonly string[],
+    readonly kdcs: readonly string[],
     readonly trace: NativeTrace,
   ) {}
 }
 
-/** What libkrb5 said it was doing, line by line; null where nobody asked. */
+/** The lines of libkrb5's trace; null unless the caller asked for it. */
 export type NativeTrace = string[] | null;
 
-/** native/verify.h, struct Asked. */
-export interface NativeAsked {
-  service: string;
-  realm: string;
-  kdcs: string;
-  trace: NativeTrace;
-}
-
-/** native/keytab_login.h, struct Finding: an empty step where nothing failed. */
-export interface Finding {
+/** native/base/report.h, struct NativeReport: an empty step if nothing failed. */
+interface NativeReport {
   step: string;
   code: number;
   message: string;
 }
 
-export interface ConfigFinding extends Finding {
-  /** With a comma between. */
-  values: string;
+export interface ConfigReport extends NativeReport {
+  values: string[];
+}
+
+export interface ServiceReport extends NativeReport {
+  /** The principal: 'HTTP/web.example.com@EXAMPLE.COM'; without its realm if that is unknown. */
+  service: string;
+  realm: string;
+}
+
+export interface NamedKdc {
+  /** As krb5.conf has it; 'host:port' from DNS. */
+  name: string;
+  /** Empty: only libkrb5 can reach it. */
+  host: string;
+  port: number;
+  udp: boolean;
+  tcp: boolean;
+}
+
+export interface KdcsReport extends NativeReport {
+  /** What named them. 'URI' and 'locator': only libkrb5 knows all of them. */
+  source: 'krb5.conf' | 'SRV' | 'URI' | 'locator' | 'none';
+  kdcs: NamedKdc[];
+  /** Only libkrb5 knows or reaches some of the realm's KDCs. */
+  libkrb5Only: boolean;
 }
 
 export interface KeytabKey {
@@ -78,33 +111,34 @@ export interface KeytabKey {
   enctype: string;
 }
 
-export interface KeytabFinding extends Finding {
+export interface KeytabReport extends NativeReport {
   /** Its whole name, such as 'FILE:/etc/krb5.keytab'. */
   keytab: string;
   keys: KeytabKey[];
 }
 
-export interface LoginFinding extends Finding {
-  /** Of the key that the KDC made the ticket with; 0 where it did not say. */
+export interface LoginReport extends NativeReport {
+  /** Of the key that the KDC made the ticket with; 0 if the KDC did not say. */
   version: number;
+  /** The encryption type of that key. */
   enctype: string;
   trace: string[];
 }
 
-export interface PoolStats {
+interface PoolStats {
   threads: number;
   active: number;
   stalled: number;
   queued: number;
 }
 
-/** What `submit` gives back below zero: native/addon.cc, enum Refusal. */
+/** What `submit` gives back below zero: native/node/addon.cc, enum Refusal. */
 export const FULL = -1;
 export const NO_THREAD = -2;
 export const NO_MEMORY = -3;
 
-/** native/addon.cc says what each does. */
-export interface Binding {
+/** native/node/addon.cc and diagnosis_functions.cc say what each does. */
+interface Binding {
   start(
     onSettled: (id: number, ...outcome: ConstructorParameters<typeof NativeOutcome>) => void,
   ): void;
@@ -128,15 +162,17 @@ export interface Binding {
     section: string,
     name: string,
     tag: string | null,
-  ): ConfigFinding;
-  keytabKeys(settings: NativeSettings): KeytabFinding;
-  keytabLogin(settings: NativeSettings, service: string): LoginFinding;
+  ): ConfigReport;
+  nameService(settings: NativeSettings): ServiceReport;
+  locateKdcs(settings: NativeSettings, realm: string): KdcsReport;
+  keytabKeys(settings: NativeSettings): KeytabReport;
+  keytabLogin(settings: NativeSettings, service: string): LoginReport;
 }
 
-/** Where the package is: beside dist/, which holds this file. */
+/** The package's folder. This file is in its dist/. */
 const PACKAGE = join(__dirname, '..');
 
-/** The fragments of krb5.conf that say what kpass depends on. */
+/** The parts of krb5.conf that kpass depends on. */
 export const FIRST_CONFIG = join(PACKAGE, 'native', 'conf', 'first.conf');
 export const LAST_CONFIG = join(PACKAGE, 'native', 'conf', 'last.conf');
 
@@ -146,7 +182,7 @@ function loadBinding(): Binding {
   }
   try {
     const path = addon.path(PACKAGE);
-    // node-gyp-build knows musl by Alpine's release file alone; other systems have musl too.
+    // node-gyp-build recognizes musl only by Alpine's release file. Other systems have musl too.
     if (path.endsWith('.glibc.node') && isMusl()) throw new Error(`${path} is for glibc, not musl`);
     return require(path) as Binding;
   } catch (cause) {
@@ -167,9 +203,9 @@ function remedy(reason: string): string {
     );
   }
   return (
-    'Where kpass brings no binary, it is built when it is installed, which needs a C++ compiler, ' +
-    'make, Python, pkg-config and the headers of MIT Kerberos: libkrb5-dev (Debian, Ubuntu), ' +
-    'krb5-devel (Fedora, RHEL), krb5-dev (Alpine), krb5 (Homebrew). ' +
+    'kpass has no binary for some systems. There, its installation builds one. The build needs a ' +
+    'C++ compiler, make, Python, pkg-config and the headers of MIT Kerberos: libkrb5-dev (Debian, ' +
+    'Ubuntu), krb5-devel (Fedora, RHEL), krb5-dev (Alpine), krb5 (Homebrew). ' +
     'Install them, then run: npm rebuild kpass'
   );
 }

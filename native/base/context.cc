@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::chrono::seconds kLifetime{1};
 
-// Changes whenever one of the files does, or another file takes its place.
+// Changes whenever a file changes, or another file takes its place.
 std::string Fingerprint(const Config& config) {
   std::string print;
   for (const std::string& file : config.files) {
@@ -25,38 +25,38 @@ std::string Fingerprint(const Config& config) {
   return print;
 }
 
-// Notes the first failure, and gives back whether there was one.
-bool Unreadable(const std::string& file, ContextError* error) {
-  if (faccessat(AT_FDCWD, file.c_str(), R_OK, AT_EACCESS) == 0) return false;
-  if (error->step == nullptr) {
-    *error = {"krb5.conf", errno, file + ": " + strerror(errno)};
+// Records the first failure only.
+bool IsReadable(const std::string& file, NativeReport* report) {
+  if (faccessat(AT_FDCWD, file.c_str(), R_OK, AT_EACCESS) == 0) return true;
+  if (*report->step == '\0') {
+    *report = {"krb5.conf", errno, file + ": " + strerror(errno)};
   }
-  return true;
+  return false;
 }
 
-// libkrb5 passes over files that it cannot read, and is content with none. Of
-// kpass's own it may miss neither.
-bool Readable(const Config& config, ContextError* error) {
-  if (Unreadable(config.first, error) || Unreadable(config.last, error)) {
+// libkrb5 skips files that it cannot read, and works without any. But kpass
+// needs both of its own files.
+bool AreReadable(const Config& config, NativeReport* report) {
+  if (!IsReadable(config.first, report) || !IsReadable(config.last, report)) {
     return false;
   }
   size_t unreadable = 0;
   for (const std::string& file : config.files) {
-    if (Unreadable(file, error)) ++unreadable;
+    if (!IsReadable(file, report)) ++unreadable;
   }
   return config.named ? unreadable == 0 : unreadable < config.files.size();
 }
 
-ContextError LibraryError(const char* step, krb5_error_code code,
+NativeReport LibraryError(const char* step, krb5_error_code code,
                           const Config& config) {
-  const char* text = krb5_get_error_message(nullptr, code);
-  ContextError error{step, code, text + config.Names()};
-  krb5_free_error_message(nullptr, text);
-  return error;
+  NativeReport report;
+  report.Check(nullptr, step, code);
+  report.message += config.Names();
+  return report;
 }
 
-// Whether what first.conf says is what libkrb5 will read, whatever became of
-// the file: it may have been replaced since it was seen to be readable.
+// Whether libkrb5 will read what first.conf says. The file may have been
+// replaced since IsReadable() saw it.
 bool FirstConfigHolds(profile_t profile) {
   int timesync = 1;
   if (profile_get_integer(profile, "libdefaults", "kdc_timesync", nullptr, 1,
@@ -85,7 +85,8 @@ std::string Config::Names() const {
   return names;
 }
 
-krb5_context KeptContext::Get(const Config& config, ContextError* error) {
+krb5_context KeptContext::Get(const Config& config, NativeReport* report) {
+  *report = {};
   const auto now = std::chrono::steady_clock::now();
   std::string fingerprint = Fingerprint(config);
   if (context_ != nullptr && fingerprint == fingerprint_ &&
@@ -93,7 +94,8 @@ krb5_context KeptContext::Get(const Config& config, ContextError* error) {
     return context_;
   }
   Drop();
-  if (!Readable(config, error)) return nullptr;
+  if (!AreReadable(config, report)) return nullptr;
+  *report = {};  // of a default file that is not needed
 
   std::vector<const char*> files{config.first.c_str()};
   for (const std::string& file : config.files) files.push_back(file.c_str());
@@ -104,17 +106,17 @@ krb5_context KeptContext::Get(const Config& config, ContextError* error) {
       static_cast<krb5_error_code>(profile_init(files.data(), &profile_));
   if (code != 0) {
     profile_ = nullptr;
-    *error = LibraryError("profile_init", code, config);
+    *report = LibraryError("profile_init", code, config);
     return nullptr;
   }
   if (!FirstConfigHolds(profile_)) {
-    *error = {"krb5.conf", 0, config.first + " has no effect"};
+    *report = {"krb5.conf", 0, config.first + " has no effect"};
     return nullptr;
   }
   code = krb5_init_context_profile(profile_, 0, &context_);
   if (code != 0) {
     context_ = nullptr;
-    *error = LibraryError("krb5_init_context_profile", code, config);
+    *report = LibraryError("krb5_init_context_profile", code, config);
     return nullptr;
   }
   fingerprint_ = std::move(fingerprint);
@@ -136,23 +138,13 @@ std::vector<std::string> KeptContext::List(const char* section,
   std::vector<std::string> list;
   char** values = nullptr;
   if (profile_get_values(profile_, path, &values) != 0) return list;
-  // Freed also when there is no memory for the copies.
+  // Frees the values also if there is no memory for the copies.
   const std::unique_ptr<char*, decltype(&profile_free_list)> owner(
       values, profile_free_list);
   for (char** value = values; *value != nullptr; ++value) {
     list.emplace_back(*value);
   }
   return list;
-}
-
-std::string KeptContext::Values(const char* section, const std::string& name,
-                                const char* tag) const {
-  std::string joined;
-  for (const std::string& value : List(section, name, tag)) {
-    if (!joined.empty()) joined += ", ";
-    joined += value;
-  }
-  return joined;
 }
 
 bool KeptContext::Flag(const char* name, bool fallback) const {

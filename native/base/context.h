@@ -1,9 +1,9 @@
-// A krb5_context kept from one verification to the next.
+// A krb5_context that is kept from one verification to the next.
 //
-// Making one costs 4 to 7 % of a verification, but a kept one does not see
-// every change of krb5.conf. So each thread keeps one for as long as its
-// configuration files are unchanged, and at most for a second, because an
-// included file can change without them.
+// Making a context costs 4 to 7 % of a verification, but a kept context misses
+// changes of krb5.conf. So each thread keeps one while its configuration files
+// are unchanged, and for kLifetime at most: an included file can change, and
+// the files that include it stay the same.
 
 #ifndef KPASS_CONTEXT_H_
 #define KPASS_CONTEXT_H_
@@ -15,27 +15,22 @@
 #include <string>
 #include <vector>
 
+#include "base/report.h"
+
 namespace kpass {
 
-// Where the configuration comes from: kpass's first.conf, the caller's files,
-// kpass's last.conf. libkrb5 takes a relation's value from the first that has
-// it.
+// The configuration files in libkrb5's order: kpass's first.conf, the caller's
+// files, kpass's last.conf. libkrb5 takes the value of a relation from the
+// first file that has it.
 struct Config {
   std::string first;
   std::vector<std::string> files;
   std::string last;
-  // The caller named the files: each must be readable. Otherwise they are
-  // libkrb5's defaults, of which one will do.
+  // True: the caller named the files, and each must be readable. False: they
+  // are libkrb5's defaults, and one readable file is enough.
   bool named = false;
 
-  std::string Names() const;  // ' in a, b': the files, for a message
-};
-
-// Why there is no context: the call or stage that failed, its code, its words.
-struct ContextError {
-  const char* step = nullptr;
-  krb5_error_code code = 0;
-  std::string message;
+  std::string Names() const;  // ' in a, b', for a message
 };
 
 class KeptContext {
@@ -45,18 +40,19 @@ class KeptContext {
   KeptContext& operator=(const KeptContext&) = delete;
   ~KeptContext() { Drop(); }
 
-  // The context for `config`, or null with `error` filled. It stays the kept
-  // one's property, for use by this thread until the next call.
-  krb5_context Get(const Config& config, ContextError* error);
+  // The context for `config`; or null, and `report` says why. This object owns
+  // the context. It is valid on this thread until the next Get() or Drop().
+  krb5_context Get(const Config& config, NativeReport* report);
   void Drop();
 
-  // What krb5.conf says in that context: the values of [section] name tag.
+  // What the last Get() returned.
+  krb5_context context() const { return context_; }
+
+  // The values of [section] name tag in krb5.conf, as that context sees it.
+  // `tag` null: those of [section] name.
   std::vector<std::string> List(const char* section, const std::string& name,
                                 const char* tag) const;
-  // The same, with a comma between.
-  std::string Values(const char* section, const std::string& name,
-                     const char* tag) const;
-  // What [libdefaults] says, or else the fallback.
+  // The value in [libdefaults], or else the fallback.
   bool Flag(const char* name, bool fallback) const;
   int Number(const char* name, int fallback) const;
   std::chrono::seconds Duration(const char* name,
@@ -64,8 +60,8 @@ class KeptContext {
 
  private:
   krb5_context context_ = nullptr;
-  profile_t profile_ =
-      nullptr;  // libkrb5 has its own copy, and shows it to none
+  // The same files, read once more: libkrb5 does not show its own copy.
+  profile_t profile_ = nullptr;
   std::string fingerprint_;
   std::chrono::steady_clock::time_point made_;
 };

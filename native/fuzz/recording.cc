@@ -158,7 +158,7 @@ void Record(char** argv, bool canonicalize) {
   std::ofstream(path) << "user " << user << "\npassword " << password
                       << "\ncanonicalize " << canonicalize << "\nclock "
                       << stage.clock << "\nrandom " << random << "\nservice "
-                      << outcome.service << "\n"
+                      << outcome.asked.service << "\n"
                       << KeysOf(argv[2]) << replies.str() << "outcome "
                       << Describe(outcome) << "\n";
   exit(0);

@@ -14,7 +14,7 @@
 #include <string>
 #include <string_view>
 
-#include "kerberos/verify.h"
+#include "kerberos/verification.h"
 #include "network.h"
 
 namespace kpass::fuzz {

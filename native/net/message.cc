@@ -60,6 +60,22 @@ std::optional<int64_t> ErrorCode(std::string_view message) {
   return fields ? Integer(*fields, Context(6)) : std::nullopt;
 }
 
+bool EndsAsExchange(std::string_view reply) {
+  const auto error = ErrorCode(reply);
+  if (!error) return false;
+  switch (*error) {
+    case kPreauthRequired:
+    case kClockSkew:
+    case kResponseTooBig:
+    case kWrongRealm:
+    case kPreauthExpired:
+    case kMorePreauthRequired:
+      return false;
+    default:
+      return true;
+  }
+}
+
 RequestKind KindOf(std::string_view request) {
   if (!Is(MessageType::kAsReq, request)) return RequestKind::kOther;
   return MayProvePassword(request) ? RequestKind::kAsReqWithProof

@@ -34,6 +34,9 @@ constexpr int64_t kMorePreauthRequired = 91;
 // cannot be read.
 std::optional<int64_t> ErrorCode(std::string_view message);
 
+// Whether the reply is an error that ends an AS exchange.
+bool EndsAsExchange(std::string_view reply);
+
 // kAsReqWithProof: the AS-REQ may hold something that was made with the
 // password, and the KDC may count it as a try.
 enum class RequestKind { kAsReq, kAsReqWithProof, kOther };

@@ -16,7 +16,8 @@ namespace {
 
 constexpr std::chrono::seconds kIdle{5};
 
-// A thread is started with every signal blocked: they are the program's.
+// The pool's threads start with every signal blocked: signals are for the
+// program's own threads.
 class SignalsBlocked {
  public:
   SignalsBlocked() {
@@ -36,13 +37,13 @@ class SignalsBlocked {
 
 size_t Pool::Places() const { return std::min(limit_, 2 * limit_ - stalled_); }
 
-Pool::Admission Pool::Submit(Ref<Call> call) {
+Pool::Admission Pool::Submit(Ref<Job> job) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (active_ + queue_.size() >= Places() + queue_limit_) {
     return Admission::kFull;
   }
-  Call& queued = *call;
-  queue_.push_back(std::move(call));
+  Job& queued = *job;
+  queue_.push_back(std::move(job));
   queued.place_ = std::prev(queue_.end());
   if (!StartThreadIfUseful() && active_ + idle_ == 0) {
     queue_.pop_back();
@@ -52,7 +53,7 @@ Pool::Admission Pool::Submit(Ref<Call> call) {
   return Admission::kAccepted;
 }
 
-// False when the system refused one.
+// False if the system refuses to start one.
 bool Pool::StartThreadIfUseful() {
   if (idle_ >= queue_.size() || active_ + idle_ >= Places()) return true;
   try {
@@ -65,31 +66,31 @@ bool Pool::StartThreadIfUseful() {
   return true;
 }
 
-Asked Pool::Abandon(Call& call) {
-  // A queued call gives its place in the queue to the next.
-  Ref<Call> dropped;
+void Pool::Abandon(Job& job) {
+  // A queued job gives its place in the queue to the next.
+  Ref<Job> dropped;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    switch (call.state_) {
-      case Call::State::kQueued:
-        dropped = std::move(*call.place_);
-        queue_.erase(call.place_);
-        call.state_ = Call::State::kDone;
+    switch (job.state_) {
+      case Job::State::kQueued:
+        dropped = std::move(*job.place_);
+        queue_.erase(job.place_);
+        job.state_ = Job::State::kDone;
         break;
-      case Call::State::kActive:
-        call.state_ = Call::State::kStalled;
+      case Job::State::kActive:
+        job.state_ = Job::State::kStalled;
         --active_;
         ++stalled_;
         DropExpired();
         StartThreadIfUseful();
         work_.notify_one();
         break;
-      case Call::State::kStalled:
-      case Call::State::kDone:
-        return {};
+      case Job::State::kStalled:
+      case Job::State::kDone:
+        return;
     }
   }
-  return call.verification_.Abandon();
+  job.Abandon();
 }
 
 void Pool::Close() {
@@ -107,65 +108,64 @@ Pool::Stats Pool::GetStats() {
 void Pool::Work() {
   KeptContext kept;
   std::unique_lock<std::mutex> lock(mutex_);
-  while (const Ref<Call> call = Next(lock)) RunCall(*call, kept, lock);
+  while (const Ref<Job> job = Next(lock)) RunJob(*job, kept, lock);
   --idle_;
   lock.unlock();
   const InsideLibkrb5 inside;
   kept.Drop();
 }
 
-// Many calls may come to their deadline at once: a thread that one of them has
-// held is not to begin with another, for each to be abandoned in its turn.
+// Drops every expired job here. Otherwise, when many expire at once, a freed
+// thread would start one after another only to abandon it.
 void Pool::DropExpired() {
   const auto now = std::chrono::steady_clock::now();
   while (!queue_.empty() && queue_.front()->deadline_ <= now) {
-    Call& call = *queue_.front();
-    call.state_ = Call::State::kDone;
-    (void)call.verification_.Abandon();
+    Job& job = *queue_.front();
+    job.state_ = Job::State::kDone;
+    job.Abandon();
     queue_.pop_front();
   }
 }
 
-// The next call in line, or nothing: this thread is not needed any more.
-Ref<Call> Pool::Next(std::unique_lock<std::mutex>& lock) {
+// The next job in the queue, or nothing: this thread is not needed any more.
+Ref<Job> Pool::Next(std::unique_lock<std::mutex>& lock) {
   const auto ready = [this] {
     DropExpired();
     return !queue_.empty() && active_ < Places();
   };
   while (!ready()) {
     if (closed_ && queue_.empty()) return {};
-    // By the system's clock, for the steady one needs glibc 2.30.
+    // By the system's clock: waiting by the steady clock needs glibc 2.30.
     const auto until = std::chrono::system_clock::now() + kIdle;
     if (work_.wait_until(lock, until) == std::cv_status::timeout && !ready()) {
       return {};
     }
   }
-  Ref<Call> call = std::move(queue_.front());
+  Ref<Job> job = std::move(queue_.front());
   queue_.pop_front();
   --idle_;
   ++active_;
-  call->state_ = Call::State::kActive;
-  return call;
+  job->state_ = Job::State::kActive;
+  return job;
 }
 
-void Pool::RunCall(Call& call, KeptContext& kept,
-                   std::unique_lock<std::mutex>& lock) {
+void Pool::RunJob(Job& job, KeptContext& kept,
+                  std::unique_lock<std::mutex>& lock) {
   lock.unlock();
-  std::unique_ptr<Outcome> outcome;
   try {
     const InsideLibkrb5 inside;
-    outcome = std::make_unique<Outcome>(call.verification_.Run(kept));
+    job.Run(kept);
   } catch (const std::bad_alloc&) {
-    // No outcome says so.
+    // The job has no result.
   }
   lock.lock();
-  const bool abandoned = call.state_ == Call::State::kStalled;
+  const bool abandoned = job.state_ == Job::State::kStalled;
   --(abandoned ? stalled_ : active_);
   ++idle_;
-  call.state_ = Call::State::kDone;
+  job.state_ = Job::State::kDone;
   if (abandoned) return;
   lock.unlock();
-  call.Settle(std::move(outcome));
+  job.Settle();
   lock.lock();
 }
 

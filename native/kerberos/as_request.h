@@ -1,0 +1,56 @@
+// Requests to a KDC's authentication service: a ticket for a password, or for a
+// key in a keytab.
+
+#ifndef KPASS_AS_REQUEST_H_
+#define KPASS_AS_REQUEST_H_
+
+#include <krb5/krb5.h>
+
+#include <initializer_list>
+#include <string_view>
+
+#include "base/context.h"
+#include "base/krb5_ptr.h"
+#include "base/report.h"
+#include "kerberos/kdc_hooks.h"
+
+namespace kpass {
+
+class AsRequest {
+ public:
+  // `hooks` and `client` must outlive it. `canonicalize`: the KDC may rename
+  // the client.
+  AsRequest(krb5_context context, KdcHooks& hooks, krb5_principal client,
+            bool canonicalize)
+      : context_(context),
+        hooks_(hooks),
+        client_(client),
+        canonicalize_(canonicalize) {}
+
+  // Each asks for a ticket for `service`; null: a TGT of the client's realm.
+  krb5_error_code ByPassword(const char* password, krb5_const_principal service,
+                             Creds* creds);
+  krb5_error_code ByKeytab(krb5_keytab keytab, krb5_const_principal service,
+                           Creds* creds);
+
+ private:
+  template <typename Get>
+  krb5_error_code Request(krb5_const_principal service, Creds* creds, Get get);
+  krb5_error_code SetOptions(InitCredsOpt* opt) const;
+
+  const krb5_context context_;
+  KdcHooks& hooks_;
+  const krb5_principal client_;
+  const bool canonicalize_;
+};
+
+// As NativeReport::Check(), after an exchange with the KDCs of these realms. If
+// libkrb5 cannot read a KDC in krb5.conf, the report names it.
+bool CheckExchange(const KeptContext& kept, const char* step,
+                   krb5_error_code code,
+                   std::initializer_list<std::string_view> realms,
+                   NativeReport* report);
+
+}  // namespace kpass
+
+#endif  // KPASS_AS_REQUEST_H_

@@ -1,0 +1,158 @@
+#include "kerberos/kdc_hooks.h"
+
+#include <errno.h>
+
+#include <new>
+#include <string_view>
+
+#include "base/exit_gate.h"
+#include "base/krb5_ptr.h"
+#include "base/view.h"
+
+namespace kpass {
+namespace {
+
+// The last number that libkrb5's table has for an error of the protocol.
+constexpr krb5_ui_4 kMaxProtocolError = 127;
+
+bool Is(MessageType type, const krb5_data& data) {
+  return kpass::Is(type, View(data));
+}
+
+}  // namespace
+
+KdcHooks::KdcHooks(const Settings& settings, const KeptContext& kept,
+                   Sender& sender, TraceLog* log)
+    : context_(kept.context()), sender_(sender) {
+  if (!settings.libkrb5_transport) {
+    transport_.emplace(kept, sender.interrupt(),
+                       log == nullptr ? nullptr : log->ForTransport());
+  }
+  krb5_set_kdc_send_hook(context_, OnSend, this);
+  krb5_set_kdc_recv_hook(context_, OnReply, this);
+}
+
+// The context is kept for the next exchange, which has hooks of its own.
+KdcHooks::~KdcHooks() {
+  krb5_set_kdc_send_hook(context_, nullptr, nullptr);
+  krb5_set_kdc_recv_hook(context_, nullptr, nullptr);
+}
+
+void KdcHooks::BeginTry(krb5_const_principal client) {
+  client_realm_ = View(client->realm);
+  ended_ = false;
+  if (transport_) transport_->BeginTry();
+}
+
+krb5_error_code KdcHooks::EndTry(krb5_error_code code) const {
+  return code == KRB5_KDC_UNREACH && refusal_ != 0 ? refusal_ : code;
+}
+
+// libkrb5 calls this before it sends a message to a KDC.
+krb5_error_code KdcHooks::OnSend(krb5_context, void* data,
+                                 const krb5_data* realm,
+                                 const krb5_data* message, krb5_data**,
+                                 krb5_data** reply) {
+  auto* self = static_cast<KdcHooks*>(data);
+  const krb5_error_code code = self->MayLeave(*realm, *message);
+  if (code != 0) return code;
+  self->slot_.reset();
+  if (!self->sender_.LeaveForNetwork()) return KRB5_KDC_UNREACH;
+  ExitGate::Leave();
+  return self->transport_ ? self->Carry(*realm, *message, reply) : 0;
+}
+
+// 0, or the error that libkrb5 gets in place of a reply.
+krb5_error_code KdcHooks::MayLeave(const krb5_data& realm,
+                                   const krb5_data& message) const {
+  if (!Is(MessageType::kAsReq, message)) return 0;
+  // With canonicalization, a KDC or its impostor may refer the client to
+  // another realm. Nothing that the password encrypts is sent there.
+  if (View(realm) != client_realm_) return KRB5KDC_ERR_WRONG_REALM;
+  // After an error libkrb5 begins again at the primary KDC, where a wrong
+  // password would count once more toward a lockout. If no KDC answers, libkrb5
+  // returns the first error.
+  return refusal_ != 0 || ended_ ? KRB5_KDC_UNREACH : 0;
+}
+
+// libkrb5 calls this after its own transport has a reply or an error.
+krb5_error_code KdcHooks::OnReply(krb5_context, void* data,
+                                  krb5_error_code code, const krb5_data*,
+                                  const krb5_data* message,
+                                  const krb5_data* reply,
+                                  krb5_data** replacement) {
+  auto* self = static_cast<KdcHooks*>(data);
+  if (!self->ReenterLibkrb5(KindOf(View(*message)))) return KRB5_KDC_UNREACH;
+  return code != 0 ? code : self->ReadReply(*message, *reply, replacement);
+}
+
+// With the reply to the first AS-REQ, libkrb5 makes a key of the password. It
+// keeps that key for the next AS-REQs.
+bool KdcHooks::ReenterLibkrb5(RequestKind kind) {
+  if (kind == RequestKind::kAsReq) slot_.emplace();
+  ExitGate::Enter();
+  return sender_.ReturnFromNetwork();
+}
+
+// If it gives neither a reply nor an error, libkrb5 carries the message itself.
+krb5_error_code KdcHooks::Carry(const krb5_data& realm,
+                                const krb5_data& message, krb5_data** reply) {
+  std::optional<Delivery> delivery;
+  try {
+    delivery = transport_->Carry(std::string(View(realm)), View(message));
+  } catch (const std::bad_alloc&) {  // no exception may pass through libkrb5
+    delivery = Delivery{ENOMEM, {}, {}};
+  }
+  if (!delivery) return 0;
+  // Only here: the transport has asked the primary KDC itself.
+  if (delivery->kind != RequestKind::kOther) {
+    ended_ = EndsAsExchange(delivery->reply);
+  }
+  if (!ReenterLibkrb5(delivery->kind)) return KRB5_KDC_UNREACH;
+  if (delivery->code != 0) return delivery->code;
+  krb5_data bytes = {};
+  bytes.data = delivery->reply.data();
+  bytes.length = static_cast<unsigned>(delivery->reply.size());
+  const krb5_error_code code = ReadReply(message, bytes, reply);
+  if (code != 0 || *reply != nullptr) return code;
+  return krb5_copy_data(context_, &bytes, reply);
+}
+
+// The transport has read the error's number as well. This reads it as libkrb5
+// will: the two may differ about bytes that are not quite DER.
+krb5_error_code KdcHooks::ReadReply(const krb5_data& message,
+                                    const krb5_data& reply,
+                                    krb5_data** replacement) {
+  if (!Is(MessageType::kKrbError, reply)) return 0;
+  KrbError error(context_);
+  if (krb5_rd_error(context_, &reply, error.Out()) != 0) return 0;
+  if (error->error > kMaxProtocolError) return KRB5KRB_AP_ERR_MSG_TYPE;
+  return Is(MessageType::kAsReq, message)
+             ? ReadAsError(*error.get())
+             : ReplaceTgsError(error.get(), replacement);
+}
+
+krb5_error_code KdcHooks::ReadAsError(const krb5_error& error) {
+  const auto code =
+      static_cast<krb5_error_code>(ERROR_TABLE_BASE_krb5 + error.error);
+  if (code == KRB5KDC_ERR_PREAUTH_FAILED ||
+      code == KRB5KRB_AP_ERR_BAD_INTEGRITY) {
+    refusal_ = code;
+  }
+  return 0;
+}
+
+// libkrb5 adds the error's number, 32 bits that a stranger chose, to its
+// table's base. One number makes the sum 0. krb5_get_credentials takes that for
+// success, and dereferences a ticket that it does not have. ReadReply() stops
+// that number. But whoever made the TGT can also put it into e-data (RFC 6113,
+// 5.4.4), where libkrb5 prefers it to the outer one. So e-data is left out.
+krb5_error_code KdcHooks::ReplaceTgsError(krb5_error* error,
+                                          krb5_data** replacement) {
+  error->e_data.length = 0;
+  Data bare(context_);
+  const krb5_error_code code = krb5_mk_error(context_, error, bare.Out());
+  return code != 0 ? code : krb5_copy_data(context_, bare.get(), replacement);
+}
+
+}  // namespace kpass

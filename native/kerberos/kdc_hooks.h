@@ -1,0 +1,98 @@
+// Guards libkrb5's exchanges with KDCs, by its send and receive hooks:
+// - one attempt, one count: a password that a KDC refused goes to no other;
+// - a request for a ticket goes to the client's own realm only;
+// - forged errors that would crash libkrb5 do not reach it;
+// - kpass's transport carries the messages, unless the settings say libkrb5's;
+// - the wait for the network counts as outside libkrb5 (exit_gate.h), and takes
+//   no slot for computing (compute_slot.h).
+//
+// https://web.mit.edu/kerberos/krb5-latest/doc/appdev/refs/api/
+// krb5_set_kdc_send_hook.html
+
+#ifndef KPASS_KDC_HOOKS_H_
+#define KPASS_KDC_HOOKS_H_
+
+#include <krb5/krb5.h>
+
+#include <optional>
+#include <string>
+
+#include "base/compute_slot.h"
+#include "base/context.h"
+#include "kerberos/settings.h"
+#include "kerberos/trace.h"
+#include "net/interrupt.h"
+#include "net/message.h"
+#include "net/transport.h"
+
+namespace kpass {
+
+// The owner of an exchange. Called on the thread that is in libkrb5.
+class Sender {
+ public:
+  // Before a message leaves. False: it must not leave.
+  virtual bool LeaveForNetwork() = 0;
+  // After the wait for the reply. False: libkrb5 must give up.
+  virtual bool ReturnFromNetwork() = 0;
+  // Ends the wait.
+  virtual const Interrupt& interrupt() const = 0;
+
+ protected:
+  ~Sender() = default;
+};
+
+// The hooks are installed while the object lives, on a thread that is inside
+// libkrb5 (exit_gate.h). One object serves one password or one key: after a
+// refusal it lets no other AS-REQ leave.
+class KdcHooks {
+ public:
+  // All of these must outlive it. `kept` has its context already. `log` null:
+  // no lines of the transport.
+  KdcHooks(const Settings& settings, const KeptContext& kept, Sender& sender,
+           TraceLog* log);
+  KdcHooks(const KdcHooks&) = delete;
+  KdcHooks& operator=(const KdcHooks&) = delete;
+  ~KdcHooks();
+
+  // A request for a ticket for this client begins. Before the first one, no
+  // AS-REQ leaves.
+  void BeginTry(krb5_const_principal client);
+
+  // The request ended with `code`. Returns the code that it stands for: a
+  // refusal, if libkrb5 has only heard that the hooks stopped its next try.
+  krb5_error_code EndTry(krb5_error_code code) const;
+
+ private:
+  static krb5_error_code OnSend(krb5_context, void* data,
+                                const krb5_data* realm,
+                                const krb5_data* message, krb5_data**,
+                                krb5_data** reply);
+  static krb5_error_code OnReply(krb5_context, void* data, krb5_error_code code,
+                                 const krb5_data*, const krb5_data* message,
+                                 const krb5_data* reply,
+                                 krb5_data** replacement);
+  krb5_error_code MayLeave(const krb5_data& realm,
+                           const krb5_data& message) const;
+  krb5_error_code Carry(const krb5_data& realm, const krb5_data& message,
+                        krb5_data** reply);
+  bool ReenterLibkrb5(RequestKind kind);
+  krb5_error_code ReadReply(const krb5_data& message, const krb5_data& reply,
+                            krb5_data** replacement);
+  krb5_error_code ReadAsError(const krb5_error& error);
+  krb5_error_code ReplaceTgsError(krb5_error* error, krb5_data** replacement);
+
+  const krb5_context context_;
+  Sender& sender_;
+  std::optional<Transport> transport_;  // none: libkrb5's own
+  std::optional<ComputeSlot> slot_;     // while a key is made of the password
+  std::string client_realm_;
+
+  // One attempt, one count: with either of these, no further AS-REQ leaves. (To
+  // which KDC the proof goes is for the transport to know.)
+  krb5_error_code refusal_ = 0;  // a KDC refused the password
+  bool ended_ = false;           // this try ended in any error
+};
+
+}  // namespace kpass
+
+#endif  // KPASS_KDC_HOOKS_H_

@@ -1,0 +1,34 @@
+// What a verification came to.
+
+#ifndef KPASS_OUTCOME_H_
+#define KPASS_OUTCOME_H_
+
+#include <string>
+#include <vector>
+
+#include "base/report.h"
+#include "kerberos/trace.h"
+
+namespace kpass {
+
+// Which KDCs a verification has asked, and for which service.
+struct Asked {
+  std::string service;              // the service's principal, once known
+  std::vector<std::string> realms;  // of the KDCs asked: the user's first
+  std::vector<std::string> kdcs;    // of those realms, as krb5.conf names them
+  Trace trace;                      // empty unless asked for
+};
+
+// The report says why the password was not verified.
+struct Outcome : NativeReport {
+  bool verified = false;
+  std::string principal;        // verified: the client, as the ticket names it
+  std::string realm;            // verified: the client's realm in the ticket
+  std::string keytab;           // the keytab's whole name, once known
+  bool keytab_exposed = false;  // see Service::keytab_exposed()
+  Asked asked;
+};
+
+}  // namespace kpass
+
+#endif  // KPASS_OUTCOME_H_

@@ -1,0 +1,117 @@
+#include "kerberos/service.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "base/file_status.h"
+#include "base/view.h"
+
+namespace kpass {
+namespace {
+
+constexpr size_t kMaxHostName = 255;     // of macOS; Linux has 64
+constexpr size_t kMaxKeytabName = 1100;  // MAX_KEYTAB_NAME_LEN, not public
+
+// Locale-independent.
+char LowerCase(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+}  // namespace
+
+// kpass builds service/host@REALM itself: krb5_sname_to_principal sends the
+// host through DNS. krb5_parse_name reads it as a plain name. With a host-based
+// name, libkrb5 also tries the keys of other hosts if krb5.conf says so.
+bool Service::FindName(NativeReport* report) {
+  std::string host;
+  if (settings_.host) {
+    host = *settings_.host;
+  } else if (!report->Check(context_, "krb5_expand_hostname",
+                            LocalHost(&host))) {
+    return false;
+  }
+  std::transform(host.begin(), host.end(), host.begin(), LowerCase);
+  name_ = settings_.service + "/" + host;
+  if (!report->Check(context_, "krb5_get_host_realm", RealmOf(host, &realm_))) {
+    report->message += settings_.config.Names();
+    return false;
+  }
+  if (!TakeName(name_ + "@" + realm_, report)) return false;
+  // A separator or an escape in one of the parts would make another name.
+  const bool as_meant = principal_->length == 2 &&
+                        View(principal_->data[0]) == settings_.service &&
+                        View(principal_->data[1]) == host;
+  return as_meant ||
+         report->Check(context_, "krb5_parse_name", KRB5_PARSE_MALFORMED);
+}
+
+bool Service::TakeName(const std::string& name, NativeReport* report) {
+  name_ = name;
+  return report->Check(
+      context_, "krb5_parse_name",
+      krb5_parse_name(context_, name_.c_str(), principal_.Out()));
+}
+
+krb5_error_code Service::LocalHost(std::string* host) {
+  std::string name(kMaxHostName + 1, '\0');
+  if (gethostname(name.data(), name.size()) != 0) return errno;
+  Text canonical(context_);
+  const krb5_error_code code =
+      krb5_expand_hostname(context_, name.c_str(), canonical.Out());
+  if (code == 0) *host = canonical.get();
+  return code;
+}
+
+// The realm in [domain_realm], or the default realm. Never a guess from DNS.
+krb5_error_code Service::RealmOf(const std::string& host, std::string* realm) {
+  HostRealms realms(context_);
+  krb5_error_code code =
+      krb5_get_host_realm(context_, host.c_str(), realms.Out());
+  if (code != 0) return code;
+  if (realms.get() != nullptr && realms.get()[0] != nullptr &&
+      *realms.get()[0] != '\0') {
+    *realm = realms.get()[0];
+    return 0;
+  }
+  DefaultRealm fallback(context_);
+  code = krb5_get_default_realm(context_, fallback.Out());
+  if (code == 0) *realm = fallback.get();
+  return code;
+}
+
+bool Service::OpenKeytab(NativeReport* report) {
+  if (settings_.keytab) keytab_name_ = *settings_.keytab;
+  const krb5_error_code code =
+      settings_.keytab
+          ? krb5_kt_resolve(context_, settings_.keytab->c_str(), keytab_.Out())
+          : krb5_kt_default(context_, keytab_.Out());
+  if (!report->Check(context_, "krb5_kt_resolve", code)) return false;
+  std::string name(kMaxKeytabName, '\0');
+  if (krb5_kt_get_name(context_, keytab_.get(), name.data(),
+                       static_cast<unsigned>(name.size())) == 0) {
+    keytab_name_ = name.c_str();
+  }
+  return true;
+}
+
+bool Service::FindKey(NativeReport* report) {
+  KeytabEntry entry(context_);
+  return report->Check(context_, "krb5_kt_get_entry",
+                       krb5_kt_get_entry(context_, keytab_.get(),
+                                         principal_.get(), 0, 0, entry.Out()));
+}
+
+bool Service::keytab_exposed() const {
+  for (const std::string_view type : {"FILE:", "WRFILE:"}) {
+    if (keytab_name_.compare(0, type.size(), type) != 0) continue;
+    const auto file = StatusOf(keytab_name_.c_str() + type.size());
+    return file && (file->mode & (S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH)) != 0;
+  }
+  return false;
+}
+
+}  // namespace kpass

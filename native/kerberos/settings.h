@@ -1,0 +1,29 @@
+// For which service, and how, users are verified.
+
+#ifndef KPASS_SETTINGS_H_
+#define KPASS_SETTINGS_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/context.h"
+#include "base/ref.h"
+
+namespace kpass {
+
+// Never changed once it is shared.
+struct Settings : public RefCounted {
+  std::string service;                // 'HTTP'
+  std::optional<std::string> host;    // as written; none: this machine's name
+  std::optional<std::string> keytab;  // none: libkrb5's default keytab
+  std::vector<std::string> realms;    // empty: the service's own realm
+  bool canonicalize = false;          // the KDC may rename the account
+  bool trace = false;                 // keep libkrb5's account of each step
+  bool libkrb5_transport = false;     // libkrb5 carries the messages itself
+  Config config;
+};
+
+}  // namespace kpass
+
+#endif  // KPASS_SETTINGS_H_

@@ -1,0 +1,264 @@
+// The protocol is one expression, in Conversation::Hold(). RFC 4120.
+
+#include "kerberos/verification.h"
+
+#include <string_view>
+
+#include "base/krb5_ptr.h"
+#include "base/view.h"
+#include "kerberos/as_request.h"
+#include "kerberos/service.h"
+#include "kerberos/user.h"
+
+namespace kpass {
+namespace {
+
+constexpr size_t kMaxPasswordBytes = 1024;
+constexpr size_t kDeadStack =
+    size_t{32} * 1024;  // deeper than libkrb5 computes
+
+// Computing with the password leaves pieces of it on the stack, below the
+// frames in use. They are libkrb5's buffers (RC4, DES3), and vector registers:
+// the dynamic linker saves those on the stack when it binds a function at its
+// first call.
+[[gnu::noinline]] void WipeDeadStack() {
+  char dead[kDeadStack];
+  Wipe(dead, sizeof dead);
+}
+
+}  // namespace
+
+// libkrb5 takes the password as a C string, so "right\0junk" would pass.
+bool Verification::PasswordWellFormed() const {
+  const size_t size = password_.size();
+  if (size == 0 || size > kMaxPasswordBytes) return false;
+  // Byte by byte: strlen() leaves pieces in vector registers, which the dynamic
+  // linker may save on the stack after WipeDeadStack() has wiped it.
+  const volatile char* const bytes = password_.c_str();
+  for (size_t i = 0; i < size; ++i) {
+    if (bytes[i] == '\0') return false;
+  }
+  return true;
+}
+
+bool Verification::Begin() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  computing_ = !abandoned_;
+  if (computing_) interrupt_.emplace();
+  return computing_;
+}
+
+void Verification::End() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  computing_ = false;
+  interrupt_.reset();
+  password_.Wipe();
+  WipeDeadStack();
+}
+
+void Verification::SetService(std::string service) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  asked_.service = std::move(service);
+}
+
+void Verification::AddAsked(std::string realm, std::vector<std::string> kdcs) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  asked_.realms.push_back(std::move(realm));
+  for (std::string& kdc : kdcs) asked_.kdcs.push_back(std::move(kdc));
+}
+
+Asked Verification::TakeAsked() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  Asked asked = std::move(asked_);
+  asked.trace = trace_.Take();
+  return asked;
+}
+
+// Once the verification is abandoned, this and ReturnFromNetwork() stop it.
+bool Verification::LeaveForNetwork() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (abandoned_) return false;
+  computing_ = false;
+  WipeDeadStack();
+  return true;
+}
+
+bool Verification::ReturnFromNetwork() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (abandoned_) return false;
+  computing_ = true;
+  return true;
+}
+
+Asked Verification::Abandon() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    abandoned_ = true;
+    if (interrupt_) interrupt_->Raise();
+    if (!computing_) password_.Wipe();
+  }
+  return TakeAsked();
+}
+
+// The state of one verification while it runs. Each step returns whether to go
+// on; if not, the outcome's report says why.
+class Conversation {
+ public:
+  Conversation(Verification& verification, const KeptContext& kept)
+      : verification_(verification),
+        settings_(*verification.settings_),
+        kept_(kept),
+        context_(kept.context()),
+        traced_(context_, TraceLogOf(verification)),
+        hooks_(settings_, kept, verification, TraceLogOf(verification)),
+        service_(context_, settings_),
+        client_(context_),
+        creds_(context_) {}
+
+  Outcome Hold() {
+    (void)(NameService() && NameClient() && OpenKeytab() && GetTicket() &&
+           CheckClient() && VerifyTicket());
+    return std::move(outcome_);
+  }
+
+ private:
+  bool NameService();
+  bool NameClient();
+  bool OpenKeytab();
+  bool GetTicket();
+  bool CheckClient();
+  bool VerifyTicket();
+
+  // Records which KDCs the next call waits for, so that an error or a timeout
+  // can name them.
+  void RecordAsked(const std::string& realm) {
+    verification_.AddAsked(realm, kept_.List("realms", realm, "kdc"));
+  }
+  bool Check(const char* step, krb5_error_code code) {
+    return outcome_.Check(context_, step, code);
+  }
+  bool CheckExchange(const char* step, krb5_error_code code) {
+    return kpass::CheckExchange(
+        kept_, step, code, {View(client_->realm), service_.realm()}, &outcome_);
+  }
+  static TraceLog* TraceLogOf(Verification& verification) {
+    return verification.settings_->trace ? &verification.trace_ : nullptr;
+  }
+
+  Verification& verification_;
+  const Settings& settings_;
+  const KeptContext& kept_;
+  const krb5_context context_;
+  const Traced traced_;
+  KdcHooks hooks_;
+  Service service_;
+  Principal client_;
+  Creds creds_;
+  Outcome outcome_;
+};
+
+Outcome Verification::Run(KeptContext& kept) {
+  struct Ended {  // on every path, also if an allocation fails
+    Verification& verification;
+    ~Ended() { verification.End(); }
+  };
+  Outcome outcome;
+  outcome.step = "abandoned";
+  if (!Begin()) return outcome;
+  const Ended ended{*this};
+
+  if (!PasswordWellFormed()) {
+    outcome.step = "input";
+  } else if (kept.Get(settings_->config, &outcome) != nullptr) {
+    outcome = Conversation(*this, kept).Hold();
+    outcome.asked = TakeAsked();
+  }
+  return outcome;
+}
+
+bool Conversation::NameService() {
+  const bool found = service_.FindName(&outcome_);
+  verification_.SetService(service_.name());
+  return found;
+}
+
+bool Conversation::NameClient() {
+  return ParseUser(context_, verification_.user_, settings_.realms,
+                   service_.realm(), &client_, &outcome_);
+}
+
+// Comes before any message: without the service's key nothing can be verified.
+bool Conversation::OpenKeytab() {
+  const bool found =
+      service_.OpenKeytab(&outcome_) && service_.FindKey(&outcome_);
+  outcome_.keytab = service_.keytab_name();
+  outcome_.keytab_exposed = found && service_.keytab_exposed();
+  return found;
+}
+
+// Asks for the service's own ticket, which takes one exchange less than a TGT.
+// That cannot work for users of another realm, or where the KDC refuses it. Nor
+// with canonicalization, which AD and Samba grant with a TGT only.
+bool Conversation::GetTicket() {
+  RecordAsked(std::string(View(client_->realm)));
+  AsRequest request(context_, hooks_, client_.get(), settings_.canonicalize);
+  const auto ticket_for = [&](krb5_const_principal service) {
+    return request.ByPassword(verification_.password_.c_str(), service,
+                              &creds_);
+  };
+  const bool direct =
+      !settings_.canonicalize &&
+      krb5_realm_compare(context_, client_.get(), service_.principal());
+  krb5_error_code code = ticket_for(direct ? service_.principal() : nullptr);
+  if (direct &&
+      (code == KRB5KDC_ERR_MUST_USE_USER2USER || code == KRB5KDC_ERR_POLICY)) {
+    code = ticket_for(nullptr);
+  }
+  return CheckExchange("krb5_get_init_creds_password", code);
+}
+
+// The ticket must be for the client that was asked for, but canonicalization
+// may rename the account within its realm. Anonymous tickets (RFC 8062) name
+// nobody.
+bool Conversation::CheckClient() {
+  if ((creds_->ticket_flags & TKT_FLG_ANONYMOUS) != 0) {
+    return outcome_.Refuse("client");
+  }
+  const bool same =
+      krb5_principal_compare(context_, creds_->client, client_.get());
+  const bool renamed =
+      settings_.canonicalize &&
+      krb5_realm_compare(context_, creds_->client, client_.get());
+  return same || renamed || outcome_.Refuse("client");
+}
+
+// Makes a real AP-REQ of the ticket and reads it with the keytab's key. Only
+// the realm's KDC, which has the same key, can have made the ticket.
+bool Conversation::VerifyTicket() {
+  UnparsedName principal(context_);
+  if (!Check("krb5_unparse_name",
+             krb5_unparse_name(context_, creds_->client, principal.Out()))) {
+    return false;
+  }
+  // With a TGT of another realm, libkrb5 asks that realm's KDC and then the
+  // service's.
+  if (View(client_->realm) != service_.realm()) RecordAsked(service_.realm());
+  krb5_verify_init_creds_opt opt;
+  krb5_verify_init_creds_opt_init(&opt);
+  // Without this, a keytab that cannot be used counts as success.
+  krb5_verify_init_creds_opt_set_ap_req_nofail(&opt, 1);
+  // NULL itself for the credential cache: with a pointer to a null cache,
+  // libkrb5 would keep the ticket in a cache of the whole process.
+  if (!CheckExchange(
+          "krb5_verify_init_creds",
+          krb5_verify_init_creds(context_, creds_.get(), service_.principal(),
+                                 service_.keytab(), nullptr, &opt))) {
+    return false;
+  }
+  outcome_.principal = principal.get();
+  outcome_.realm = View(creds_->client->realm);
+  outcome_.verified = true;  // The one place where it becomes so.
+  return true;
+}
+
+}  // namespace kpass

@@ -1,0 +1,35 @@
+// Plain values between JavaScript and C++.
+
+#ifndef KPASS_VALUES_H_
+#define KPASS_VALUES_H_
+
+#include <napi.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/secret.h"
+#include "kerberos/settings.h"
+#include "kerberos/trace.h"
+
+namespace kpass {
+
+std::string TextOf(Napi::Value value);
+std::optional<std::string> OptionalText(Napi::Value value);
+std::vector<std::string> TextsOf(Napi::Value value);
+
+// The bytes of a string or a Uint8Array, without a copy that is not wiped.
+Secret SecretOf(Napi::Env env, Napi::Value value);
+
+Napi::Array ListOf(Napi::Env env, const std::vector<std::string>& texts);
+
+// A list of lines; null if it is empty, as it is unless the caller asked.
+Napi::Value TraceOf(Napi::Env env, const Trace& trace);
+
+// What settings() has made.
+const Settings& SettingsOf(Napi::Value value);
+
+}  // namespace kpass
+
+#endif  // KPASS_VALUES_H_
