@@ -161,10 +161,12 @@ const MEANINGS: readonly Row[] = [
     ],
     meaning: 'ERR_KPASS_CONFIG',
   },
-  // Nobody there, or nobody known to be there; unwell (29, 60); the two clocks differ.
+  // Nobody there, or nobody known to be there; unwell (29, 60); the two clocks differ. EAGAIN: no
+  // name server answers for the name of a KDC (libkrb5's transport, translate_ai_error).
   {
     steps: KDC,
     codes: [
+      'EAGAIN',
       'KRB5_KDC_UNREACH',
       'KRB5_REALM_UNKNOWN',
       'KRB5_REALM_CANT_RESOLVE',
