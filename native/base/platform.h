@@ -1,5 +1,5 @@
-// What Linux and macOS do differently. The rest of the native code calls these
-// functions, and does not know which system it runs on.
+// The differences between Linux and macOS. The rest of the native code calls
+// these functions, and does not know which system it runs on.
 
 #ifndef KPASS_PLATFORM_H_
 #define KPASS_PLATFORM_H_

@@ -1,8 +1,8 @@
 // Reads DER (X.690) that comes from strangers, and never beyond its end.
 //
-// Only what each Kerberos message needs: libkrb5 reads more forms (tags of
-// several bytes; before 1.19 also indefinite lengths). Here those are no
-// element, so that a caller which fails closed refuses them.
+// libkrb5 reads more than DER: tags of several bytes, and before krb5 1.19
+// indefinite lengths. Here those are no elements. So a caller that wants a
+// whole message read refuses them.
 
 #ifndef KPASS_DER_H_
 #define KPASS_DER_H_

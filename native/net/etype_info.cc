@@ -18,8 +18,8 @@ using der::Take;
 using Verdict = EtypeInfo::Verdict;
 
 constexpr uint64_t kMostTimesDefault = 10;
-// For types that take no count. libkrb5 keeps the parameters of such an entry,
-// and may use them with the encryption type of the next reply.
+// The bound for encryption types that take no count. libkrb5 keeps such
+// parameters, and may use them with the encryption type of the next reply.
 constexpr uint64_t kMostIterations = 327680;
 constexpr size_t kCountSize = 4;
 
@@ -107,10 +107,9 @@ bool Reader::ReadFields(std::string_view reply, unsigned char field) {
   return fields->empty() || Refuse(Verdict::kUnreadable);
 }
 
-// libkrb5 reads e-data as METHOD-DATA, or else as TYPED-DATA: each is a
-// SEQUENCE of SEQUENCEs. Other e-data is no list, and harmless: AD sends
-// KERB-ERROR-DATA
-// ([MS-KILE], 2.2.2), others send text.
+// libkrb5 reads e-data as METHOD-DATA or as TYPED-DATA. Both are a SEQUENCE of
+// SEQUENCEs. It ignores other e-data: AD sends KERB-ERROR-DATA ([MS-KILE],
+// 2.2.2), which is no such list, and other KDCs send text.
 bool Reader::ReadErrorData(std::string_view data) {
   constexpr char kLongTag = 0x1f;
   if (data.empty()) return true;
@@ -165,7 +164,7 @@ bool Reader::ReadInfo(std::string_view info) {
   return entries->empty() || Refuse(Verdict::kUnreadable);
 }
 
-// The encryption type; then, each at most once, the salt and the parameters.
+// An entry is an encryption type, then perhaps a salt, then perhaps parameters.
 bool Reader::ReadEntry(std::string_view entry) {
   const auto first = Take(&entry);
   if (!first || first->tag != Context(0)) return Refuse(Verdict::kUnreadable);

@@ -38,8 +38,8 @@ std::optional<uint16_t> PortOf(std::string_view text) {
   return static_cast<uint16_t>(number);
 }
 
-// 'host', 'host:port', '[2001:db8::1]:port'. The host ends at the first blank,
-// and so does the value, unless a colon ends the host.
+// Reads 'host', 'host:port' or '[2001:db8::1]:port'. Text after a blank, or
+// after a bracket, is ignored. Text after a port is a mistake.
 HostString ReadHost(std::string_view value, uint16_t port) {
   HostString result;
   if (value.empty() || value.front() == ':' || IsDigits(value)) return result;

@@ -1,5 +1,6 @@
-// What JavaScript calls. JavaScript checks its arguments, and makes errors and
-// verdicts. This side takes plain values, and returns plain records.
+// The functions that JavaScript calls. JavaScript checks the arguments, and
+// makes errors and verdicts. This side takes plain values, and returns plain
+// records.
 //
 // JavaScript knows a call by a number. The function that start() got receives
 // the call's record, on JavaScript's thread, at most once; never if the call

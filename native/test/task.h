@@ -1,4 +1,4 @@
-// What the harness was told to do.
+// The harness's options.
 
 #ifndef KPASS_TEST_TASK_H_
 #define KPASS_TEST_TASK_H_

@@ -2,12 +2,13 @@
 
 import { deepEqual, rejects } from 'node:assert/strict';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { belongsTo } from './processes';
 
 /** Runs `use` with a temporary folder, and removes the folder. */
 export async function withTemporaryFolder(use: (folder: string) => Promise<void>): Promise<void> {
@@ -27,16 +28,9 @@ export async function nothingIsLeft(folder: string): Promise<void> {
   deepEqual(left(), []);
 }
 
-/** The processes that have the folder in their environment. */
+/** The processes that have the folder in their environment, or open files in it. */
 export function processesOf(folder: string): string[] {
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  return pids.filter((pid) => {
-    try {
-      return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(folder);
-    } catch {
-      return false; // it is another user's, or has ended meanwhile
-    }
-  });
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && belongsTo(name, folder));
 }
 
 /** Rejects unless the port of 127.0.0.1 refuses connections. */
