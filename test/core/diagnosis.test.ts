@@ -9,7 +9,7 @@ import { binding, FIRST_CONFIG, type KdcsReport, LAST_CONFIG } from '../../lib/b
 import { runProgram } from '../support/child';
 import { asCResolver, nameServer, type Srv } from '../support/dns';
 
-const BINDING = join(__dirname, '..', 'dist', 'binding.js');
+const BINDING = join(__dirname, '../../dist/binding.js');
 
 describe('the addon tells doctor', () => {
   let realm: Realm;
