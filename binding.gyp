@@ -47,7 +47,7 @@
         # A worker that is being terminated refuses every call, at any time.
         "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"
       ],
-      "libraries": ["<!@(node scripts/pkg-config.cjs --libs)", "-lresolv"],
+      "libraries": ["<!@(node scripts/install/pkg-config.cjs --libs)", "-lresolv"],
       "variables": {
         "flags": [
           # Half the size of Node's -O3, and no slower: libkrb5 does the work.
@@ -56,7 +56,7 @@
           "-Wextra",
           "-Wpedantic",
           "-Wconversion",
-          "<!@(node scripts/pkg-config.cjs --cflags)"
+          "<!@(node scripts/install/pkg-config.cjs --cflags)"
         ],
         "conditions": [["kpass_werror==1", { "flags": ["-Werror"] }]]
       },

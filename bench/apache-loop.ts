@@ -1,5 +1,5 @@
-// Apache with mod_auth_gssapi in a temporary folder, in rounds: a call is a request with Basic
-// credentials, the CPU time is Apache's alone. The realm is that of KRB5_CONFIG and KEYTAB.
+// Runs Apache with mod_auth_gssapi, from a temporary folder, in rounds. A call is a request with Basic
+// credentials. The CPU time is Apache's alone. KRB5_CONFIG and KEYTAB name the realm.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -22,7 +22,7 @@ import { PASSWORD, USER } from './callers';
 import { playRounds } from './rounds';
 
 const MOST_AT_ONCE = 512;
-/** getconf CLK_TCK, on every Linux. */
+/** The value of `getconf CLK_TCK` on every Linux. */
 const TICKS_PER_SECOND = 100;
 
 main();
@@ -34,9 +34,9 @@ async function main(): Promise<void> {
   const apache = spawn('/usr/sbin/apache2', ['-DFOREGROUND', '-f', join(folder, 'apache.conf')], {
     env: { ...process.env, KRB5_CONFIG: join(folder, 'krb5.conf') },
     stdio: ['ignore', 'ignore', 'inherit'],
-    detached: true, // a group of its own, to be ended as a whole
+    detached: true, // a process group of its own, which `finally` kills as a whole
   });
-  process.on('SIGINT', () => {}); // a terminal's Ctrl-C: the end of stdin follows
+  process.on('SIGINT', () => {}); // after a terminal's Ctrl-C, stdin ends too
   try {
     await answers(port);
     const agent = new Agent({ keepAlive: true, maxSockets: MOST_AT_ONCE });
@@ -46,12 +46,12 @@ async function main(): Promise<void> {
     );
   } finally {
     process.kill(-Number(apache.pid), 'SIGKILL');
-    rmSync(folder, { recursive: true, maxRetries: 10 }); // they may be writing there still
+    rmSync(folder, { recursive: true, maxRetries: 10 }); // Apache may still be writing there
     process.exit();
   }
 }
 
-/** Apache, started by root, serves as another user, who is to read these. */
+/** Every user can read the files: Apache, started by root, serves as another user. */
 function writeFiles(folder: string, port: number): void {
   chmodSync(folder, 0o755);
   copyFileSync(process.env.KRB5_CONFIG ?? '', join(folder, 'krb5.conf'));
@@ -72,7 +72,7 @@ ServerName localhost
 Listen 127.0.0.1:${port}
 PidFile ${folder}/pid
 ErrorLog ${folder}/error.log
-# One process, with a thread for each request, as everybody else here has.
+# One process, with a thread for each request, like the other subjects.
 StartServers 1
 ServerLimit 1
 ThreadLimit ${MOST_AT_ONCE}
@@ -126,7 +126,7 @@ async function login(agent: Agent, port: number): Promise<void> {
   assert.equal(answer?.statusCode, 200);
 }
 
-/** ms of CPU time of Apache's first process and its children. */
+/** ms of CPU time of Apache's main process and its children. */
 function cpuTime(pid: number): number {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
   const ticks = [pid, ...children.trim().split(' ')].map((its) => {

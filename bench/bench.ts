@@ -1,14 +1,14 @@
-// What every scenario gets, and is.
+// The type of a scenario, and of its argument.
 
 import type { Realm } from 'kpass/testing';
-import type { Finding, Subject } from './figures';
+import type { Measurement, Subject } from './figures';
 
 export interface Bench {
   realm: Realm;
-  /** Who is measured, where nothing else rules them out. */
+  /** The programs to measure. A scenario may measure fewer. */
   subjects: readonly Subject[];
-  /** Under a minute for all: fewer rounds, fewer rows, fewer subjects. */
+  /** All scenarios together in under a minute: fewer rounds, rows and subjects. */
   quick: boolean;
 }
 
-export type Scenario = (bench: Bench) => AsyncGenerator<Finding>;
+export type Scenario = (bench: Bench) => AsyncGenerator<Measurement>;

@@ -1,5 +1,5 @@
-// The calls of the subjects that live in Node.js, as they come by default. The realm is that of
-// KRB5_CONFIG and KEYTAB.
+// The calls of the subjects in Node.js, with their default options. KRB5_CONFIG and KEYTAB name the
+// realm.
 
 import { join } from 'node:path';
 import { type Verdict, Verifier, type VerifierOptions, type VerifyOptions } from 'kpass';
@@ -13,13 +13,13 @@ export const REALM = 'EXAMPLE.COM';
 export const IN_NODE = ['kpass', 'kpass on libkrb5', 'npm kerberos'] as const satisfies Subject[];
 export type InNode = (typeof IN_NODE)[number];
 
-/** A call, and nothing around it. `isRight` tells of what it resolves with. The options are kpass's. */
+/** A bare call. `isRight` judges the result of the call. Only kpass takes the options. */
 export interface Caller {
   call(options?: VerifyOptions): Promise<unknown>;
   isRight(result: unknown): boolean;
-  /** How many calls it makes at once; others wait. */
+  /** How many calls run at once; more calls wait. */
   threads: number;
-  /** kpass's. */
+  /** Only for kpass. */
   verifier?: Verifier;
 }
 
@@ -44,7 +44,7 @@ interface Kerberos {
   checkPassword(user: string, password: string, service: string, realm: string): Promise<unknown>;
 }
 
-/** On libuv's threads. Rejects for a wrong password. */
+/** It runs on libuv's threads. It rejects for a wrong password. */
 function kerberos(): Caller {
   const module: Kerberos = require(join(__dirname, '../build-bench/node_modules/kerberos'));
   return {

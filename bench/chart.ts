@@ -1,7 +1,7 @@
-// The figures that the README shows, as a picture: bars for each subject, kpass's in colour. It
-// follows the reader's colour scheme, on a ground of its own, and loads nothing.
+// Draws the figures of docs/benchmarks.md: a bar for each subject, with kpass's in colour. The picture
+// follows the reader's colour scheme, has its own background, and loads nothing.
 
-import { type Finding, isBound, type Row, readable, type Subject } from './figures';
+import { isBound, type Measurement, type Row, readable, type Subject } from './figures';
 import type { Machine } from './machine';
 
 const PANELS = [
@@ -46,8 +46,8 @@ const STYLE = `
   .kpass { fill: var(--kpass) }
   .strong { font-weight: 600 }`;
 
-export function chart(findings: readonly Finding[], machine: Machine): string {
-  const rows = new Map(findings.flatMap((its) => (isBound(its) ? [] : [[its.id, its]])));
+export function chart(measurements: readonly Measurement[], machine: Machine): string {
+  const rows = new Map(measurements.flatMap((its) => (isBound(its) ? [] : [[its.id, its]])));
   const panels = PANELS.flatMap(({ id, title, unit }, i) => {
     const row = rows.get(id);
     const [x, y] = [MARGIN + (i % 2) * COLUMN, MARGIN + Math.floor(i / 2) * PANEL];
@@ -57,7 +57,7 @@ export function chart(findings: readonly Finding[], machine: Machine): string {
   const { processor, cores, node, krb5, date } = machine;
   const told = `Medians of rounds that take turns, in one run. ${cores} × ${processor}, Node.js ${node}, ${krb5}, ${date}`;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" role="img">
-<title>kpass beside others: what npm run bench has measured</title>
+<title>kpass and other programs: the figures of npm run bench</title>
 <style>${STYLE}
 </style>
 <rect class="ground" width="${WIDTH}" height="${height}" rx="8"/>

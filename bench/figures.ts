@@ -1,6 +1,6 @@
-// What is measured, and how it is told: rows with a figure for each subject, and bounds that hold or not.
+// The measurements and their text. A row has a figure for each subject; a bound holds or does not.
 
-/** Who is measured, in the order of the table's columns. */
+/** The programs that are measured, in the order of the table's columns. */
 export const SUBJECTS = {
   kpass: 'kpass, with a KDC transport of its own',
   'kpass on libkrb5': "kpass with `transport: 'libkrb5'`",
@@ -13,16 +13,16 @@ export const SUBJECTS = {
 export type Subject = keyof typeof SUBJECTS;
 
 export const ALL = Object.keys(SUBJECTS) as Subject[];
-/** They need no package of the system. */
+/** Subjects that need no package of the system. */
 export const ALWAYS_THERE = ALL.slice(0, 4);
 
 /** The figures of all rounds. */
-export interface Figure {
+interface Figure {
   median: number;
   rounds: number[];
 }
 
-/** A subject's figure, or why it has none. */
+/** Each subject's figure, or the reason why it has none. */
 export type Figures = Partial<Record<Subject, Figure | string>>;
 
 export interface Row {
@@ -30,13 +30,13 @@ export interface Row {
   what: string;
   unit: 'ms' | 'µs' | 'per s' | 'bytes' | 'MB' | '';
   figures: Figures;
-  /** A figure of this size or more stands for more than that: nobody has waited any longer. */
+  /** The measurement stopped here: a figure of this size or more means 'over' this. */
   limit?: number;
-  /** Calls that went wrong under the load, in all rounds. They are in no figure. */
+  /** The number of calls that failed under the load, in all rounds. No figure includes them. */
   failed?: Partial<Record<Subject, number>>;
 }
 
-export interface Bound {
+interface Bound {
   id: string;
   what: string;
   unit: Row['unit'] | '×';
@@ -45,13 +45,13 @@ export interface Bound {
   least?: number;
 }
 
-export type Finding = Row | Bound;
+export type Measurement = Row | Bound;
 
-export function isBound(finding: Finding): finding is Bound {
-  return 'value' in finding;
+export function isBound(measurement: Measurement): measurement is Bound {
+  return 'value' in measurement;
 }
 
-/** False for a value that could not be had, too. */
+/** Also false for NaN, a value that could not be measured. */
 export function holds({ value, most = Infinity, least = -Infinity }: Bound): boolean {
   return value <= most && value >= least;
 }
@@ -69,13 +69,13 @@ export function figure(rounds: readonly number[]): Figure {
   return { median: rounded(median(rounds)), rounds: rounds.map(rounded) };
 }
 
-/** NaN where there is none. */
+/** NaN if the subject has no figure. */
 export function medianOf(figures: Figures, subject: Subject): number {
   const its = figures[subject];
   return typeof its === 'object' ? its.median : Number.NaN;
 }
 
-/** The median over the rounds of one figure over another: what disturbs a round disturbs both. */
+/** The median, over the rounds, of one figure divided by another: a disturbance in a round hits both. */
 export function ratio(its: Figures[Subject], others: Figures[Subject]): number {
   if (typeof its !== 'object' || typeof others !== 'object') return Number.NaN;
   const pairs = Math.min(its.rounds.length, others.rounds.length);
@@ -84,8 +84,8 @@ export function ratio(its: Figures[Subject], others: Figures[Subject]): number {
   );
 }
 
-/** For people and for JSON: no more digits than were measured. */
-export function rounded(value: number): number {
+/** Keeps only the digits that the measurement supports. */
+function rounded(value: number): number {
   return Number(value.toPrecision(4));
 }
 

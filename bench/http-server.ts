@@ -1,6 +1,6 @@
-// A web server, run by http.ts as a process of its own: without kpass, with it, and with it when it
-// remembers nothing. Its arguments are krb5.conf and the keytab; it says its port, and on each
-// message the CPU time that it has used, in µs.
+// A web server that http.ts runs as a process of its own. It has routes without kpass, with kpass, and
+// with kpass but no cache. Its arguments are krb5.conf and the keytab. It sends its port, and replies
+// to each message with its CPU time so far, in µs.
 
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';

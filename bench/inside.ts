@@ -1,9 +1,9 @@
-// What is measured from inside a Node.js process that makes calls: a program of its own for each
-// subject and each time, for what it does to its process stays done.
+// Measurements from inside a Node.js process that makes calls. Each measurement of each subject runs in
+// a new process, because calls to a silent KDC change their process for good.
 //
 //   inside SUBJECT TASK NUMBER
 //
-// Sends what it has measured. It asks its parent for the network that it wants (see `network`).
+// It sends its result to the parent. It asks the parent to change the network (see `network`).
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -12,26 +12,26 @@ import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { type Caller, callerOf, type InNode } from './callers';
 import { median } from './figures';
 
-/** ms that anybody is waited for, at least. */
+/** ms: the longest time that a measurement waits for anything. */
 export const PATIENCE = 3_000;
 const patience = () => sleep(PATIENCE + 5); // timers may be a little early
 
-/** Few: it is the network that has to recover, and 32 logins at once are a matter of the CPU. */
+/** Few calls, because recovery of the network is measured: 32 logins at once would measure the CPU. */
 export const PENDING = 8;
 
 const ENDLESS = { timeout: 600_000 };
 
-/** Quantiles are taken by the parent. */
+/** All readings, in ms; the parent computes quantiles. */
 export interface Bystanders {
   readFile: number[];
   eventLoop: number[];
 }
 
 export interface Silence {
-  /** ms from the deadline to the last of the rejections, and to when no thread was held. */
+  /** ms from the deadline to the last rejection, and until no thread was held. */
   late: number;
   held: number;
-  /** ms from the KDC's return to a new call's verdict, and to those of the calls that had waited. */
+  /** ms from the KDC's return to the verdict of a new call, and to those of the calls that had waited. */
   anew: number;
   firstPending: number;
   lastPending: number;
@@ -68,7 +68,7 @@ const TASKS = {
 
   async memory(subject: InNode, calls: number): Promise<Memory> {
     const { call, threads } = callerOf(subject, { queue: 1_000_000 });
-    start(call, 1); // what is there once
+    start(call, 1); // memory that the process needs once
     await sleep(100);
     const first = memory();
     start(call, threads - 1);
@@ -78,7 +78,7 @@ const TASKS = {
     return { thread: (full - first) / (threads - 1), call: (memory() - full) / calls };
   },
 
-  /** µs for a call that is made and aborted, while so many others wait. */
+  /** µs for a call that is made and aborted, while `waiting` other calls wait. */
   async cost(subject: InNode, waiting: number): Promise<number> {
     const { call, threads } = callerOf(subject, { queue: 1_000_000 });
     start(call, threads + waiting);
@@ -99,7 +99,7 @@ async function main(): Promise<void> {
   if (result !== undefined) process.send?.({ result });
 }
 
-/** The parent makes it so: the KDC silent, or back. */
+/** Asks the parent to make the KDC silent, or to bring it back. */
 async function network(wanted: 'silent' | 'back'): Promise<void> {
   const done = once(process, 'message');
   process.send?.({ network: wanted });
@@ -114,7 +114,7 @@ function start(call: Caller['call'], calls: number): Promise<unknown>[] {
   return Array.from({ length: calls }, () => call(ENDLESS).catch(() => {}));
 }
 
-/** For a second; longer where one reading is waited for. */
+/** Measures for a second, or longer if one reading takes longer. */
 async function bystanders(): Promise<Bystanders> {
   const measured: Bystanders = { readFile: [], eventLoop: [] };
   const end = performance.now() + 1_000;

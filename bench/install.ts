@@ -1,5 +1,5 @@
-// How long kpass takes from `npm pack` to a verified password, in an empty project, without a compiler,
-// on each Node.js. Interleaved: what disturbs the machine disturbs all of them.
+// Measures the time from `npm pack` to a verified password, in an empty project, without a compiler, for
+// each Node.js. The versions take turns, so that a disturbance of the machine hits all of them.
 
 import assert from 'node:assert/strict';
 import { Realm } from 'kpass/testing';

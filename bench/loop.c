@@ -1,9 +1,9 @@
-// What a verification costs without kpass: the same two calls of libkrb5, with
-// the same options, in a plain loop; one context a thread, made once.
+// Measures a verification without kpass: the same two calls of libkrb5, with
+// the same options, in a plain loop. Each thread makes one context, once.
 //
 //   loop KEYTAB SERVICE USER PASSWORD
 //
-// SERVICE and USER are whole principals; KRB5_CONFIG names the krb5.conf.
+// SERVICE and USER are complete principals. KRB5_CONFIG names the krb5.conf.
 
 #include <krb5/krb5.h>
 

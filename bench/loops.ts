@@ -1,4 +1,4 @@
-// Every subject as a program that makes calls in rounds, and how to start it.
+// Starts each subject as a program that makes calls in rounds.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -27,10 +27,10 @@ export class Loop implements AsyncDisposable {
     this.#failure = once(child, 'exit').then(async ([code, signal]) => {
       throw new Error(`ended with ${signal ?? code} ${await printed}`);
     });
-    this.#failure.catch(() => {}); // for whom waits
+    this.#failure.catch(() => {}); // `round` and `stop` handle it
   }
 
-  /** Resolves when it is ready for a round. With so many threads, for a subject in Node.js. */
+  /** Resolves when the program is ready for a round. `threads` is for subjects in Node.js. */
   static async start(
     realm: Realm,
     subject: Subject,
@@ -49,7 +49,10 @@ export class Loop implements AsyncDisposable {
     return loop;
   }
 
-  /** So many calls, so many at once; none may fail. Or those that end within `ms`; some may fail. */
+  /**
+   * Makes `calls` calls, `concurrency` of them at once. Without `ms` none may fail. With `ms` the round
+   * includes only calls that end within that time, and some may fail.
+   */
   async round({ concurrency = 1, calls = 1, ms = 0 }): Promise<Round> {
     const answer = once(this.#lines, 'line');
     this.#child.stdin?.write(`${concurrency} ${calls} ${ms}\n`);
@@ -59,7 +62,7 @@ export class Loop implements AsyncDisposable {
     return round;
   }
 
-  /** Whatever is in progress. */
+  /** Ends the program, even with calls in progress. */
   async stop(): Promise<void> {
     this.#child.stdin?.end();
     await this.#failure.catch(() => {});
@@ -70,7 +73,7 @@ export class Loop implements AsyncDisposable {
   }
 }
 
-/** What a subject lacks to be measured here; '' for nothing. */
+/** 'not installed' for a subject that cannot run here; '' for others. */
 function absence(subject: Subject): string {
   const built: Partial<Record<Subject, string>> = {
     'npm kerberos': join(BUILT, 'node_modules/kerberos/build/Release/kerberos.node'),
@@ -101,10 +104,10 @@ async function pamFolder(realm: Realm): Promise<string> {
   return folder;
 }
 
-/** What was measured of a subject, round by round; a word where there is nothing. */
+/** The results of a subject, round by round; or the reason why there are none. */
 export type Results<T> = T[] | string;
 
-/** What was measured so far, and once more. */
+/** The earlier results, and one more measurement. */
 export async function again<T>(
   subject: Subject,
   results: Results<T> = absence(subject) || [],

@@ -1,4 +1,4 @@
-// What machine the figures are of.
+// The machine that made the figures.
 
 import { execFileSync } from 'node:child_process';
 import { cpus, loadavg, release } from 'node:os';
@@ -10,7 +10,7 @@ export interface Machine {
   node: string;
   krb5: string;
   date: string;
-  /** Of a minute: what others do here. Figures of a busy machine are of little use. */
+  /** The load of the last minute, from other programs. Figures of a busy machine are of little use. */
   load: number;
 }
 

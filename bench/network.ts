@@ -1,4 +1,4 @@
-// The network in front of the KDC, as late or as silent as a scenario wants it: bench/proxy.cc.
+// The network in front of the KDC: bench/proxy.cc. A scenario makes it slow or silent.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -29,13 +29,13 @@ export class Network implements AsyncDisposable {
     return `127.0.0.1:${this.port}`;
   }
 
-  /** From now on, each reply comes so many ms late. */
+  /** From now on, each reply comes this many ms late. */
   async delay(milliseconds: number): Promise<void> {
     this.#child.stdin?.write(`${milliseconds}\n`);
     await once(this.#lines, 'line');
   }
 
-  /** From now on, what is sent vanishes; TCP connects, and is mute. */
+  /** From now on, messages vanish; TCP still connects, but no reply comes. */
   silence(): Promise<void> {
     return this.delay(-1);
   }

@@ -1,5 +1,5 @@
-// A subject in Node.js, in rounds. Its argument is the subject's name; a second one, the number of
-// kpass's threads instead of the default.
+// Runs a subject in Node.js, in rounds. The first argument is the subject's name. The second one, if
+// given, is the number of kpass's threads.
 
 import assert from 'node:assert/strict';
 import { callerOf, type InNode } from './callers';
@@ -17,6 +17,6 @@ playRounds(verify, () => {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1_000;
 }).finally(() => {
-  // An exit would wait for threads of libuv that a KDC holds: it is measured elsewhere.
+  // process.exit() would wait for libuv threads that wait for a KDC. silent-kdc.ts measures that wait.
   process.kill(process.pid, 'SIGKILL');
 });

@@ -1,9 +1,8 @@
-// A password checked through PAM, as a program does that leaves it to
-// libpam-krb5.
+// Checks a password through PAM, like a program that uses libpam-krb5.
 //
 //   pam FOLDER USER PASSWORD
 //
-// FOLDER has PAM's configuration for the service `bench`; KRB5_CONFIG names the
+// FOLDER has PAM's configuration for the service `bench`. KRB5_CONFIG names the
 // krb5.conf.
 
 #include <security/pam_appl.h>
@@ -23,7 +22,7 @@ static int Answer(int count, const struct pam_message **messages,
   return PAM_SUCCESS;
 }
 
-// A handle is for one login: a thread has nothing to keep.
+// A PAM handle is for one login, so a thread keeps nothing between calls.
 static void *Open(void) { return arguments; }
 
 static bool Verify(void *kept) {

@@ -1,14 +1,14 @@
-// The network between a benchmark's subjects and a KDC on loopback: it carries
-// UDP and TCP on one port, and brings replies late. In C++ and a process of its
-// own, or it would be what is measured; a thread for each message, as that is
-// simple, and cheap beside a login.
+// The network between a benchmark's subjects and a KDC on loopback. It carries
+// UDP and TCP on one port, and delays replies. It is a process of its own, in
+// C++, so that its own cost does not distort the figures. It uses a thread for
+// each message: that is simple, and cheap compared with a login.
 //
 //   proxy KDC_PORT
 //
-// Says its own port. Each line on stdin changes what happens from then on, and
-// is answered with an empty line: a number is the delay of a reply in ms, -1 is
-// silence: what comes is thrown away, and TCP connections stay open, mute. The
-// end of stdin is the end.
+// It prints its own port. Each line on stdin is a number, which the proxy
+// acknowledges with an empty line. From then on the number is the delay of each
+// reply in ms. -1 means silence: the proxy drops all messages, and keeps TCP
+// connections open without a reply. It ends when stdin ends.
 
 #include <arpa/inet.h>
 #include <sys/resource.h>
@@ -27,9 +27,9 @@ namespace {
 
 constexpr int kBacklog = 1024;
 constexpr size_t kMostDatagram = 65536;
-// For 1,000 requests at once.
+// Large enough for 1,000 requests at once.
 constexpr int kReceiveBuffer = 1 << 22;
-// A KDC that is asked too much drops messages: nobody waits for ever.
+// An overloaded KDC drops messages, so no thread waits forever.
 constexpr timeval kPatience{10, 0};
 
 std::atomic<int> delay{0};
@@ -62,7 +62,7 @@ class Socket {
   explicit Socket(int type, int port) : Socket(socket(AF_INET, type, 0)) {
     sockaddr_in address = Loopback(port);
     setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof(kPatience));
-    connect(fd_, Generic(&address), sizeof(address));  // or all else fails
+    connect(fd_, Generic(&address), sizeof(address));  // or the rest fails
   }
   Socket(const Socket &) = delete;
   Socket &operator=(const Socket &) = delete;
@@ -72,7 +72,7 @@ class Socket {
     send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
   }
 
-  // '' for a refusal, the end, or after too long a wait.
+  // Empty after a refusal, at the end, or after kPatience.
   std::string Receive(size_t most, int flags) const {
     std::string bytes(most, '\0');
     const ssize_t size = recv(fd_, bytes.data(), most, flags);
@@ -141,7 +141,7 @@ void ServeTcp(int server, int kdc_port) {
   }
 }
 
-// The kernel gives a free TCP port; if its UDP twin is taken, it gives another.
+// The kernel picks a free TCP port. If that UDP port is taken, it picks again.
 int Listen(int *udp, int *tcp) {
   for (;;) {
     *tcp = socket(AF_INET, SOCK_STREAM, 0);
@@ -188,5 +188,5 @@ int main(int argc, char **argv) {
     delay = milliseconds;
     Say("");
   }
-  _exit(0);  // with messages under way
+  _exit(0);  // threads may still carry messages
 }

@@ -1,14 +1,14 @@
-// Rounds of calls on many threads: what the benchmark's C programs have in
-// common. Each line on stdin, CONCURRENCY CALLS MS, begins a round: so many
-// calls, so many of them at once. At its end, or after so many ms (0: never)
-// without waiting for those still in progress, a line of JSON tells of it: the
-// CPU time of the whole process, each call's beginning and end, all in ms, and
-// how many calls have failed.
-// bench/node-loop.ts speaks the same. The end of stdin is the end.
+// Rounds of calls on many threads, shared by the benchmark's C programs. Each
+// line on stdin, CONCURRENCY CALLS MS, begins a round of CALLS calls,
+// CONCURRENCY of them at once. The round ends with its last call, or after MS
+// milliseconds (0: never) without waiting for calls in progress. At its end the
+// program prints a line of JSON: the CPU time of the whole process, the start
+// and end of each successful call, all in ms, and the number of failed calls.
+// bench/rounds.ts reads and prints the same. The program ends when stdin ends.
 //
-// The program that includes this defines Open, which makes what one thread
-// keeps, and Verify, which makes one call with it and says whether it went
-// well.
+// The program that includes this file defines two functions. Open makes the
+// state that one thread keeps. Verify makes one call with that state, and
+// returns whether the call succeeded.
 
 #include <errno.h>
 #include <pthread.h>
@@ -29,7 +29,7 @@ struct Call {
   double end;
 };
 
-// Threads that are late outlive their round: it is never freed.
+// Late threads may outlive their round, so a round is never freed.
 struct Round {
   double start;
   int calls;
@@ -137,6 +137,6 @@ static int PlayRounds(void) {
     Tell(round, CpuMilliseconds() - before);
     pthread_mutex_unlock(&lock);
   }
-  // Not exit(): calls may be in progress, and libkrb5's locks go with it.
+  // Not exit(): it destroys libkrb5's locks while calls may be in progress.
   _exit(0);
 }

@@ -1,4 +1,4 @@
-// The side of a program that is measured in rounds: bench/rounds.h tells what it reads and prints.
+// Plays the rounds in a measured Node.js program. bench/rounds.h describes its input and output.
 
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,11 +7,11 @@ export interface Round {
   /** ms of CPU time, of all threads of the program. */
   cpu: number;
   failed: number;
-  /** The others' beginning and end, in ms from the round's beginning. */
+  /** Start and end of each successful call, in ms from the round's start. */
   calls: [start: number, end: number][];
 }
 
-/** `cpuTime` is in ms, from any point in time. */
+/** `cpuTime` is in ms since any fixed moment. */
 export async function playRounds(
   verify: () => Promise<void>,
   cpuTime: () => number,

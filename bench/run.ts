@@ -1,9 +1,10 @@
-// `npm run bench`: the table and the bounds, and the same as JSON and as a picture beside this file.
+// `npm run bench`: prints the table and the bounds, and writes them as JSON and as a picture to this
+// folder.
 //
 //   scripts/bench [--quick] [SCENARIO …]
 //
-// Only the whole of it writes the files. The exit code is 0 whatever holds: a machine that does
-// something else meanwhile has no say in a build.
+// Only a complete run writes the files. The exit code is 0 even if a bound does not hold: other
+// programs on the machine must not fail a build.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,11 +17,11 @@ import {
   ALL,
   ALWAYS_THERE,
   boundLine,
-  type Finding,
   head,
   holds,
   isBound,
   line,
+  type Measurement,
   SUBJECTS,
 } from './figures';
 import { type Machine, thisMachine } from './machine';
@@ -52,50 +53,50 @@ async function main(): Promise<void> {
   for (const [name, what] of Object.entries(SUBJECTS)) console.log(`${name.padEnd(18)}${what}`);
   if (machine.load > 0.5)
     console.log(`! Other programs use this machine: its load is ${machine.load}`);
-  const findings = await measure(
+  const measurements = await measure(
     positionals.length > 0 ? positionals : Object.keys(SCENARIOS),
     quick,
   );
-  console.log(`\n${findings.filter(isBound).map(boundLine).join('\n')}`);
+  console.log(`\n${measurements.filter(isBound).map(boundLine).join('\n')}`);
   if (quick || positionals.length > 0) return;
-  writeFileSync(join(__dirname, 'results.json'), json(findings, machine));
-  writeFileSync(join(__dirname, 'results.svg'), chart(findings, machine));
+  writeFileSync(join(__dirname, 'results.json'), json(measurements, machine));
+  writeFileSync(join(__dirname, 'results.svg'), chart(measurements, machine));
 }
 
-/** A line for each finding: to be read, and to be compared. */
-function json(findings: readonly Finding[], machine: Machine): string {
-  const lines = findings.map((its) =>
+/** One line for each measurement, so that people can read and compare them. */
+function json(measurements: readonly Measurement[], machine: Machine): string {
+  const lines = measurements.map((its) =>
     JSON.stringify(isBound(its) ? { ...its, holds: holds(its) } : its),
   );
   return `{
 "machine": ${JSON.stringify(machine)},
 "subjects": ${JSON.stringify(SUBJECTS)},
-"findings": [
+"measurements": [
 ${lines.join(',\n')}
 ]
 }
 `;
 }
 
-async function measure(names: readonly string[], quick: boolean): Promise<Finding[]> {
+async function measure(names: readonly string[], quick: boolean): Promise<Measurement[]> {
   await using realm = await Realm.start({
     name: REALM,
     users: { [USER]: PASSWORD },
     services: [SERVICE],
-    // Without it, libpam-krb5 takes a keytab that it cannot read for success.
+    // Without this setting, libpam-krb5 accepts a login even if it cannot read the keytab.
     config: '[libdefaults]\n  verify_ap_req_nofail = true\n',
   });
   const subjects = quick ? ALWAYS_THERE : ALL;
-  const findings: Finding[] = [];
+  const measurements: Measurement[] = [];
   console.log(`\n${head()}`);
   for (const name of names) {
     const scenario = SCENARIOS[name];
     if (scenario === undefined)
-      throw new RangeError(`${name} is none of ${Object.keys(SCENARIOS)}`);
-    for await (const finding of scenario({ realm, subjects, quick })) {
-      findings.push(finding);
-      if (!isBound(finding)) console.log(line(finding));
+      throw new RangeError(`no scenario ${name}; there are ${Object.keys(SCENARIOS)}`);
+    for await (const measurement of scenario({ realm, subjects, quick })) {
+      measurements.push(measurement);
+      if (!isBound(measurement)) console.log(line(measurement));
     }
   }
-  return findings;
+  return measurements;
 }

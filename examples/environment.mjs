@@ -1,14 +1,17 @@
 // @ts-check
-// What every example here needs and your server has already: where to listen, a certificate, and
-// the name and key of the service. From the environment, as in https-basic/server.mjs:
+// Things that every example needs and your server already has: an address to listen on, a certificate,
+// and the name and the key of the service. They come from the environment, as in
+// https-basic/server.mjs:
 //
 //   npm install kpass selfsigned express
 //   HOST=www.example.com KEYTAB=/etc/http.keytab node express.mjs
 //
-// HOST names the service, HTTP/<HOST>, and the certificate (localhost); KEYTAB holds the service's
-// key (libkrb5's default keytab); REALM is shown to the user (EXAMPLE.COM); ADDRESS and PORT are
-// where to listen (127.0.0.1, 8443); CERTIFICATE is a file to write the certificate to, for curl
-// --cacert. libkrb5 itself reads KRB5_CONFIG.
+// HOST: the name in the service HTTP/<HOST> and in the certificate (default: localhost).
+// KEYTAB: the file with the service's key (libkrb5's default keytab).
+// REALM: shown to the user (EXAMPLE.COM).
+// ADDRESS, PORT: where to listen (127.0.0.1, 8443).
+// CERTIFICATE: a file to write the certificate to, for curl --cacert (none).
+// KRB5_CONFIG: libkrb5 reads it.
 
 import { writeFileSync } from 'node:fs';
 import { generate } from 'selfsigned';
@@ -21,11 +24,11 @@ const { CERTIFICATE } = process.env;
 const pems = await generate([{ name: 'commonName', value: HOST }], { algorithm: 'sha256' });
 if (CERTIFICATE) writeFileSync(CERTIFICATE, pems.cert);
 
-/** The options of every TLS server of Node. */
+/** Options for any TLS server of Node. */
 export const tls = { key: pems.private, cert: pems.cert };
 
 /**
- * Prints the URL of a server that listens.
+ * Prints the URL of a listening server.
  * @param {{ address(): import('node:net').AddressInfo | string | null }} server
  */
 export function announce(server) {

@@ -1,5 +1,5 @@
 // @ts-check
-// Express 5: basicAuth() is middleware as it is, and answers whom it does not let in.
+// Express 5: basicAuth() is middleware. It answers the requests that it does not let in.
 
 import { subscribe } from 'node:diagnostics_channel';
 import { createServer } from 'node:https';
@@ -7,7 +7,7 @@ import express from 'express';
 import { basicAuth } from 'kpass/http';
 import { ADDRESS, announce, HOST, KEYTAB, PORT, REALM, tls } from './environment.mjs';
 
-// All of an error is for the log; the browser learns nothing.
+// The log gets the whole error. The browser learns nothing of it.
 subscribe('kpass:error', (/** @type {any} */ { error }) => console.error(error));
 
 const app = express();

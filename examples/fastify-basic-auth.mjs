@@ -1,23 +1,22 @@
 // @ts-check
-// Fastify 5 with @fastify/basic-auth: the plugin reads the header, a Verifier the password.
+// Fastify 5 with @fastify/basic-auth: the plugin reads the header, and a Verifier verifies the
+// password.
 //
-// For servers that have the plugin already. It asks the KDC at every request: a hook, as in
-// fastify.mjs, remembers who logged in.
+// For servers that have the plugin already. It asks the KDC at every request. The hook of fastify.mjs
+// does not: it remembers logins.
 
 import basicAuth from '@fastify/basic-auth';
 import fastify from 'fastify';
 import { KpassError, Verifier } from 'kpass';
 import { ADDRESS, announce, HOST, KEYTAB, PORT, REALM, tls } from './environment.mjs';
 
-const TRY_LATER = ['ERR_KPASS_KDC', 'ERR_KPASS_TIMEOUT', 'ERR_KPASS_BUSY'];
-
 const verifier = new Verifier({ service: 'HTTP', host: HOST, keytab: KEYTAB });
 const app = fastify({ https: tls });
 app.decorateRequest('principal', '');
 
 /**
- * What Fastify answers with. An error without a status would become 401, and its message, which
- * names the keytab and the KDCs, the body.
+ * An error that Fastify answers with. Without a status it would become a 401, with the error's message
+ * as its body: the keytab and the KDCs.
  * @param {number} statusCode
  * @param {string} message
  * @param {Record<string, string>} [headers]
@@ -30,7 +29,7 @@ await app.register(basicAuth, {
   async validate(user, password, request) {
     const verdict = await verifier.verify(user, password).catch((error) => {
       console.error(error);
-      throw error instanceof KpassError && TRY_LATER.includes(error.code)
+      throw error instanceof KpassError && error.temporary
         ? answer(503, 'Try again later.', { 'Retry-After': '5' })
         : answer(500, 'Something is wrong on this server.');
     });

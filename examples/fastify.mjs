@@ -1,14 +1,12 @@
 // @ts-check
-// Fastify 5: check() in a hook. (For servers that have @fastify/basic-auth: fastify-basic-auth.mjs.)
+// Fastify 5: check() in a hook. If your server has @fastify/basic-auth: see fastify-basic-auth.mjs.
 
 import { subscribe } from 'node:diagnostics_channel';
 import fastify from 'fastify';
 import { basicAuth } from 'kpass/http';
 import { ADDRESS, announce, HOST, KEYTAB, PORT, REALM, tls } from './environment.mjs';
 
-const CHALLENGE = `Basic realm="${REALM}", charset="UTF-8"`;
-
-// All of an error is for the log; the browser learns nothing.
+// The log gets the whole error. The browser learns nothing of it.
 subscribe('kpass:error', (/** @type {any} */ { error }) => console.error(error));
 
 const auth = basicAuth({ service: 'HTTP', host: HOST, keytab: KEYTAB, realm: REALM });
@@ -18,7 +16,7 @@ app.addHook('onRequest', (request, reply) =>
   auth.check(request.raw).then(
     (identity) => {
       if (identity) return;
-      reply.code(401).header('WWW-Authenticate', CHALLENGE);
+      reply.code(401).headers(auth.headers(request.raw));
       return reply.send('A user name and a password, please.');
     },
     ({ statusCode, headers, message }) => reply.code(statusCode).headers(headers).send(message),

@@ -1,12 +1,11 @@
 // @ts-check
-// hapi with @hapi/basic: the plugin reads the header, a Verifier the password, at every request.
+// hapi with @hapi/basic: the plugin reads the header, and a Verifier verifies the password, at every
+// request.
 
 import basic from '@hapi/basic';
 import { server as createServer } from '@hapi/hapi';
 import { KpassError, Verifier } from 'kpass';
 import { ADDRESS, announce, HOST, KEYTAB, PORT, REALM, tls } from './environment.mjs';
-
-const TRY_LATER = ['ERR_KPASS_KDC', 'ERR_KPASS_TIMEOUT', 'ERR_KPASS_BUSY'];
 
 const verifier = new Verifier({ service: 'HTTP', host: HOST, keytab: KEYTAB });
 const server = createServer({ port: PORT, address: ADDRESS, tls });
@@ -20,8 +19,8 @@ server.auth.strategy('kerberos', 'basic', {
       const verdict = await verifier.verify(user, password);
       return { isValid: verdict.verified, credentials: verdict };
     } catch (error) {
-      console.error(error); // All of it is for the log; the browser learns nothing.
-      const later = error instanceof KpassError && TRY_LATER.includes(error.code);
+      console.error(error); // The log gets it whole, the browser nothing.
+      const later = error instanceof KpassError && error.temporary;
       return {
         response: later
           ? h.response('Try again later.').code(503).header('Retry-After', '5')
@@ -32,7 +31,8 @@ server.auth.strategy('kerberos', 'basic', {
 });
 server.auth.default('kerberos');
 
-// A header that it cannot read gets 400 from @hapi/basic. It holds no credentials: ask for some.
+// @hapi/basic answers 400 to a header that it cannot read. Such a header holds no credentials: ask for
+// some.
 server.ext('onPreResponse', ({ auth, response }, h) =>
   response === auth.error && 'isBoom' in response && response.output.statusCode === 400
     ? h

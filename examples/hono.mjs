@@ -1,5 +1,5 @@
 // @ts-check
-// Hono on @hono/node-server: check() in a middleware, for Node's request below Hono's own.
+// Hono on @hono/node-server: check() in a middleware. It takes Node's request, not Hono's.
 
 import { subscribe } from 'node:diagnostics_channel';
 import { createServer } from 'node:https';
@@ -8,9 +8,7 @@ import { Hono } from 'hono';
 import { basicAuth } from 'kpass/http';
 import { ADDRESS, announce, HOST, KEYTAB, PORT, REALM, tls } from './environment.mjs';
 
-const CHALLENGE = { 'WWW-Authenticate': `Basic realm="${REALM}", charset="UTF-8"` };
-
-// All of an error is for the log; the browser learns nothing.
+// The log gets the whole error. The browser learns nothing of it.
 subscribe('kpass:error', (/** @type {any} */ { error }) => console.error(error));
 
 const auth = basicAuth({ service: 'HTTP', host: HOST, keytab: KEYTAB, realm: REALM });
@@ -19,8 +17,10 @@ const auth = basicAuth({ service: 'HTTP', host: HOST, keytab: KEYTAB, realm: REA
 const app = new Hono();
 
 app.use(async (c, next) => {
-  const refusal = await auth.check(c.env.incoming).then(
-    (identity) => (identity ? null : c.text('A user name and a password, please.', 401, CHALLENGE)),
+  const request = c.env.incoming;
+  const challenge = () => c.text('A user name and a password, please.', 401, auth.headers(request));
+  const refusal = await auth.check(request).then(
+    (identity) => (identity ? null : challenge()),
     ({ statusCode, headers, message }) => c.text(message, statusCode, headers),
   );
   return refusal ?? next();

@@ -1,14 +1,12 @@
 // @ts-check
-// Node's own https: check() says who sent a request, and leaves the answer to you.
+// Node's own https: check() finds the user of a request. The answer is yours.
 
 import { subscribe } from 'node:diagnostics_channel';
 import { createServer } from 'node:https';
 import { basicAuth } from 'kpass/http';
 import { ADDRESS, announce, HOST, KEYTAB, PORT, REALM, tls } from './environment.mjs';
 
-const CHALLENGE = `Basic realm="${REALM}", charset="UTF-8"`;
-
-// All of an error is for the log; the browser learns nothing.
+// The log gets the whole error. The browser learns nothing of it.
 subscribe('kpass:error', (/** @type {any} */ { error }) => console.error(error));
 
 const auth = basicAuth({ service: 'HTTP', host: HOST, keytab: KEYTAB, realm: REALM });
@@ -20,7 +18,7 @@ const server = createServer(tls, (request, response) => {
       if (identity) {
         response.end(`Welcome, ${identity.principal}.`);
       } else {
-        response.writeHead(401, { 'WWW-Authenticate': CHALLENGE });
+        response.writeHead(401, auth.headers(request));
         response.end('A user name and a password, please.');
       }
     },

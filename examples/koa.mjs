@@ -1,5 +1,5 @@
 // @ts-check
-// Koa 3: check() in a middleware. What it throws, Koa turns into the right answer by itself.
+// Koa 3: check() in a middleware. Koa itself turns an error of check() into the right answer.
 
 import { subscribe } from 'node:diagnostics_channel';
 import { createServer } from 'node:https';
@@ -7,9 +7,7 @@ import Koa from 'koa';
 import { basicAuth } from 'kpass/http';
 import { ADDRESS, announce, HOST, KEYTAB, PORT, REALM, tls } from './environment.mjs';
 
-const CHALLENGE = `Basic realm="${REALM}", charset="UTF-8"`;
-
-// All of an error is for the log; the browser learns nothing.
+// The log gets the whole error. The browser learns nothing of it.
 subscribe('kpass:error', (/** @type {any} */ { error }) => console.error(error));
 
 const auth = basicAuth({ service: 'HTTP', host: HOST, keytab: KEYTAB, realm: REALM });
@@ -18,7 +16,7 @@ const app = new Koa();
 app.use(async (ctx, next) => {
   if (await auth.check(ctx.req)) return next();
   ctx.status = 401;
-  ctx.set('WWW-Authenticate', CHALLENGE);
+  ctx.set(auth.headers(ctx.req));
   ctx.body = 'A user name and a password, please.';
 });
 app.use((ctx) => {

@@ -1,6 +1,6 @@
 // @ts-check
-// Passport with the BasicStrategy of passport-http, on Express 5. What the strategy fails with,
-// Express turns into the right answer by itself.
+// Passport with the BasicStrategy of passport-http, on Express 5. Express itself turns an error of the
+// strategy into the right answer.
 
 import { subscribe } from 'node:diagnostics_channel';
 import { createServer } from 'node:https';
@@ -10,16 +10,14 @@ import passport from 'passport';
 import { BasicStrategy } from 'passport-http';
 import { ADDRESS, announce, HOST, KEYTAB, PORT, REALM, tls } from './environment.mjs';
 
-const CHALLENGE = `Basic realm="${REALM}", charset="UTF-8"`;
-
-// All of an error is for the log; the browser learns nothing.
+// The log gets the whole error. The browser learns nothing of it.
 subscribe('kpass:error', (/** @type {any} */ { error }) => console.error(error));
 
 const auth = basicAuth({ service: 'HTTP', host: HOST, keytab: KEYTAB, realm: REALM });
 
 /**
- * BasicStrategy cuts a password at its second colon: it makes "a" of "a:b", and whoever sends
- * "wonderland:junk" gets in with "wonderland". So kpass reads the header.
+ * BasicStrategy cuts a password at its second colon: it makes "a" of "a:b", and "wonderland:junk" gets
+ * in as "wonderland". So kpass reads the header here.
  */
 class KerberosStrategy extends BasicStrategy {
   /**
@@ -29,7 +27,11 @@ class KerberosStrategy extends BasicStrategy {
    */
   authenticate(request) {
     auth.check(request).then(
-      (identity) => (identity ? this.success(identity) : this.fail(CHALLENGE)),
+      (identity) => {
+        if (identity) return this.success(identity);
+        request.res?.set(auth.headers(request));
+        this.fail(401);
+      },
       (error) => this.error(error),
     );
   }

@@ -1,21 +1,22 @@
-// Loads the native addon, and gives it types. No other file does.
+// Loads the native addon and gives it types. No other file loads it.
 
 import { join } from 'node:path';
 import addon from 'node-gyp-build';
 import { isMusl } from './libc.js';
+import type { Transport } from './settings.js';
 
-/** A pool of threads, owned by whoever holds this value. */
+/** A pool of threads. The holder of this value owns the pool. */
 export interface Pool {
   readonly pool: unique symbol;
 }
 
-/** What many calls share, as the native side holds it. */
+/** Settings as the native side holds them; many calls share them. */
 export interface NativeSettings {
   readonly settings: unique symbol;
 }
 
 /** native/kerberos/settings.h, struct Settings, and native/base/context.h, struct Config. */
-export interface SettingsRecord {
+interface SettingsRecord {
   service: string;
   host: string | null;
   keytab: string | null;
@@ -23,12 +24,13 @@ export interface SettingsRecord {
   realms: readonly string[];
   canonicalize: boolean;
   trace: boolean;
-  transport: 'kpass' | 'libkrb5';
-  /** kpass's own fragments of krb5.conf, around the files of `config`. */
+  transport: Transport;
+  /** kpass's own part of krb5.conf. Its values outrank those of `config`. */
   firstConfig: string;
   config: readonly string[];
+  /** kpass's own part too. It applies where `config` says nothing. */
   lastConfig: string;
-  /** Each file of `config` must be readable; otherwise one of them. */
+  /** True: every file of `config` must be readable. False: one of them is enough. */
   configNamed: boolean;
 }
 
@@ -69,7 +71,7 @@ export class NativeOutcome implements NativeAsked {
 export type NativeTrace = string[] | null;
 
 /** native/base/report.h, struct NativeReport: an empty step if nothing failed. */
-export interface NativeReport {
+interface NativeReport {
   step: string;
   code: number;
   message: string;
@@ -118,11 +120,12 @@ export interface KeytabReport extends NativeReport {
 export interface LoginReport extends NativeReport {
   /** Of the key that the KDC made the ticket with; 0 if the KDC did not say. */
   version: number;
+  /** The encryption type of that key. */
   enctype: string;
   trace: string[];
 }
 
-export interface PoolStats {
+interface PoolStats {
   threads: number;
   active: number;
   stalled: number;
@@ -135,7 +138,7 @@ export const NO_THREAD = -2;
 export const NO_MEMORY = -3;
 
 /** native/node/addon.cc and diagnosis_functions.cc say what each does. */
-export interface Binding {
+interface Binding {
   start(
     onSettled: (id: number, ...outcome: ConstructorParameters<typeof NativeOutcome>) => void,
   ): void;
@@ -166,10 +169,10 @@ export interface Binding {
   keytabLogin(settings: NativeSettings, service: string): LoginReport;
 }
 
-/** Where the package is: beside dist/, which holds this file. */
+/** The package's folder. This file is in its dist/. */
 const PACKAGE = join(__dirname, '..');
 
-/** The fragments of krb5.conf that say what kpass depends on. */
+/** The parts of krb5.conf that kpass depends on. */
 export const FIRST_CONFIG = join(PACKAGE, 'native', 'conf', 'first.conf');
 export const LAST_CONFIG = join(PACKAGE, 'native', 'conf', 'last.conf');
 
@@ -179,7 +182,7 @@ function loadBinding(): Binding {
   }
   try {
     const path = addon.path(PACKAGE);
-    // node-gyp-build knows musl by Alpine's release file alone; other systems have musl too.
+    // node-gyp-build recognizes musl only by Alpine's release file. Other systems have musl too.
     if (path.endsWith('.glibc.node') && isMusl()) throw new Error(`${path} is for glibc, not musl`);
     return require(path) as Binding;
   } catch (cause) {
@@ -200,9 +203,9 @@ function remedy(reason: string): string {
     );
   }
   return (
-    'Where kpass brings no binary, it is built when it is installed, which needs a C++ compiler, ' +
-    'make, Python, pkg-config and the headers of MIT Kerberos: libkrb5-dev (Debian, Ubuntu), ' +
-    'krb5-devel (Fedora, RHEL), krb5-dev (Alpine), krb5 (Homebrew). ' +
+    'kpass has no binary for some systems. There, its installation builds one. The build needs a ' +
+    'C++ compiler, make, Python, pkg-config and the headers of MIT Kerberos: libkrb5-dev (Debian, ' +
+    'Ubuntu), krb5-devel (Fedora, RHEL), krb5-dev (Alpine), krb5 (Homebrew). ' +
     'Install them, then run: npm rebuild kpass'
   );
 }

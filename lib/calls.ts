@@ -1,55 +1,56 @@
-// The calls that are on their way through a pool, each with its promise, its
-// deadline and its signal. The deadline of a pending promise is what keeps the process
-// alive; nothing else of kpass does. A call waits here in thousands: it is small.
+// The pending calls. Each has its promise, its deadline and its signal. Only the deadline of a pending
+// call keeps the process alive; nothing else of kpass does. Thousands of calls may be pending, so a
+// call is small.
 
-import { refused, type Settings } from './arguments.js';
+import { unwatch, watch } from './abort.js';
 import {
   binding,
-  FIRST_CONFIG,
   FULL,
-  LAST_CONFIG,
+  type NativeAsked,
   NativeOutcome,
-  type NativeSettings,
   NO_MEMORY,
   NO_THREAD,
   type Pool,
 } from './binding.js';
+import { refused } from './credentials.js';
 import { Deadlines, type Expiring } from './deadlines.js';
 import { deadlinePassed, KpassError } from './errors.js';
 import { tellFailure, tellTrace, tellVerdict } from './events.js';
-import { withBytesOutside } from './outside.js';
+import { nativeSettings } from './native-settings.js';
+import { withBytesOffHeap } from './off-heap.js';
+import type { Settings } from './settings.js';
 
-/** How many verifications came to what. */
-export interface Counts {
+/** How many calls have ended, by the kind of their end. */
+interface Counts {
   verified: number;
   denied: number;
   failed: number;
 }
 
-/** One verification's own terms. */
-export interface Terms<Result> {
+/** All that a call needs to know, apart from the user and the password. */
+interface CallTerms<Result> {
   readonly settings: Settings;
   /** ms */
   readonly timeout: number;
   readonly signal: AbortSignal | undefined;
-  /** Where its end is counted. */
+  /** Counts the end of this call. */
   readonly counts: Counts;
-  /** What the outcome is to the caller; throws where it is an error. */
+  /** Turns the outcome into the caller's result. Throws if the outcome is an error. */
   readonly conclude: (outcome: NativeOutcome, user: string) => Result;
 }
 
 /**
- * One verification, its arguments checked, on a thread of `pool`. The password has been read when
- * this returns. Rejects with a KpassError where there is no verdict, and with the signal's reason
- * once that is aborted.
+ * One verification, on a thread of `pool`. The arguments must have been checked. The password has been
+ * read when this returns. Rejects with a KpassError if there is no verdict, and with the signal's
+ * reason if the signal is aborted.
  */
 export function verify<Result>(
   pool: Pool,
-  terms: Terms<Result>,
+  terms: CallTerms<Result>,
   user: string,
   password: string | Uint8Array,
 ): Promise<Result> {
-  // Not an async function, nor a chain of promises: a call has one, which Call settles.
+  // One promise for each call: an async function or a chain of promises would make more.
   return new Promise((resolve, reject) => {
     const call = new Call(terms, user, resolve, reject);
     if (terms.signal?.aborted) call.fail(terms.signal.reason);
@@ -58,7 +59,7 @@ export function verify<Result>(
   });
 }
 
-/** The outcome of what no packet leaves for. */
+/** The outcome of a user and a password that can never be right. No packet has left for them. */
 const REFUSED: NativeOutcome = {
   verified: false,
   step: 'input',
@@ -74,14 +75,15 @@ const REFUSED: NativeOutcome = {
   trace: null,
 };
 
-// This file may be loaded anew over the same addon (jest does it for each test file). The calls
-// under way belong to the addon, so the table of them is kept with it: by all its users, once.
-const TABLE = Symbol.for('kpass.pending');
-const owner = binding as typeof binding & { [TABLE]?: Map<number, Pending> };
-
 interface Pending {
   settle(outcome: NativeOutcome): void;
 }
+
+// This file may be loaded more than once over one addon: jest loads it for each test file. The addon
+// takes one function that settles calls. So the table of pending calls is kept on the addon, and every
+// copy of this file uses it.
+const TABLE = Symbol.for('kpass.pending');
+const owner = binding as typeof binding & { [TABLE]?: Map<number, Pending> };
 
 function pendingCalls(): Map<number, Pending> {
   if (owner[TABLE] === undefined) {
@@ -95,7 +97,7 @@ function pendingCalls(): Map<number, Pending> {
 const pending = pendingCalls();
 
 class Call<Result> implements Pending, Expiring {
-  readonly #terms: Terms<Result>;
+  readonly #terms: CallTerms<Result>;
   readonly #user: string;
   readonly #resolve: (result: Result) => void;
   readonly #reject: (reason: unknown) => void;
@@ -104,7 +106,7 @@ class Call<Result> implements Pending, Expiring {
   #deadlines: Deadlines | undefined;
 
   constructor(
-    terms: Terms<Result>,
+    terms: CallTerms<Result>,
     user: string,
     resolve: (result: Result) => void,
     reject: (reason: unknown) => void,
@@ -118,7 +120,7 @@ class Call<Result> implements Pending, Expiring {
   submit(pool: Pool, password: string | Uint8Array): void {
     const { settings, timeout, signal } = this.#terms;
     const native = nativeSettings(settings);
-    const id = withBytesOutside(password, (bytes) =>
+    const id = withBytesOffHeap(password, (bytes) =>
       binding.submit(pool, native, this.#user, bytes, timeout),
     );
     if (id < 0) {
@@ -136,7 +138,7 @@ class Call<Result> implements Pending, Expiring {
     return this.#started + this.#terms.timeout;
   }
 
-  /** The native side has its outcome. */
+  /** The native side has the outcome. */
   settle(outcome: NativeOutcome): void {
     this.#forget();
     tellTrace(this.#terms.settings.trace, outcome.trace);
@@ -170,7 +172,7 @@ class Call<Result> implements Pending, Expiring {
     this.#reject(reason);
   }
 
-  #abandon() {
+  #abandon(): NativeAsked {
     this.#forget();
     const asked = binding.abandon(this.#id);
     tellTrace(this.#terms.settings.trace, asked.trace);
@@ -182,54 +184,6 @@ class Call<Result> implements Pending, Expiring {
     this.#deadlines?.delete(this);
     if (this.#terms.signal !== undefined) unwatch(this.#terms.signal, this);
   }
-}
-
-interface Abortable {
-  abort(reason: unknown): void;
-}
-
-/** The calls that wait with a signal. It has one listener for all: Node warns of more than ten. */
-const watched = new WeakMap<AbortSignal, Set<Abortable>>();
-
-function watch(signal: AbortSignal, call: Abortable): void {
-  const calls = watched.get(signal) ?? new Set();
-  watched.set(signal, calls);
-  if (calls.size === 0) signal.addEventListener('abort', abortAll);
-  calls.add(call);
-}
-
-function unwatch(signal: AbortSignal, call: Abortable): void {
-  const calls = watched.get(signal);
-  if (calls?.delete(call) && calls.size === 0) signal.removeEventListener('abort', abortAll);
-}
-
-function abortAll({ target }: Event): void {
-  const signal = target as AbortSignal;
-  for (const call of [...(watched.get(signal) ?? [])]) call.abort(signal.reason);
-}
-
-interface Prepared {
-  /** The system's files of krb5.conf, where the settings name none. */
-  system: string;
-  native: NativeSettings;
-}
-const prepared = new WeakMap<Settings, Prepared>();
-
-/** The native side's copy, made once, and again when KRB5_CONFIG has changed. */
-function nativeSettings(settings: Settings): NativeSettings {
-  const system = settings.config === null ? binding.defaultConfig() : '';
-  const known = prepared.get(settings);
-  if (known?.system === system) return known.native;
-  const native = binding.settings({
-    ...settings,
-    firstConfig: FIRST_CONFIG,
-    config: settings.config ?? system.split(':'),
-    lastConfig: LAST_CONFIG,
-    trace: settings.trace !== undefined,
-    configNamed: settings.config !== null,
-  });
-  prepared.set(settings, { system, native });
-  return native;
 }
 
 function notAdmitted(refusal: number): KpassError {
@@ -247,6 +201,6 @@ function notAdmitted(refusal: number): KpassError {
         step: 'malloc',
       });
     default:
-      throw new RangeError(`refusal ${refusal}`);
+      throw new RangeError(`unknown refusal ${refusal}`);
   }
 }

@@ -1,27 +1,27 @@
-// When pending calls have to end. Calls with the same time to end in share a timer of Node's: one for
-// each would be a good part of what a verification costs here. It keeps the process alive while one
-// of them is pending.
+// The deadlines of pending calls. Calls with the same timeout share one Node timer: one timer per call
+// would be a large share of a verification's cost on this thread. The timer keeps the process alive
+// while a call is pending.
 
 import timers from 'node:timers';
 
-// Taken now: a test that mocks timers later would stop the deadlines.
+// Taken when this file is loaded: a test that mocks timers later does not stop the deadlines.
 const { clearTimeout, setTimeout } = timers;
 
-/** How many timers wait for more calls with their time. */
+/** The most timers that are kept without a pending call, for later calls with the same timeout. */
 const MOST_IDLE = 8;
 
 export interface Expiring {
-  /** By performance.now(). */
+  /** In ms, on the clock of performance.now(). */
   readonly deadline: number;
   expire(): void;
 }
 
 const byTimeout = new Map<number, Deadlines>();
 
-/** Calls that have the same time to end in. */
+/** The pending calls with one timeout. */
 export class Deadlines {
   readonly #timeout: number;
-  /** In the order in which their time passes. */
+  /** In the order of their deadlines. */
   readonly #calls = new Set<Expiring>();
   #timer: NodeJS.Timeout | undefined;
 
@@ -31,11 +31,11 @@ export class Deadlines {
 
   /** `timeout` in ms. */
   static of(timeout: number): Deadlines {
-    const known = byTimeout.get(timeout);
-    if (known !== undefined) return known;
-    const made = new Deadlines(timeout);
-    byTimeout.set(timeout, made);
-    return made;
+    const existing = byTimeout.get(timeout);
+    if (existing !== undefined) return existing;
+    const created = new Deadlines(timeout);
+    byTimeout.set(timeout, created);
+    return created;
   }
 
   add(call: Expiring): void {
@@ -50,10 +50,10 @@ export class Deadlines {
     else this.#end();
   }
 
-  /** The timer may be that of a call that has ended: then it is set anew, for the next one. */
+  /** If the timer was set for a call that has ended, sets it again for the next call. */
   expireDue(): void {
     this.#timer = undefined;
-    const now = Math.ceil(performance.now()); // Node's timers count in whole ms.
+    const now = Math.ceil(performance.now()); // Node's timers count whole ms.
     for (const call of this.#calls) {
       if (call.deadline > now) {
         this.#timer ??= setTimeout(expireDue, call.deadline - now, this);
@@ -72,7 +72,7 @@ export class Deadlines {
   }
 }
 
-/** One function for all timers. */
+/** One function for all timers: none is created for each call. */
 function expireDue(deadlines: Deadlines): void {
   deadlines.expireDue();
 }

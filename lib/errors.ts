@@ -1,14 +1,15 @@
-// What an outcome of the native side means to the caller: one table, from the
-// step that had the last word and libkrb5's code to a verdict or an error.
+// What an outcome of the native side means to the caller: a verdict or an error. One table says it, by
+// the step that decided the outcome and by libkrb5's code.
 //
-// Never by the code alone: 31 is a wrong password from the AS exchange, and an
-// impostor from the verification.
+// The code alone does not suffice: 31 means a wrong password in the AS exchange, and an impostor in the
+// verification.
 
-import type { Settings } from './arguments.js';
 import type { NativeAsked, NativeOutcome } from './binding.js';
+import type { DenialReason } from './denials.js';
 import { krb5Name } from './krb5-codes.js';
+import type { Settings } from './settings.js';
 
-/** Stable: programs may branch on it. */
+/** What kind of error it is. The codes are stable: programs may branch on them. */
 export type KpassErrorCode =
   | 'ERR_KPASS_CONFIG'
   | 'ERR_KPASS_KDC'
@@ -20,16 +21,12 @@ export type KpassErrorCode =
   | 'ERR_KPASS_CLOSED'
   | 'ERR_KPASS_INTERNAL';
 
-/**
- * Why a verification came to `verified: false`.
- *
- * - `credentials`: wrong password, unknown user, foreign realm, or input that can never be
- *   right; one word on purpose, for telling them apart tells who has an account
- * - `expired`: the KDC says that the password must be changed; no proof that it was right
- * - `disabled`: the account is locked, revoked or expired
- * - `policy`: the KDC refuses this login
- */
-export type DenialReason = 'credentials' | 'expired' | 'disabled' | 'policy';
+/** A later try may succeed without any change to this machine or to the account. */
+const TEMPORARY: readonly KpassErrorCode[] = [
+  'ERR_KPASS_KDC',
+  'ERR_KPASS_TIMEOUT',
+  'ERR_KPASS_BUSY',
+];
 
 interface KpassErrorDetails {
   step: string;
@@ -37,17 +34,20 @@ interface KpassErrorDetails {
   reason?: DenialReason;
 }
 
-/** All that a verification can end with beside a verdict. Messages are for people; `code` is stable. */
+/**
+ * The error of every verification that ends without a verdict. The message is for people and may
+ * change; `code` is stable.
+ */
 export class KpassError extends Error {
   readonly code: KpassErrorCode;
-  /** The libkrb5 call that failed, or the stage outside libkrb5: 'queue', 'deadline', … */
+  /** The libkrb5 call that failed, or the stage outside of libkrb5: 'queue', 'deadline', … */
   readonly step: string;
-  // Declared, not defined: a log does not show what is not there.
-  /** libkrb5's number, where it gave one. */
+  // Declared, not defined: a log shows no property without a value.
+  /** libkrb5's number of the error, if libkrb5 gave one. */
   declare readonly krb5Code?: number;
-  /** Its symbol, e.g. 'KRB5_KDC_UNREACH'. */
+  /** The symbol of `krb5Code`, e.g. 'KRB5_KDC_UNREACH'. */
   declare readonly krb5Name?: string;
-  /** With ERR_KPASS_ACCOUNT: what the verdict's reason was. */
+  /** With ERR_KPASS_ACCOUNT: the reason of the denial. */
   declare readonly reason?: DenialReason;
 
   constructor(code: KpassErrorCode, message: string, details: KpassErrorDetails) {
@@ -61,8 +61,13 @@ export class KpassError extends Error {
     }
     if (details.reason !== undefined) this.reason = details.reason;
   }
+
+  /** True if a later try may succeed: ERR_KPASS_KDC, ERR_KPASS_TIMEOUT and ERR_KPASS_BUSY. */
+  get temporary(): boolean {
+    return TEMPORARY.includes(this.code);
+  }
 }
-// As Node's own errors do it: not an own property, so it does not show twice.
+// On the prototype, as Node's own errors have it: a log would show an own property a second time.
 Object.defineProperty(KpassError.prototype, 'name', { value: 'KpassError', configurable: true });
 
 type Meaning = DenialReason | Exclude<KpassErrorCode, 'ERR_KPASS_ACCOUNT'>;
@@ -74,25 +79,25 @@ interface Row {
 
 const AS = ['krb5_get_init_creds_password'];
 const VERIFY = ['krb5_verify_init_creds'];
-// Without a TGT the verification talks to nobody; with one it asks the TGS.
+// The verification asks a KDC only if the login got a TGT. It then asks the TGS for the ticket.
 const KDC = [...AS, ...VERIFY];
 
-// The first row that fits decides. RFC 4120, 7.5.9 lists the codes that a KDC
-// sends; the comments say who sends them, or why they mean this here.
+// The first row that fits decides. RFC 4120, 7.5.9 lists the codes that a KDC sends. The comments say
+// which KDCs send them, or why they have this meaning here.
 const MEANINGS: readonly Row[] = [
-  // The machine is short of something, whatever the step was.
+  // The machine has run out of something. The step does not matter.
   { steps: 'any', codes: ['ENOMEM', 'EMFILE', 'ENFILE'], meaning: 'ERR_KPASS_INTERNAL' },
 
-  // kpass's own refusals: see ParseUser and Conversation::CheckClient.
+  // kpass's own refusals: bad input, a foreign realm, a ticket for another client than the user.
   { steps: ['input', 'realm', 'client'], codes: 'any', meaning: 'credentials' },
 
-  // Before any message. profile(5): PROF_* codes for a krb5.conf that cannot be parsed.
+  // Before any message: krb5.conf cannot be read, or not parsed (PROF_* codes, profile.h).
   {
     steps: ['krb5.conf', 'profile_init', 'krb5_init_context_profile'],
     codes: 'any',
     meaning: 'ERR_KPASS_CONFIG',
   },
-  // KRB5_CONFIG_NODEFREALM: neither [domain_realm] nor default_realm says the realm.
+  // KRB5_CONFIG_NODEFREALM: neither [domain_realm] nor default_realm names the realm.
   {
     steps: ['krb5_expand_hostname', 'krb5_get_host_realm', 'krb5_parse_name'],
     codes: 'any',
@@ -100,11 +105,12 @@ const MEANINGS: readonly Row[] = [
   },
   // KRB5_KT_UNKNOWN_TYPE, KRB5_KT_BADNAME.
   { steps: ['krb5_kt_resolve'], codes: 'any', meaning: 'ERR_KPASS_CONFIG' },
-  // ENOENT, EACCES, EISDIR, KRB5_KT_NOTFOUND, KRB5_KEYTAB_BADVNO and whatever else garbage gives.
+  // ENOENT, EACCES, EISDIR, KRB5_KT_NOTFOUND, KRB5_KEYTAB_BADVNO, and other codes for garbage.
   { steps: ['krb5_kt_get_entry'], codes: 'any', meaning: 'ERR_KPASS_KEYTAB' },
 
-  // The password. 24: MIT, AD, Heimdal, Samba. 31: the reply does not decrypt (no preauth), or
-  // older Heimdal. 68: the account is in another realm than the one asked (RFC 6806, 7).
+  // A wrong password or user. 24: sent by MIT, AD, Heimdal and Samba. 31: the reply does not decrypt
+  // (no preauthentication), or the KDC is an older Heimdal. 6: no such user. 68: the account is in
+  // another realm than the one asked (RFC 6806, 7).
   {
     steps: AS,
     codes: [
@@ -115,18 +121,18 @@ const MEANINGS: readonly Row[] = [
     ],
     meaning: 'credentials',
   },
-  // Gone between the two exchanges.
+  // The user was deleted between the two exchanges.
   { steps: VERIFY, codes: ['KRB5KDC_ERR_C_PRINCIPAL_UNKNOWN'], meaning: 'credentials' },
-  // MIT sends it before it looks at the password; Heimdal and Samba after.
+  // MIT sends it before it looks at the password, Heimdal and Samba after.
   { steps: KDC, codes: ['KRB5KDC_ERR_KEY_EXP'], meaning: 'expired' },
-  // Expired account; locked or disabled (AD: of all kinds); not valid yet.
+  // The account has expired; is locked or disabled (AD sends one code for both); is not valid yet.
   {
     steps: KDC,
     codes: ['KRB5KDC_ERR_NAME_EXP', 'KRB5KDC_ERR_CLIENT_REVOKED', 'KRB5KDC_ERR_CLIENT_NOTYET'],
     meaning: 'disabled',
   },
-  // 12: a policy of the KDC's. The others: this account's KDC wants something else than a
-  // password, such as a certificate or a token (krb5_get_init_creds gives -1765328174 then).
+  // 12: a policy of the KDC. The others: the KDC wants something other than a password from this
+  // account, such as a certificate or a token. krb5_get_init_creds then returns -1765328174.
   {
     steps: KDC,
     codes: [
@@ -140,8 +146,9 @@ const MEANINGS: readonly Row[] = [
     ],
     meaning: 'policy',
   },
-  // The service: unknown (7), for user-to-user only (27: MIT's -allow_svr), expired, revoked, not
-  // valid yet; or no encryption type in common, which krb5.conf's permitted_enctypes decides.
+  // The service is unknown (7), is for user-to-user only (27: MIT's -allow_svr), has expired, is
+  // revoked, or is not valid yet. Or the KDC and krb5.conf's permitted_enctypes have no encryption
+  // type in common.
   {
     steps: KDC,
     codes: [
@@ -155,14 +162,14 @@ const MEANINGS: readonly Row[] = [
       'KRB5KDC_ERR_ETYPE_NOSUPP',
       'KRB5_CONFIG_ETYPE_NOSUPP',
       'KRB5_NOPERM_ETYPE',
-      // No way of trust between the two realms, or one that [capaths] does not allow.
+      // There is no path of trust between the two realms, or [capaths] does not allow it.
       'KRB5KRB_AP_ERR_ILL_CR_TKT',
       'KRB5KRB_AP_PATH_NOT_ACCEPTED',
     ],
     meaning: 'ERR_KPASS_CONFIG',
   },
-  // Nobody there, or nobody known to be there; unwell (29, 60); the two clocks differ. EAGAIN: no
-  // name server answers for the name of a KDC (libkrb5's transport, translate_ai_error).
+  // No KDC answers or is known; the KDC is unwell (29, 60); the clocks of KDC and machine differ.
+  // EAGAIN: no name server answers for a KDC's name (libkrb5's transport, translate_ai_error).
   {
     steps: KDC,
     codes: [
@@ -181,7 +188,7 @@ const MEANINGS: readonly Row[] = [
     ],
     meaning: 'ERR_KPASS_KDC',
   },
-  // Not Kerberos, or not the answer to what was asked.
+  // The reply is not Kerberos, or is not the answer to the request.
   {
     steps: KDC,
     codes: [
@@ -202,8 +209,8 @@ const MEANINGS: readonly Row[] = [
   },
   { steps: KDC, codes: /^ASN1_/, meaning: 'ERR_KPASS_KDC' },
 
-  // The keytab's key does not open the ticket (rd_req_dec.c: 31, or 35 and 36 for a ticket of
-  // somebody else's).
+  // The keytab's key does not decrypt the ticket (rd_req_dec.c). 31: it is another key. 35, 36: the
+  // ticket is for another service.
   {
     steps: VERIFY,
     codes: [
@@ -214,7 +221,7 @@ const MEANINGS: readonly Row[] = [
     ],
     meaning: 'ERR_KPASS_UNVERIFIED',
   },
-  // The keytab has no such key: 44 and -1765328154 for another version of it, 45 for none.
+  // The keytab does not have the ticket's key. 44, -1765328154: it has another version. 45: none.
   {
     steps: VERIFY,
     codes: [
@@ -236,7 +243,7 @@ const MEANINGS: readonly Row[] = [
   },
 ];
 
-/** What an outcome that is not `verified` means; ERR_KPASS_INTERNAL where no row knows it. */
+/** The meaning of an outcome that is not `verified`. If no row fits: ERR_KPASS_INTERNAL. */
 export function meaningOf(step: string, code: number): Meaning {
   const name = krb5Name(code) ?? '';
   const fits = (row: Row) =>
@@ -246,7 +253,7 @@ export function meaningOf(step: string, code: number): Meaning {
   return MEANINGS.find(fits)?.meaning ?? 'ERR_KPASS_INTERNAL';
 }
 
-// What the reader must look at, for each error that the native side can end with.
+// The beginning of each error's message: what the reader must look at.
 const SUBJECTS: { [code in KpassErrorCode]?: (outcome: NativeOutcome) => string } = {
   ERR_KPASS_CONFIG: ({ service, keytab }) =>
     ['Kerberos configuration', service && `service ${service}`, keytab && `keytab ${keytab}`]
@@ -255,8 +262,8 @@ const SUBJECTS: { [code in KpassErrorCode]?: (outcome: NativeOutcome) => string 
   ERR_KPASS_KDC: kdcOf,
   ERR_KPASS_KEYTAB: ({ keytab, service }) => `keytab ${keytab}, key of ${service}`,
   ERR_KPASS_UNVERIFIED: ({ keytab, service, realms }) =>
-    `the ticket for ${service} does not open with the key in keytab ${keytab}: ` +
-    `either that key is not the KDC's, or an impostor answers for the KDC of ${realms.join(' or ')}`,
+    `the key in keytab ${keytab} does not decrypt the ticket for ${service}: ` +
+    `either the KDC has another key, or an impostor answers for the KDC of ${realms.join(' or ')}`,
 };
 
 function kdcOf({ realms, kdcs, service }: NativeAsked): string {
@@ -264,7 +271,7 @@ function kdcOf({ realms, kdcs, service }: NativeAsked): string {
   return `KDC of realm ${realms.join(' or ')} (${named}), asked for service ${service}`;
 }
 
-/** The error for an outcome whose meaning is one. */
+/** The error for an outcome whose meaning is `code`. */
 export function errorFrom(
   outcome: NativeOutcome,
   code: Exclude<KpassErrorCode, 'ERR_KPASS_ACCOUNT'>,
@@ -275,7 +282,7 @@ export function errorFrom(
   return new KpassError(code, printable(message), { step: outcome.step, krb5Code: outcome.code });
 }
 
-/** The error for a verification that had no verdict in time. */
+/** The error for a verification without a verdict at its deadline. */
 export function deadlinePassed(
   { service, host }: Settings,
   timeout: number,
@@ -283,15 +290,15 @@ export function deadlinePassed(
 ): KpassError {
   const waitedFor =
     asked.realms.length === 0
-      ? `service ${service}/${host ?? "this machine's name"} was still waiting for a thread, ` +
-        'or for what libkrb5 reads first: krb5.conf, the keytab, DNS'
-      : `no answer in time from the ${kdcOf(asked)}`;
+      ? `the verification for service ${service}/${host ?? "this machine's name"} was still waiting ` +
+        'for a thread, or libkrb5 was still reading krb5.conf, the keytab or DNS'
+      : `no answer from the ${kdcOf(asked)}`;
   return new KpassError('ERR_KPASS_TIMEOUT', printable(`after ${timeout} ms: ${waitedFor}`), {
     step: 'deadline',
   });
 }
 
-/** libkrb5's words may hold what a KDC sent: nothing of it may start a line in a log. */
+/** Replaces control characters. A KDC may have sent the text, and it must not start a line of a log. */
 export function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, '?');
 }

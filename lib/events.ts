@@ -1,35 +1,36 @@
-// What an operator can watch: the channel 'kpass:verify' of node:diagnostics_channel, and the lines
-// in which libkrb5 says what it does. Neither ever holds a password. On the channel there is no name
-// that was not verified, either: people type their password there.
+// Two ways to watch verifications: the channel 'kpass:verify' of node:diagnostics_channel, and
+// libkrb5's trace lines. Neither ever holds a password. The channel holds a user's name only if it was
+// verified: people type their password into the name field.
 
 import { channel } from 'node:diagnostics_channel';
-import type { Settings, Trace } from './arguments.js';
 import type { NativeOutcome, NativeTrace } from './binding.js';
-import { type DenialReason, KpassError, meaningOf, printable } from './errors.js';
+import type { DenialReason } from './denials.js';
+import { KpassError, meaningOf, printable } from './errors.js';
+import type { Settings, Trace } from './settings.js';
 
-/** A verification that ended, as subscribers of the channel 'kpass:verify' get it. */
+/** One verification that has ended: the message of the channel 'kpass:verify'. */
 export interface VerifyEvent {
   service: string;
-  /** Null: this machine's. */
+  /** Null: this machine's canonical name. */
   host: string | null;
-  /** ms, waiting for a thread included. */
+  /** ms, including the wait for a thread. */
   duration: number;
   outcome: 'verified' | 'denied' | 'failed' | 'aborted';
-  /** The libkrb5 call or stage that had the last word. */
+  /** The libkrb5 call or stage that decided the outcome. */
   step: string;
-  /** The account, as the ticket names it, when verified. */
+  /** If verified: the account, as the ticket names it. */
   principal?: string;
-  /** When denied, and with ERR_KPASS_ACCOUNT. */
+  /** If denied, or failed with ERR_KPASS_ACCOUNT. */
   reason?: DenialReason;
-  /** The error's, when failed: ERR_KPASS_… */
+  /** If failed: the error's code, ERR_KPASS_… */
   code?: string;
-  /** libkrb5's symbol for it, where there is one. */
+  /** If failed: libkrb5's symbol for the error, if it has one. */
   krb5Name?: string;
 }
 
 const verifications = channel('kpass:verify');
 
-/** `started` is the verification's beginning, by performance.now(). */
+/** `started` is the time at which the verification began, by performance.now(). */
 export function tellVerdict(settings: Settings, started: number, outcome: NativeOutcome): void {
   if (!verifications.hasSubscribers) return;
   const { verified, step, code, principal } = outcome;
@@ -67,7 +68,7 @@ function tell(
   verifications.publish(event);
 }
 
-/** In the next tick: what a listener throws is its program's business, and no verdict's. */
+/** Calls the listener in the next tick: an error that it throws does not change the verdict. */
 export function tellTrace(listener: Trace | undefined, trace: NativeTrace): void {
   if (listener === undefined || trace === null) return;
   process.nextTick(() => {

@@ -1,5 +1,5 @@
-export type { DenialReason, KpassErrorCode } from './errors.js';
-export { KpassError } from './errors.js';
+export type { DenialReason } from './denials.js';
+export { KpassError, type KpassErrorCode } from './errors.js';
 export type { VerifyEvent } from './events.js';
 export { type KpassOptions, kpass } from './kpass.js';
 export type { Verdict } from './verdict.js';

@@ -1,20 +1,15 @@
-// pykpass's one function: the same order and meaning of arguments.
+// kpass(): the one function of pykpass, with the same order and meaning of arguments.
 
-import { isDeepStrictEqual } from 'node:util';
-import {
-  checkCallOptions,
-  checkCredentials,
-  checkSettings,
-  DEFAULT_SIZES,
-  type Settings,
-} from './arguments.js';
 import { binding, type NativeOutcome } from './binding.js';
 import { verify } from './calls.js';
+import { checkCredentials } from './credentials.js';
+import { DENIALS } from './denials.js';
 import { KpassError } from './errors.js';
+import { checkCallOptions, checkSettings, DEFAULT_SIZES } from './settings.js';
 import { verdictOf } from './verdict.js';
 import type { VerifierOptions, VerifyOptions } from './verifier.js';
 
-/** As for a {@link Verifier}; there is one pool of threads for all calls of the process. */
+/** The same as a {@link Verifier}'s. All calls of the process share one pool of threads. */
 export type KpassOptions = Pick<
   VerifierOptions,
   'realms' | 'timeout' | 'config' | 'canonicalize' | 'transport'
@@ -22,21 +17,21 @@ export type KpassOptions = Pick<
   Pick<VerifyOptions, 'signal'>;
 
 /**
- * Whether this is the user's password in Kerberos: obtains a ticket for `service/host` with it
- * and verifies that ticket with the service's key in `keytab`, so that no impostor of the KDC
- * can say yes.
+ * Whether this is the user's password in Kerberos. Obtains a ticket for `service/host` with the
+ * password, and verifies the ticket with the service's key in `keytab`. So an impostor of the KDC
+ * cannot make it true.
  *
  * @param user 'alice', 'alice/admin' or 'alice@EXAMPLE.COM'
- * @param password read before this returns, and never changed: a Uint8Array can then be wiped
- * @param service the service's first name, e.g. 'HTTP'
- * @param host taken as written, in lower case; null: this machine's canonical host name
- * @param keytab 'FILE:/path' or a path; null or '': libkrb5's default keytab
- * @returns true: the password is right and the KDC is genuine. false: this name and password do
- *   not authenticate. With `canonicalize`, true only where the account's own name is the one given,
- *   apart from the case of its letters: for others, a Verifier tells the principal. Rejects with a
- *   {@link KpassError} for all else, which has the code ERR_KPASS_ACCOUNT when the account is
- *   expired, disabled or refused; with the signal's reason when aborted; with a TypeError for
- *   arguments that are a mistake of the program.
+ * @param password read before this returns, and never changed: a Uint8Array can be wiped afterwards
+ * @param service the first part of the service's name, e.g. 'HTTP'
+ * @param host taken as written, in lower case. Null: this machine's canonical host name
+ * @param keytab 'FILE:/path' or a path. Null or '': libkrb5's default keytab
+ * @returns true: the password is right and the KDC is genuine. false: this name and password do not
+ *   log in. With `canonicalize`, it is true only if the account's own name equals the name given,
+ *   ignoring case; a Verifier tells the account's principal. Otherwise it rejects. With a
+ *   {@link KpassError}: there is no verdict, or the account is expired, disabled or refused
+ *   (ERR_KPASS_ACCOUNT). With the signal's reason: the signal was aborted. With a TypeError: the
+ *   arguments are a mistake of the program.
  */
 export async function kpass(
   user: string,
@@ -49,33 +44,32 @@ export async function kpass(
   checkCredentials(user, password);
   const { signal } = checkCallOptions(options);
   const { realms, timeout, config, canonicalize, transport } = options ?? NO_OPTIONS;
-  const settings = shared(
-    checkSettings({ service, host, keytab, realms, timeout, config, canonicalize, transport }),
-  );
+  const settings = checkSettings({
+    service,
+    host,
+    keytab,
+    realms,
+    timeout,
+    config,
+    canonicalize,
+    transport,
+  });
   const pool = binding.sharedPool(DEFAULT_SIZES.threads, DEFAULT_SIZES.queue);
   const terms = { settings, timeout: settings.timeout, signal, counts, conclude: isRight };
   return verify(pool, terms, user, password);
 }
 
-/** Without a prototype: nothing put on everybody's is an option of ours. */
+/** Without a prototype: a property added to Object.prototype is not an option. */
 const NO_OPTIONS: KpassOptions = Object.create(null);
 
-/** Nobody reads them: a Verifier has counts to show. */
+/** Nobody reads them: only a Verifier shows counts. */
 const counts = { verified: 0, denied: 0, failed: 0 };
-
-let last: Settings | undefined;
-
-/** The last call's settings where they are the same: most programs have one service. */
-function shared(settings: Settings): Settings {
-  if (!isDeepStrictEqual(settings, last)) last = settings;
-  return last ?? settings;
-}
 
 function isRight(outcome: NativeOutcome, user: string): boolean {
   const verdict = verdictOf(outcome);
   if (verdict.verified) return isNameOf(user, verdict.principal, verdict.realm);
   if (verdict.reason === 'credentials') return false;
-  const message = `${ACCOUNT[verdict.reason]}, says the KDC of realm ${outcome.realms.join(' or ')}`;
+  const message = `${DENIALS[verdict.reason]} (realm ${outcome.realms.join(' or ')})`;
   throw new KpassError('ERR_KPASS_ACCOUNT', message, {
     step: outcome.step,
     krb5Code: outcome.code,
@@ -83,16 +77,10 @@ function isRight(outcome: NativeOutcome, user: string): boolean {
   });
 }
 
-// With `canonicalize` the ticket may be for an account of another name. That name is not part of
-// what the KDC protects: who sits on the wire can have a login as alice answered for an account of
-// their own. A boolean speaks of the name that was typed, so only its letters' case may differ.
+// With `canonicalize`, the ticket may be for an account of another name. The KDC's reply does not
+// protect the name that was asked for: an attacker on the network can have a login as alice answered
+// for their own account. A boolean is about the name that was typed. So only its case may differ.
 function isNameOf(user: string, principal: string, realm: string): boolean {
   const typed = user.split('@', 1)[0] ?? '';
   return `${typed}@${realm}`.toLowerCase() === principal.toLowerCase();
 }
-
-const ACCOUNT = {
-  expired: 'the password must be changed',
-  disabled: 'the account is locked, revoked or expired',
-  policy: 'this login is refused, or takes more than a password',
-};

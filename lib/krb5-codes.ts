@@ -1,6 +1,6 @@
-// The symbols of libkrb5's error numbers. Each table is as its error table (.et)
-// gives it: a base, and names counted up from there; '-' is a number without one.
-// krb5.h and profile.h are the source; a test compares them.
+// The symbols of libkrb5's error numbers. Each table repeats one error table (.et) of libkrb5: a base
+// number, and the names of the numbers from there on. '-' stands for a number without a name.
+// Source: krb5.h and profile.h. A test compares them with these tables.
 
 import { getSystemErrorMap } from 'node:util';
 
@@ -106,7 +106,7 @@ function* symbols(): Generator<[number, string]> {
       if (name !== '-') yield [base + offset, name];
     }
   }
-  // libuv numbers the system's errors negatively.
+  // libuv's numbers of system errors are negative; libkrb5's are not.
   for (const [errno, [name]] of getSystemErrorMap()) yield [-errno, name];
 }
 

@@ -1,6 +1,6 @@
 declare module 'node-gyp-build' {
   const load: {
-    /** The path of the addon that was built in, or came with, the package in `directory`. */
+    /** The path of the addon of the package in `directory`: built there, or shipped with it. */
     path(directory: string): string;
   };
   export default load;

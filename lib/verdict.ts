@@ -1,21 +1,22 @@
-// From the native side's outcome to what the caller gets.
+// Turns the native side's outcome into the caller's verdict or error.
 
 import type { NativeOutcome } from './binding.js';
-import { type DenialReason, errorFrom, meaningOf } from './errors.js';
+import type { DenialReason } from './denials.js';
+import { errorFrom, meaningOf } from './errors.js';
 import { warnOfExposedKeytab } from './keytab-warning.js';
 
-/** What a verification came to. */
+/** The result of a verification. */
 export type Verdict =
   | {
       verified: true;
       /** The account, as the ticket names it: 'alice@EXAMPLE.COM'. */
       principal: string;
-      /** Its realm: 'EXAMPLE.COM'. */
+      /** The account's realm: 'EXAMPLE.COM'. */
       realm: string;
     }
   | { verified: false; reason: DenialReason };
 
-/** The verdict; throws a KpassError where the outcome is none. */
+/** Throws a KpassError if the outcome is no verdict. */
 export function verdictOf(outcome: NativeOutcome): Verdict {
   if (outcome.keytabExposed) warnOfExposedKeytab(outcome.keytab);
   if (outcome.verified) {

@@ -1,79 +1,82 @@
-// The typed face of a pool: many verifications for one service.
+// Verifier: many verifications for one service, on a pool of threads.
 
+import { binding, type Pool } from './binding.js';
+import { verify } from './calls.js';
+import { checkCredentials } from './credentials.js';
+import { KpassError } from './errors.js';
 import {
   checkCallOptions,
-  checkCredentials,
   checkSettings,
   checkSizes,
   type Settings,
-} from './arguments.js';
-import { binding, type Pool } from './binding.js';
-import { verify } from './calls.js';
-import { KpassError } from './errors.js';
+  type Trace,
+  type Transport,
+} from './settings.js';
 import { type Verdict, verdictOf } from './verdict.js';
 
 export interface VerifierOptions {
-  /** The service's first name, e.g. 'HTTP': the ticket is for `service/host@REALM`. */
+  /** The first part of the service's name, e.g. 'HTTP'. The ticket is for `service/host@REALM`. */
   service: string;
-  /** The host's name, taken as written, in lower case. Null: this machine's canonical name. */
+  /** The host's name, taken as written, in lower case. Default, null: this machine's canonical name. */
   host?: string | null | undefined;
-  /** Where the service's key is: 'FILE:/path' or a path. Null or '': libkrb5's default keytab. */
+  /** The service's keytab: 'FILE:/path' or a path. Default, null or '': libkrb5's default keytab. */
   keytab?: string | null | undefined;
   /** Realms whose users may log in. Default: the service's own realm. */
   realms?: readonly string[] | undefined;
-  /** ms for one whole verification, waiting for a thread included. Default: 10,000. */
+  /** ms for one whole verification, including the wait for a thread. Default: 10,000. */
   timeout?: number | undefined;
-  /** Most verifications in progress at once. Default: 32. */
+  /** The most verifications in progress at once. Default: 32. */
   threads?: number | undefined;
-  /** Most verifications waiting for a thread. Default: 1,024. */
+  /** The most verifications that wait for a thread. Default: 1,024. */
   queue?: number | undefined;
-  /** Path or paths of krb5.conf, instead of KRB5_CONFIG or the system's. */
+  /** The path or paths of krb5.conf. Default: the files of KRB5_CONFIG, or the system's. */
   config?: string | readonly string[] | undefined;
   /**
-   * Ask the KDC for the account's own name, so that one account has one. Default: false. The name
-   * typed is then no more than a request: who logged in is the verdict's `principal`.
+   * Ask the KDC for the account's own name, so that each account has one name. Default: false. If
+   * true, the verdict's `principal` names the account that logged in; the name typed may be another.
    */
   canonicalize?: boolean | undefined;
   /**
-   * For finding out why something does not work: gets what libkrb5 says it does, line by line, each
-   * verification's lines when it ends. They name users and KDCs, and hold 16 bits of a hash of
-   * every key: not for a log that others read.
+   * Helps to find out why a login does not work. Gets libkrb5's account of each verification, line by
+   * line, when the verification ends. The lines name users and KDCs, and hold 16 bits of a hash of
+   * every key: keep them out of logs that others read.
    * Source: https://web.mit.edu/kerberos/krb5-latest/doc/admin/troubleshoot.html
    */
-  trace?: ((line: string) => void) | undefined;
+  trace?: Trace | undefined;
   /**
-   * Who carries the messages to the KDCs. Default: 'kpass', which remembers the KDCs that answer,
-   * sends what proves the password to one of them, and gives up in time. 'libkrb5': as kinit does.
+   * The carrier of the messages to the KDCs. Default: 'kpass'. It remembers which KDCs answer, sends
+   * the proof of the password to one KDC only, and stops at the deadline. 'libkrb5': libkrb5 itself
+   * sends them, as for kinit.
    */
-  transport?: 'kpass' | 'libkrb5' | undefined;
+  transport?: Transport | undefined;
 }
 
 export interface VerifyOptions {
-  /** Rejects with its reason when it is aborted. */
+  /** When it is aborted, the promise rejects with its reason. */
   signal?: AbortSignal | undefined;
-  /** ms; instead of the verifier's. */
+  /** ms, instead of the verifier's timeout. */
   timeout?: number | undefined;
 }
 
 export interface VerifierStats {
-  /** Threads there are: at work, stalled, or idle. */
+  /** All threads: at work, stalled and idle. */
   threads: number;
   /** Verifications in progress. */
   active: number;
-  /** Threads still held by a verification whose deadline has passed or that was aborted. */
+  /** Threads that libkrb5 still holds for a verification that was aborted or reached its deadline. */
   stalled: number;
-  /** Verifications waiting for a thread. */
+  /** Verifications that wait for a thread. */
   queued: number;
-  /** Verdicts with `verified: true`, since the start. */
+  /** Verdicts with `verified: true` since the verifier was made. */
   verified: number;
-  /** Verdicts with `verified: false`. */
+  /** Verdicts with `verified: false` since then. */
   denied: number;
-  /** Rejections. */
+  /** Rejections since then. */
   failed: number;
 }
 
 /**
- * Verifies passwords for one service, with threads of its own.
+ * Verifies passwords for one service. It has its own threads.
  *
  * @throws TypeError (ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE) for options that can never work
  */
@@ -90,12 +93,12 @@ export class Verifier {
   }
 
   /**
-   * Whether this is the user's password, and the KDC that says so is the realm's own.
+   * Verifies that this is the user's password, and that the KDC which says so is the realm's own.
    *
    * @param user 'alice', 'alice/admin' or 'alice@EXAMPLE.COM'
-   * @param password read before this returns, and never changed: a Uint8Array can then be wiped
-   * @returns the verdict. Rejects with a {@link KpassError} where there can be none, with the
-   *   signal's reason when aborted, and with a TypeError for arguments of the wrong type.
+   * @param password read before this returns, and never changed: a Uint8Array can be wiped afterwards
+   * @returns the verdict. Rejects with a {@link KpassError} if there is no verdict, with the signal's
+   *   reason if the signal is aborted, and with a TypeError for arguments of the wrong type.
    */
   verify(user: string, password: string | Uint8Array, options?: VerifyOptions): Promise<Verdict> {
     try {
@@ -113,12 +116,12 @@ export class Verifier {
     }
   }
 
-  /** What is going on, and what has been, in numbers. */
+  /** The numbers of threads, of pending verifications, and of those that have ended. */
   get stats(): VerifierStats {
     return { ...binding.poolStats(this.#pool), ...this.#counts };
   }
 
-  /** Ends the verifier: pending verifications settle, later ones reject with ERR_KPASS_CLOSED. */
+  /** Ends the verifier. Pending verifications settle; later ones reject with ERR_KPASS_CLOSED. */
   close(): void {
     this.#closed = true;
     binding.closePool(this.#pool);

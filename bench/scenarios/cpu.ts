@@ -1,6 +1,6 @@
-// CPU time of one verification, all threads of the process included. The programs live through all
-// rounds, for a round has to be short beside what changes the machine's speed; but long beside what a
-// program that has slept does once, such as filling the caches again.
+// CPU time of one verification, including all threads of the process. Each program runs through all
+// rounds. A round must be short compared with changes of the machine's speed. It must be long compared
+// with the one-off work of a program that has slept, such as filling the caches again.
 
 import type { Scenario } from '../bench';
 import { ratio, type Subject } from '../figures';
@@ -13,7 +13,7 @@ export const cpu: Scenario = async function* ({ realm, subjects, quick }) {
     const started = async (subject: Subject) => {
       const loop = await Loop.start(realm, subject, realm.config);
       loops.set(subject, loop);
-      // A service has run for a while.
+      // A warm-up: a real service has run for a while.
       await loop.round({ concurrency, calls: quick ? calls : 500 });
       return loop;
     };

@@ -1,5 +1,5 @@
-// The KDCs that krb5.conf lists first are dead: they say nothing, or their ports refuse. What the
-// first call of a process takes, and the median of those after it.
+// The first KDCs in krb5.conf are dead: they are silent, or their ports refuse. Measures the first call
+// of a process, and the median of its later calls.
 
 import type { Realm } from 'kpass/testing';
 import type { Bench, Scenario } from '../bench';
@@ -15,14 +15,14 @@ const WAYS = [
   { id: 'refusing-2', what: 'two of three KDCs refuse', dead: 2, silent: false },
 ];
 const QUICK = ['healthy', 'silent-1'];
-/** Nobody listens there. */
+/** No program listens on these ports. */
 const REFUSING = ['127.0.0.1:1', '127.0.0.1:2'];
 
 interface Case {
   id: string;
   subject: Subject;
   config: string;
-  /** Nearly all of the time, and computes next to nothing. */
+  /** Whether the subject waits nearly all of the time, and so uses hardly any CPU. */
   waits: boolean;
   results?: Results<Calls>;
 }
@@ -89,7 +89,7 @@ async function casesOf(
   return cases;
 }
 
-/** Case by case; those that wait for seconds, all at once. */
+/** Measures the cases one after the other; those that wait for seconds run all at once. */
 async function measure({ realm, quick }: Bench, cases: Case[]): Promise<void> {
   const once = async (its: Case) => {
     its.results = await again(its.subject, its.results, async () => {
@@ -103,7 +103,7 @@ async function measure({ realm, quick }: Bench, cases: Case[]): Promise<void> {
   }
 }
 
-/** Calls one after the other, for about three seconds, or what two of them take. */
+/** Makes calls one after the other, for about three seconds, but at least two after the first. */
 async function firstAndAfter(loop: Loop): Promise<Calls> {
   const [first = Number.NaN] = durations(await loop.round({}));
   const calls = Math.round(Math.min(40, Math.max(2, 3_000 / first)));

@@ -1,5 +1,5 @@
-// CPU time that kpass/http adds to a request whose credentials it knows already, over the same
-// server without it; and what a fresh login costs beside that. Rounds alternate; medians count.
+// CPU time that kpass/http adds to a request with known credentials, compared with the same server
+// without kpass; and the CPU time of a fresh login. Rounds alternate, and medians count.
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,7 +11,7 @@ import { figure, median } from '../figures';
 
 const COUNT = 2_000;
 
-// What a browser sends.
+// A browser's headers.
 const HEADERS = `Host: localhost
 Connection: keep-alive
 Cache-Control: max-age=0
@@ -36,7 +36,7 @@ export const http: Scenario = async function* ({ realm, quick }) {
     added.push((await round('repeated', COUNT)) - without);
   }
   const fresh: number[] = [];
-  // One after the other: at the same time they would share a login.
+  // One after the other: requests at the same time would share a login.
   for (let i = 0; i < (quick ? 50 : 200); i++) fresh.push(await round('fresh', 1));
   socket.destroy();
   child.kill();
@@ -59,7 +59,7 @@ export const http: Scenario = async function* ({ realm, quick }) {
   };
 };
 
-/** µs of the server's CPU time for one of so many requests. */
+/** µs of the server's CPU time for one request, from the mean of `count` requests. */
 async function cpuOf(
   child: ChildProcess,
   socket: Socket,
@@ -82,7 +82,7 @@ async function next(child: ChildProcess): Promise<number> {
   return Number(number);
 }
 
-/** Sends so many requests, one behind the other, and waits for as many pages. */
+/** Sends `count` requests without waiting between them, and waits for as many pages. */
 function ask(socket: Socket, path: string, count: number): Promise<void> {
   return new Promise((resolve, reject) => {
     let pages = 0;

@@ -1,4 +1,4 @@
-// Messages to the KDC for one login.
+// Counts the messages to the KDC for one login.
 
 import { FaultProxy } from '../../test/support/fault-proxy';
 import type { Scenario } from '../bench';

@@ -1,5 +1,5 @@
-// A KDC that says nothing: what the rest of a Node.js process notices of it, how long its exit takes,
-// and what there is of deadlines and of recovery.
+// A silent KDC. Measures its effect on the rest of a Node.js process, the time of the exit, the
+// precision of deadlines, the recovery, and the memory and cost of pending calls.
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -115,7 +115,7 @@ const memory: Part = async function* (inside, quick) {
     const figures = figuresOf(results, (its) => its.call);
     const value = medianOf(figures, 'kpass');
     yield { id: `memory-${calls}`, what, unit: 'bytes', figures };
-    // Ten calls are less than the pages that come and go meanwhile.
+    // Ten calls use less memory than the process gains and loses by chance.
     if (calls > 10) yield { id: `memory-${calls}-most`, what, unit: 'bytes', value, most: 2_048 };
     if (calls < 10_000) continue;
     const threads = figuresOf(results, (its) => its.thread);
@@ -147,7 +147,10 @@ const cost: Part = async function* (inside, quick) {
   };
 };
 
-/** The result, and how many ms after it the process had ended, which is killed after a while. */
+/**
+ * The result, and the ms from the result to the end of the process. A process that does not end is
+ * killed.
+ */
 async function runInside<T>(
   realm: Realm,
   config: string,

@@ -1,4 +1,4 @@
-// Verifications in a second, by how many are asked for at once and how late the KDC's replies are.
+// Verifications per second, for several numbers of calls at once and several delays of the KDC.
 
 import type { Realm } from 'kpass/testing';
 import type { Bench, Scenario } from '../bench';
@@ -37,7 +37,7 @@ export const throughput: Scenario = async function* ({ realm, subjects, quick })
   }
 };
 
-/** Not as they come: what those in Node.js do when they are given a thread for each. */
+/** The subjects in Node.js with one thread for each call, instead of their defaults. */
 async function withThreads(
   realm: Realm,
   config: string,
@@ -57,9 +57,9 @@ interface Load {
   failed: number;
 }
 
-/** Of those that end in the second part of the round: the first is the start. */
+/** Counts the calls that end in the second part of the round: the first part is the start. */
 async function load(loop: Loop, concurrency: number): Promise<Load> {
-  // Hundreds at once start, and so end, in waves, each of a second and more.
+  // Hundreds of calls at once start and end in waves. A wave lasts a second or more.
   const [from, to] = concurrency > 100 ? [1_000, 5_000] : [500, 1_500];
   const { calls, failed } = await loop.round({ concurrency, calls: 100_000, ms: to });
   const ended = calls.filter(([, end]) => end > from && end <= to);

@@ -1,6 +1,6 @@
 // @ts-check
-// What the server shows to whoever has logged in: a page that says who they are, and the files
-// that it is made of.
+// The page that a logged-in user sees: it names the user. Its style and its pictures are files in this
+// folder.
 
 import { readFileSync } from 'node:fs';
 
@@ -17,14 +17,14 @@ const FILES = new Map([
 ]);
 
 const HEADERS = {
-  // Nothing from elsewhere, no script at all, and nobody puts this page into theirs.
+  // Nothing from other servers, no scripts, and no other page may embed this one.
   'Content-Security-Policy':
     "default-src 'none'; style-src 'self'; img-src 'self'; " +
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   'Cross-Origin-Resource-Policy': 'same-origin',
   'Referrer-Policy': 'no-referrer',
   'X-Content-Type-Options': 'nosniff',
-  'Cache-Control': 'no-store', // It is for one user: no cache on the way may keep it.
+  'Cache-Control': 'no-store', // For one user only: no cache on the way may keep it.
 };
 
 /**
@@ -51,7 +51,7 @@ function send(response, status, type, body) {
 }
 
 /**
- * A file of this folder, and the path it is served at.
+ * A file of this folder, and the path of its URL.
  * @param {string} name
  * @param {string} type
  * @returns {[string, { type: string, body: Buffer }]}

@@ -1,4 +1,4 @@
-// Runs an example as a process of its own and sends it requests: for the demo and for the tests.
+// Runs an example in a process of its own, and sends it requests. The demo and the tests use it.
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,7 +13,7 @@ import { text } from 'node:stream/consumers';
 
 const EXAMPLES = join(__dirname, '..');
 
-/** Ends the example when its stdin does: with this process, however that ends. */
+/** Ends the example when its stdin ends. That happens however this process ends. */
 const LEASH = 'data:text/javascript,process.stdin.resume().on("end",()=>process.exit())';
 
 export interface Answer {
@@ -45,8 +45,8 @@ export class Example implements AsyncDisposable {
   }
 
   /**
-   * Resolves when the example listens, on a free port of 127.0.0.1. Its certificate is written to a
-   * new folder in `folder`, and left there. `file` is a path below examples/.
+   * Resolves when the example listens, on a free port of 127.0.0.1. Writes its certificate to a new
+   * folder in `folder`, and leaves it there. `file` is a path below examples/.
    */
   static async start(
     folder: string,
@@ -56,7 +56,7 @@ export class Example implements AsyncDisposable {
     const example = new Example(folder, env, file);
     const firstLine = once(createInterface(example.#child.stdout), 'line');
     const [line] = await Promise.race([firstLine, example.#ended.then(() => [])]);
-    if (line === undefined) throw new Error(`The example ended at once:\n${example.log}`);
+    if (line === undefined) throw new Error(`the example ended at once:\n${example.log}`);
     example.#url = line;
     return example;
   }
@@ -65,22 +65,22 @@ export class Example implements AsyncDisposable {
     return this.#url;
   }
 
-  /** What it tells its operator, as it comes. */
+  /** The example's log, as it comes. */
   get stderr(): Readable {
     return this.#child.stderr;
   }
 
-  /** The same, so far; all of it once it has stopped. */
+  /** The log so far. It is complete once the example has stopped. */
   get log(): string {
     return this.#log;
   }
 
-  /** One request, over TLS that trusts the example's certificate and no other. */
+  /** Sends one request over TLS. Trusts the example's certificate and no other. */
   async get(authorization?: string): Promise<Answer> {
     const outgoing = request(this.url, {
       ca: await readFile(this.certificate),
       agent: false,
-      // Not looked up: there are machines where localhost has no address, or another one first.
+      // Not `localhost`: on some machines it has no address, or another one first.
       host: '127.0.0.1',
       servername: 'localhost',
       headers: authorization === undefined ? {} : { authorization },
@@ -91,7 +91,7 @@ export class Example implements AsyncDisposable {
     return { status: incoming.statusCode ?? 0, headers: incoming.headers, body };
   }
 
-  /** Resolves when it has ended. */
+  /** Resolves when the example has ended. */
   async ended(): Promise<void> {
     await this.#ended;
   }
@@ -106,7 +106,7 @@ export class Example implements AsyncDisposable {
   }
 }
 
-/** The Authorization header of a user and a password: both in UTF-8, a colon between. */
+/** The Authorization header for a user and a password: both in UTF-8, separated by a colon. */
 export function basic(user: string, password: string): string {
   return `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
 }

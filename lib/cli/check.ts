@@ -1,5 +1,6 @@
-// kpass check: is this the user's password?
+// kpass check: checks a user's password.
 
+import { DENIALS } from '../denials.js';
 import { type KpassError, printable } from '../errors.js';
 import type { Verdict } from '../verdict.js';
 import type { VerifierOptions } from '../verifier.js';
@@ -18,21 +19,13 @@ import {
 
 const USAGE = `usage: kpass check USER [options]
 
-Is this the user's password, and is the KDC that says so genuine? Asks for the
-password at a prompt that does not show it.
+Checks a user's password against Kerberos, and proves with the keytab that the
+KDC is genuine. Asks for the password at a prompt that does not show it.
 
 ${SERVICE_HELP}
-Exit codes: 0 the password is right, 1 it is not, 2 there is no verdict, or
-wrong usage.
+Exit codes: 0 the password is right, 1 the login is denied, 2 there is no
+verdict, or the usage is wrong.
 `;
-
-/** What a denial means to who reads it. */
-export const DENIALS = {
-  credentials: 'this name and password do not log in',
-  expired: 'the password must be changed, says the KDC: no proof that it was right',
-  disabled: 'the account is locked, revoked or expired, says the KDC',
-  policy: 'the KDC refuses this login, or wants more than a password',
-} as const;
 
 export async function check(args: string[]): Promise<number> {
   const { values, positionals } = parse(args, { ...COMMON, ...SERVICE });
@@ -75,7 +68,7 @@ function printVerdict(user: string, verdict: Verdict): void {
 function printError({ code, message }: KpassError, options: VerifierOptions): void {
   const lines = [
     `kpass: ${message} [${code}]`,
-    'What is broken, says:',
+    'To find out what is broken, run:',
     `  ${doctorLine(options)}`,
   ];
   process.stderr.write(`${lines.join('\n')}\n`);

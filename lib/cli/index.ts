@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// The command `kpass`. Each of its verbs is a file, loaded when it is called
-// for: help and wrong usage need neither the addon nor libkrb5.
+// The command `kpass`. Each of its verbs is a file, loaded only when it runs: help and wrong usage need
+// neither the addon nor libkrb5.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,14 +10,14 @@ const USAGE = `usage: kpass <command> [options]
 
 Checks user names and passwords against Kerberos.
 
-  kpass check USER    is this the user's password?
-  kpass doctor        walks the chain from here to the KDC, and says what is broken
-  kpass realm         starts a realm to play with
+  kpass check USER    checks a user's password
+  kpass doctor        checks each link from here to the KDC, and says what is broken
+  kpass realm         starts a realm to try things with
 
-  -h, --help          this, or a command's own: kpass check --help
-  -V, --version       the version
+  -h, --help          show this help, or a command's: kpass check --help
+  -V, --version       show the version
 
-Exit codes: 2 for wrong usage; each command's help names its others.
+Exit codes: 2 for wrong usage; each command's help names its other codes.
 `;
 
 type Verb = (args: string[]) => Promise<number>;
@@ -52,13 +52,13 @@ function complain(error: unknown, verb: string | undefined): void {
 }
 
 async function main(args: string[]): Promise<void> {
-  // As a command words it, without Node's pid and class.
+  // Without the process id and the class of the warning, which Node would print.
   process.removeAllListeners('warning');
   process.on('warning', ({ message }) => process.stderr.write(`kpass: warning: ${message}\n`));
-  // Who reads the output may have had enough of it.
+  // A reader such as head(1) may close the pipe early.
   process.stdout.on('error', () => {});
   try {
-    // At once: a look-up in DNS that nobody waits for any more would hold the process.
+    // process.exit() does not wait for a DNS look-up whose result is no longer needed.
     process.exit(await run(args));
   } catch (error) {
     complain(error, args[0]);

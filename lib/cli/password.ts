@@ -1,5 +1,7 @@
-// Where a password comes from: stdin as a whole, or a prompt that shows nothing
-// of it. Never from the command's line, which every process can read.
+// Reads a password: all of stdin, or a line at a prompt that shows nothing of it. The password is never
+// an argument of the command: every process can read those.
+//
+// The prompt uses Node's raw mode and edits the line itself. Node cannot switch off the echo alone.
 
 import { openSync } from 'node:fs';
 import { ReadStream, WriteStream } from 'node:tty';
@@ -7,8 +9,8 @@ import { printable } from '../errors.js';
 import { UsageError } from './usage.js';
 
 const ENTER = [0x0a, 0x0d];
-/** The signals that Ctrl-C and Ctrl-\ are at a terminal. */
-const ENDS = new Map<number, NodeJS.Signals>([
+/** The keys Ctrl-C and Ctrl-\, and the signals that a terminal sends for them. */
+const SIGNAL_KEYS = new Map<number, NodeJS.Signals>([
   [0x03, 'SIGINT'],
   [0x1c, 'SIGQUIT'],
 ]);
@@ -19,10 +21,10 @@ const CTRL_Z = 0x1a;
 const SPACE = 0x20;
 const BACKSPACE = [0x08, 0x7f];
 
-/** Longer than any password that kpass sends: what is beyond is not worth keeping. */
-const MOST = 4096;
+/** kpass sends no password of this length, so `readLine` drops the bytes after it. */
+const MAX_BYTES = 4096;
 
-/** The password's bytes, to be wiped by whoever gets them. */
+/** The password's bytes. The caller must wipe them. */
 export function readPassword(user: string, fromStdin: boolean): Promise<Buffer> {
   return fromStdin ? readStdin() : prompt(`Password of ${printable(user)}: `);
 }
@@ -41,7 +43,7 @@ interface Terminal {
   close(): void;
 }
 
-/** The terminal that the command was started from, even where stdin is something else. */
+/** The terminal of the command, even if stdin is a file or a pipe. */
 function terminal(): Terminal {
   try {
     const fd = openSync('/dev/tty', 'r+');
@@ -54,7 +56,7 @@ function terminal(): Terminal {
       return { input, output: process.stderr as WriteStream, close: () => input.pause() };
     }
     throw new UsageError(
-      'no terminal to ask for the password at: give it on stdin, with --password-stdin',
+      'no terminal for a password prompt: give the password on stdin, with --password-stdin',
     );
   }
 }
@@ -64,8 +66,8 @@ async function prompt(question: string): Promise<Buffer> {
   const restore = () => {
     input.setRawMode(false);
   };
-  // Raw, so that the terminal shows nothing; and so Ctrl-C arrives as a byte. Signals that come
-  // from elsewhere must find the terminal as it was too.
+  // In raw mode the terminal shows nothing, and Ctrl-C arrives as a byte. Signals from other processes
+  // must restore the terminal too.
   const end = (signal: NodeJS.Signals) => {
     restore();
     output.write('\n');
@@ -90,9 +92,9 @@ async function prompt(question: string): Promise<Buffer> {
 
 const SIGNALS = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** The bytes up to Enter, edited as a terminal would; or the signal that was typed. */
+/** The bytes before Enter, edited as a terminal does it; or the signal of the key that was typed. */
 function readLine(input: ReadStream): Promise<Buffer | NodeJS.Signals> {
-  const line = Buffer.alloc(MOST);
+  const line = Buffer.alloc(MAX_BYTES);
   let length = 0;
   return new Promise((resolve, reject) => {
     let finished = false;
@@ -100,20 +102,20 @@ function readLine(input: ReadStream): Promise<Buffer | NodeJS.Signals> {
       finished = true;
       input.off('data', take);
       input.pause();
-      line.fill(0, Buffer.isBuffer(result) ? length : 0); // what was typed and taken back, too
+      line.fill(0, Buffer.isBuffer(result) ? length : 0); // also wipes bytes that were deleted
       resolve(result);
     };
     const take = (chunk: Buffer) => {
       for (const byte of chunk) {
-        const signal = ENDS.get(byte);
+        const signal = SIGNAL_KEYS.get(byte);
         if (signal !== undefined) finish(signal);
         else if (ENTER.includes(byte) || byte === CTRL_D) finish(line.subarray(0, length));
         else if (BACKSPACE.includes(byte)) length = beforeLast(line, length);
         else if (byte === CTRL_U) length = 0;
         else if (byte === CTRL_W) length = beforeLastWord(line, length);
         else if (byte === CTRL_Z)
-          continue; // no part of a password that anybody meant
-        else if (length < MOST) line[length++] = byte;
+          continue; // a terminal's key, not part of a password
+        else if (length < MAX_BYTES) line[length++] = byte;
         if (finished) break;
       }
       chunk.fill(0);
@@ -124,14 +126,14 @@ function readLine(input: ReadStream): Promise<Buffer | NodeJS.Signals> {
   });
 }
 
-/** Where the last character of `length` bytes of UTF-8 begins. */
+/** The position of the last character in `length` bytes of UTF-8. */
 function beforeLast(line: Buffer, length: number): number {
   let start = Math.max(0, length - 1);
   while (start > 0 && ((line[start] ?? 0) & 0xc0) === 0x80) start -= 1;
   return start;
 }
 
-/** Where the last word of `length` bytes begins; the spaces after it go with it. */
+/** The position of the last word in `length` bytes. Spaces after the word belong to it. */
 function beforeLastWord(line: Buffer, length: number): number {
   let start = length;
   while (start > 0 && line[start - 1] === SPACE) start -= 1;

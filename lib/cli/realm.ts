@@ -1,4 +1,4 @@
-// kpass realm: a realm to play with, for as long as the command runs.
+// kpass realm: a realm to try things with, which exists while the command runs.
 
 import { Realm } from '../testing/index.js';
 import { painter } from './terminal.js';
@@ -6,19 +6,21 @@ import { COMMON, parse, shellWord, UsageError } from './usage.js';
 
 const USAGE = `usage: kpass realm [options]
 
-Starts a realm to play with: MIT's own KDC in a temporary folder, on loopback, as
-any user. Prints what a client needs, and runs until Ctrl-C; then nothing is left.
+Starts a realm to try things with: MIT's own KDC in a temporary folder, on loopback,
+as any user. Prints the settings of a client, and runs until Ctrl-C. Then it removes
+everything.
 
-  -n, --name REALM      its name (default: EXAMPLE.COM)
+  -n, --name REALM      the realm's name (default: EXAMPLE.COM)
   -u, --user NAME:PASSWORD
                         a user; may be given again (default: alice:wonderland)
   -s, --service NAME/HOST
                         a service, with a keytab; may be given again
                         (default: HTTP/localhost)
-      --json            for machines: one line
-  -h, --help            this
+      --json            print one line of JSON, for programs
+  -h, --help            show this help
 
-Exit codes: 0 when it is told to end, 2 when it cannot start, or wrong usage.
+Exit codes: 0 after a signal such as Ctrl-C, 2 the realm cannot start, or the usage is
+wrong.
 `;
 
 const OPTIONS = {
@@ -34,42 +36,42 @@ export async function realm(args: string[]): Promise<number> {
     process.stdout.write(USAGE);
     return 0;
   }
-  if (positionals.length > 0) throw new UsageError(`what is ${positionals.join(' ')}?`);
+  if (positionals.length > 0) throw new UsageError(`unexpected words: ${positionals.join(' ')}`);
   const options = {
     name: values.name ?? 'EXAMPLE.COM',
     users: Object.fromEntries((values.user ?? ['alice:wonderland']).map(userOf)),
     services: (values.service ?? ['HTTP/localhost']).map(serviceOf),
   };
 
-  // From before the start: a Ctrl-C during it must not leave half a realm.
-  const told = signalled();
+  // Before the start: a Ctrl-C during the start must not leave half a realm.
+  const ended = endSignal();
   await using running = await Realm.start(options);
   const shown = describe(running, options);
   process.stdout.write(values.json ? `${JSON.stringify(shown)}\n` : textOf(shown));
-  await told;
+  await ended;
   return 0;
 }
 
-/** 'alice:wonderland': up to the first colon is the name, as with Basic authentication. */
+/** Splits 'alice:wonderland' at the first colon, as Basic authentication does. */
 function userOf(text: string): [string, string] {
   const colon = text.indexOf(':');
   if (colon < 1 || colon === text.length - 1) {
-    throw new UsageError(`--user wants a name, a colon and a password, not ${text}`);
+    throw new UsageError(`--user needs a name, a colon and a password, not ${text}`);
   }
   return [text.slice(0, colon), text.slice(colon + 1)];
 }
 
 function serviceOf(text: string): string {
   if (!/^[^/@]+\/[^/@]+$/.test(text)) {
-    throw new UsageError(`--service wants NAME/HOST, such as HTTP/localhost, not ${text}`);
+    throw new UsageError(`--service needs NAME/HOST, such as HTTP/localhost, not ${text}`);
   }
   return text;
 }
 
-/** Resolves at the first signal to end. */
-function signalled(): Promise<void> {
+/** Resolves at the first signal that asks the process to end. */
+function endSignal(): Promise<void> {
   return new Promise((resolve) => {
-    // What keeps the process alive: a realm does not.
+    // A realm does not keep the process alive; this timer does.
     const alive = setInterval(() => {}, 2 ** 30);
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       process.once(signal, () => {
@@ -87,7 +89,7 @@ interface Shown {
   users: Record<string, string>;
   keytabs: Record<string, string>;
   env: Record<string, string>;
-  /** A line for a shell that logs the first user in. */
+  /** A shell command that logs the first user in. */
   check: string;
 }
 
@@ -125,20 +127,20 @@ function textOf(shown: Shown): string {
   const rows = (values: Record<string, string>) =>
     Object.entries(values).map(([name, value]) => `  ${name}  ${paint('dim', value)}`);
   return [
-    `${paint('green', '✓')} realm ${paint('bold', shown.realm)}, its KDC on 127.0.0.1:${shown.port}`,
+    `${paint('green', '✓')} realm ${paint('bold', shown.realm)}, with its KDC on 127.0.0.1:${shown.port}`,
     '',
     'users and passwords',
     ...rows(shown.users),
     'services and keytabs',
     ...rows(shown.keytabs),
     '',
-    'for programs that are to live in it',
+    'variables for programs that use the realm',
     ...Object.entries(shown.env).map(([name, value]) => `  export ${name}=${shellWord(value)}`),
     '',
     'try',
     `  ${shown.check}`,
     '',
-    'Ctrl-C ends it, and leaves nothing behind.',
+    'Ctrl-C ends the realm, and leaves nothing behind.',
     '',
   ].join('\n');
 }

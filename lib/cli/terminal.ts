@@ -1,20 +1,20 @@
-// What the terminal gets: colour where it is one and nobody objects, and a line
-// of progress for what takes time.
+// Output for a terminal: colours, unless the environment switches them off, and a line of progress
+// during long steps.
 
 import type { WriteStream } from 'node:tty';
 
 const CODES = { green: 32, red: 31, yellow: 33, dim: 2, bold: 1 } as const;
 export type Colour = keyof typeof CODES;
 
-/** Writes text in a colour, or as it is: see https://no-color.org. */
-export type Paint = (colour: Colour, text: string) => string;
+/** Puts text in a colour, or leaves it plain: see https://no-color.org. */
+type Paint = (colour: Colour, text: string) => string;
 
 export function painter(stream: Pick<WriteStream, 'isTTY'>): Paint {
   const colours = stream.isTTY && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
   return (colour, text) => (colours ? `\x1b[${CODES[colour]}m${text}\x1b[0m` : text);
 }
 
-/** What is being waited for: one line on stderr, on a terminal only, that goes when it is over. */
+/** Names the current step in a line on stderr, if stderr is a terminal. `clear` removes the line. */
 export class Progress {
   readonly #stream = process.stderr;
   readonly #shown: boolean;

@@ -1,13 +1,12 @@
-// What the commands' options have in common: how they are read, and what is
-// wrong usage.
+// The options that the commands share, how they are parsed, and which errors are wrong usage.
 
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import type { VerifierOptions } from '../verifier.js';
 
-/** A mistake in the command's line: exit code 2, with a hint where the help is. */
+/** A mistake in the command line: the exit code is 2, and a hint names the help. */
 export class UsageError extends Error {}
 
-/** Ours, parseArgs's, or the one that kpass throws for options that can never work. */
+/** Whether an error is a UsageError, parseArgs's own, or kpass's TypeError for invalid options. */
 export function isUsageError(error: unknown): boolean {
   if (error instanceof UsageError) return true;
   const { code = '' } = error as { code?: string };
@@ -19,7 +18,7 @@ export const COMMON = {
   json: { type: 'boolean' },
 } as const;
 
-/** What says for which service, and how, users are verified. */
+/** The options that name the service, and how its users are verified. */
 export const SERVICE = {
   service: { type: 'string', short: 's' },
   host: { type: 'string', short: 'H' },
@@ -31,18 +30,19 @@ export const SERVICE = {
   'password-stdin': { type: 'boolean' },
 } as const;
 
-export const SERVICE_HELP = `  -s, --service NAME   the service's first name (default: HTTP)
-  -H, --host NAME      its host, taken as written (default: this machine's name)
-  -k, --keytab PATH    where its key is (default: libkrb5's, /etc/krb5.keytab)
+export const SERVICE_HELP = `  -s, --service NAME   the first part of the service's name (default: HTTP)
+  -H, --host NAME      its host, used as written (default: this machine's name)
+  -k, --keytab PATH    the keytab with its key (default: libkrb5's, /etc/krb5.keytab)
   -r, --realm REALM    a realm whose users may log in; may be given again
-                       (default: the service's own)
-  -c, --config PATH    krb5.conf instead of KRB5_CONFIG's or the system's; may be
-                       given again
-  -t, --timeout MS     the longest that a login may take (default: 10000)
-      --canonicalize   ask the KDC for the account's own name: with Active Directory
-      --password-stdin read the password from stdin, less one newline at its end
-      --json           for machines
-  -h, --help           this
+                       (default: the service's realm)
+  -c, --config PATH    a krb5.conf to use instead of KRB5_CONFIG's or the system's;
+                       may be given again
+  -t, --timeout MS     the longest time for a login (default: 10000)
+      --canonicalize   ask the KDC for the account's own name, as Active Directory
+                       needs it
+      --password-stdin read the password from stdin, without one newline at its end
+      --json           print JSON, for programs
+  -h, --help           show this help
 `;
 
 type Options = NonNullable<ParseArgsConfig['options']>;
@@ -50,7 +50,7 @@ type Parsed<T extends Options> = ReturnType<
   typeof parseArgs<{ args: string[]; options: T; allowPositionals: true; strict: true }>
 >;
 
-/** The values of the options, and the other words. Strict: what is unknown is wrong usage. */
+/** The values of the options, and the other words. An unknown option is wrong usage. */
 export function parse<const T extends Options>(args: string[], options: T): Parsed<T> {
   return parseArgs({ args, options, allowPositionals: true, strict: true });
 }
@@ -65,7 +65,7 @@ interface ServiceValues {
   canonicalize?: boolean | undefined;
 }
 
-/** A verifier's options as the command's line gives them. */
+/** The options of a Verifier, from the command line. */
 export function verifierOptions(values: ServiceValues): VerifierOptions {
   return {
     service: values.service ?? 'HTTP',
@@ -81,23 +81,26 @@ export function verifierOptions(values: ServiceValues): VerifierOptions {
 
 function milliseconds(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  if (!/^\d+$/.test(text)) throw new UsageError(`--timeout wants milliseconds, not ${text}`);
+  if (!/^\d+$/.test(text)) throw new UsageError(`--timeout needs milliseconds, not ${text}`);
   return Number(text);
 }
 
-/** The one word that there may be beside the options. More are not shown: one may be a password. */
+/** The user: the only word besides the options. Other words are not shown: one may be a password. */
 export function onlyUser(words: string[]): string | undefined {
   if (words.length <= 1) return words[0];
-  throw new UsageError('one user at a time; the password is no word of the command');
+  throw new UsageError('name only one user; never give the password as an argument');
 }
 
-/** As a verifier's options, or as its settings. */
-type Asked = Pick<VerifierOptions, 'service' | 'host' | 'keytab' | 'realms' | 'canonicalize'> & {
+/** The options of a Verifier, or its settings: these have null for no config. */
+type OptionsOrSettings = Pick<
+  VerifierOptions,
+  'service' | 'host' | 'keytab' | 'realms' | 'canonicalize'
+> & {
   config?: VerifierOptions['config'] | null;
 };
 
-/** A line for a shell that asks doctor about the same service, with more words at its end. */
-export function doctorLine(options: Asked, ...more: string[]): string {
+/** A shell command that runs doctor for the same service. `more` are words for its end. */
+export function doctorLine(options: OptionsOrSettings, ...more: string[]): string {
   const { service, host, keytab, realms = [], config, canonicalize } = options;
   const words = [
     ...(service === 'HTTP' ? [] : ['-s', service]),
@@ -110,7 +113,7 @@ export function doctorLine(options: Asked, ...more: string[]): string {
   return ['kpass', 'doctor', ...words, ...more].map(shellWord).join(' ');
 }
 
-/** One word of a shell's line: quoted where it has to be. */
+/** One word of a shell command, quoted if necessary. */
 export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

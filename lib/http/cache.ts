@@ -1,5 +1,5 @@
-// What is remembered for a while. No timers, which would hold the process or wake it: an entry past
-// its time is dropped when it is looked at, or when its place is needed.
+// A cache whose entries expire. It has no timers, which would keep the process alive or wake it. An
+// expired entry is dropped when it is looked up, or when the cache needs its place.
 
 import { now } from './clock.js';
 
@@ -8,11 +8,11 @@ interface Entry<Value> {
   readonly until: number;
 }
 
-/** Values, each for `ttl` ms, `max` of them at most: the least recently used one goes first. */
+/** Keeps each value for `ttl` ms, and at most `max` values. The least recently used goes first. */
 export class Cache<Value> {
   readonly #ttl: number;
   readonly #max: number;
-  /** A Map keeps the order in which its keys came: here, of their last use. */
+  /** A Map keeps its keys in the order of insertion. Each use inserts the key again. */
   readonly #entries = new Map<string, Entry<Value>>();
 
   constructor(ttl: number, max: number) {

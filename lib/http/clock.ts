@@ -1,6 +1,6 @@
-// A clock that nobody sets: ms, from some moment on.
+// A clock that nobody can set: ms since some moment.
 
 import { performance } from 'node:perf_hooks';
 
-// Taken now: a test that mocks time later would make what is remembered last for ever.
+// Taken when this file is loaded: under a test that mocks time later, cached results still expire.
 export const now: () => number = performance.now.bind(performance);

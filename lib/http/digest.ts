@@ -1,17 +1,17 @@
-// Names for what must not be kept: HMACs with a key that no other process has and that is never
-// written down. Without the key, they do not even tell a guess from a miss.
+// HMACs that stand for users and passwords, which must not be kept. Only this process has the key, and
+// never writes it down. Without the key, nobody can test a guess against an HMAC.
 
 import { createHmac, createSecretKey, randomBytes } from 'node:crypto';
 
 const key = createSecretKey(randomBytes(32));
 
-/** The same for the same name and password, and for no others. */
+/** Equal for the same user and password, and for no others. */
 export function digestOf(user: string, password: Uint8Array): string {
-  // Neither of them holds a NUL (kpass refuses it before): no two pairs read the same.
+  // kpass has refused every NUL, so no two pairs of user and password give the same bytes.
   return createHmac('sha256', key).update(`${user}\0`).update(password).digest('binary');
 }
 
-/** A number of so many bits, up to 32, for a text; nobody outside can choose it. */
+/** A number of `bits` bits, 32 at most, for a text. Nobody outside of this process can choose it. */
 export function numberOf(text: string, bits: number): number {
   return createHmac('sha256', key).update(text).digest().readUInt32BE() >>> (32 - bits);
 }

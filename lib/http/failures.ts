@@ -1,28 +1,22 @@
-// What a request ends with when there is no answer to "who is it?": the status, and words that may
-// be shown to anybody. What happened in truth is the operator's, through the channel `kpass:error`.
+// How a request without a verdict ends: with a status, and with words that anybody may see. The
+// operator gets the real error, through the channel `kpass:error`.
 
 import { channel } from 'node:diagnostics_channel';
 import type { IncomingMessage } from 'node:http';
-import { KpassError, type KpassErrorCode } from '../errors.js';
+import { KpassError } from '../errors.js';
 
-/** s; for who asks again by itself. */
+/** s. Clients that try again by themselves wait for this long. */
 const RETRY_AFTER = '5';
 
-const TRY_LATER: readonly KpassErrorCode[] = [
-  'ERR_KPASS_KDC',
-  'ERR_KPASS_TIMEOUT',
-  'ERR_KPASS_BUSY',
-];
-
 /**
- * What `check` rejects with. It has the code, step and numbers of the {@link KpassError} that it
- * stands for, and the HTTP answer to give; its `message` tells a stranger nothing, and neither does
- * its stack. The error itself, for the operator only, is its `cause`.
+ * The error with which `check` rejects. It has the code, the step and libkrb5's code of the
+ * {@link KpassError} that it stands for, and the HTTP answer to give. Its `message` and its stack tell
+ * a stranger nothing. Its `cause` is the KpassError itself, for the operator only.
  */
 export class RequestError extends KpassError {
-  /** 403 (not a secure connection), 500 or 503. */
+  /** 403: the connection is not secure. 503: the error is temporary. 500: any other error. */
   readonly statusCode: 403 | 500 | 503;
-  /** Of the answer: Retry-After for 503. */
+  /** Headers of the answer: with 503, Retry-After. */
   readonly headers: Readonly<Record<string, string>>;
 
   constructor(statusCode: RequestError['statusCode'], message: string, cause: KpassError) {
@@ -34,9 +28,9 @@ export class RequestError extends KpassError {
     });
     this.statusCode = statusCode;
     this.headers = statusCode === 503 ? { 'Retry-After': RETRY_AFTER } : {};
-    // Not enumerable, as Node's own: nothing that prints this error as JSON prints its cause.
+    // Not enumerable, as in Node's own errors: this error as JSON does not hold its cause.
     Object.defineProperty(this, 'cause', { value: cause, configurable: true, writable: true });
-    // Express shows it in development. Where things went wrong is what the cause's stack says.
+    // Express shows the stack in development. The cause's stack says where the error came from.
     this.stack = `${this.name}: ${message}`;
   }
 }
@@ -45,22 +39,22 @@ Object.defineProperty(RequestError.prototype, 'name', {
   configurable: true,
 });
 
-/** The error to answer with when a verification failed. */
+/** The error to answer with if a verification has failed. */
 export function failure(error: unknown): RequestError {
   const cause = error instanceof KpassError ? error : internal(error);
-  return TRY_LATER.includes(cause.code)
+  return cause.temporary
     ? new RequestError(503, 'Passwords cannot be verified now. Try again later.', cause)
     : new RequestError(500, 'Something is wrong on this server.', cause);
 }
 
 /**
- * The error to answer with on a connection that is not secure. Whoever has it answered is warned,
- * once: behind a proxy, everybody gets it until the options are right.
+ * The error to answer with on a connection that is not secure. The operator is warned once: behind a
+ * proxy, every request gets this answer until the option `secure` is right.
  */
 export function insecure(): RequestError {
   const message =
     'a request for a password-protected page came over a connection that is not secure. ' +
-    'Where a proxy ends TLS, the option `secure` must say which requests came through it';
+    'Where a proxy ends TLS, the option `secure` must say which requests came through the proxy';
   warnOnce('KPASS_INSECURE', message);
   return new RequestError(
     403,
@@ -74,7 +68,7 @@ function internal(cause: unknown): KpassError {
   return Object.defineProperty(error, 'cause', { value: cause, configurable: true });
 }
 
-/** A message of the channel `kpass:error`. */
+/** The message of the channel `kpass:error`. */
 export interface ErrorMessage {
   error: unknown;
   /** The request that could not be answered. Not enumerable: its headers hold the password. */
@@ -84,16 +78,16 @@ export interface ErrorMessage {
 const errors = channel('kpass:error');
 const warned = new Set<string>();
 
-/** Tells the operator; the process's warnings stand in, once for each code, when nobody listens. */
+/** Tells the operator. If nobody listens to the channel: by a process warning, once for each code. */
 export function report(error: unknown, request: IncomingMessage): void {
   if (errors.hasSubscribers) {
-    // Who logs the whole message must not log the Authorization header with it.
+    // A subscriber that logs the whole message must not log the Authorization header with it.
     const message: Pick<ErrorMessage, 'error'> = { error };
     errors.publish(Object.defineProperty(message, 'request', { value: request }));
     return;
   }
   const code = error instanceof KpassError ? error.code : 'ERR_KPASS_INTERNAL';
-  warnOnce(code, `${error}. More of this kind go to the diagnostics_channel kpass:error only`);
+  warnOnce(code, `${error}. Further errors with this code go to the channel kpass:error only`);
 }
 
 function warnOnce(code: string, message: string): void {

@@ -1,4 +1,5 @@
-export { type BasicAuth, basicAuth } from './basic-auth.js';
+export type { BasicAuth } from './auth.js';
+export { basicAuth } from './basic-auth.js';
 export type { ErrorMessage, RequestError } from './failures.js';
 export type { BasicAuthOptions, CacheOptions, ThrottleOptions } from './options.js';
-export type { Identity } from './verifications.js';
+export type { Identity } from './scheme.js';

@@ -1,46 +1,50 @@
-// The options that kpass/http adds to a verifier's, checked once; defaults filled in.
+// The options that kpass/http adds to a verifier's, checked once. The defaults are filled in here.
 
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import {
-  MAX_TIMEOUT,
-  nonEmptyText,
-  optionsObject,
-  wholeNumber,
-  wrongType,
-  wrongValue,
-} from '../arguments.js';
+import { MAX_TIMEOUT } from '../settings.js';
+import { nonEmptyText, optionsObject, wholeNumber, wrongType, wrongValue } from '../validate.js';
 import type { VerifierOptions } from '../verifier.js';
 
 export interface CacheOptions {
-  /** ms for which verified credentials are remembered. Default: 60,000. */
+  /** For how many ms verified credentials are remembered. Default: 60,000. */
   ttl?: number | undefined;
-  /** ms for which refused ones are. Default: 10,000. */
+  /** For how many ms refused credentials are remembered. Default: 10,000. */
   denyTtl?: number | undefined;
-  /** Most of each that are remembered; the least recently used go first. Default: 10,000. */
+  /**
+   * The most credentials of each kind that are remembered. The least recently used are forgotten
+   * first. Default: 10,000.
+   */
   max?: number | undefined;
 }
 
 export interface ThrottleOptions {
-  /** So many wrong passwords for one name, and no more go to the KDC. Below the KDC's own limit. */
+  /**
+   * After this many wrong passwords for one name, no password for it goes to the KDC. Choose a number
+   * below the KDC's own limit.
+   */
   attempts: number;
-  /** ms since the last of them until they are forgotten. At least what the KDC takes for it. */
+  /**
+   * ms after the last wrong password until all are forgotten. Choose at least the time after which
+   * the KDC forgets them.
+   */
   window: number;
 }
 
 export interface BasicAuthOptions extends VerifierOptions {
-  /** Shown to the user in the challenge, and nothing else: no Kerberos realm. Printable ASCII. */
+  /** A text that the challenge shows to the user. Not used as a Kerberos realm. Printable ASCII. */
   realm: string;
   /**
-   * For how long credentials are remembered, so that one login at the KDC serves many requests.
-   * False: not at all. Identical requests at the same time share one verification all the same.
+   * For how long credentials are remembered: one login at the KDC then serves many requests. False:
+   * credentials are not remembered. Even then, requests with the same credentials at the same time
+   * share one verification.
    */
   cache?: false | CacheOptions | undefined;
-  /** Keeps others from locking an account in the realm through this server. Default: off. */
+  /** Keeps strangers from locking an account of the realm through this server. Default: off. */
   throttle?: ThrottleOptions | undefined;
   /**
-   * Whether the request came over a connection that nobody can listen to. Only `true` is yes.
-   * Default: its socket is a TLS socket.
+   * Whether the request came over a connection that nobody can listen to. Only `true` means yes.
+   * Default: whether its socket is a TLS socket.
    */
   secure?: ((request: IncomingMessage) => boolean) | undefined;
 }
@@ -52,7 +56,7 @@ export interface HttpSettings {
   readonly secure: (request: IncomingMessage) => boolean;
 }
 
-// What memory could hold: a Map takes 2 ** 24 entries.
+// A limit for memory. A Map could hold 2 ** 24 entries.
 const MOST_ENTRIES = 1_000_000;
 const MOST_ATTEMPTS = 1_000;
 
@@ -66,8 +70,8 @@ export function checkHttpOptions(options: unknown): HttpSettings {
   };
 }
 
-// RFC 9110, 5.6.4 allows a quoted-string to hold more, but for what is beyond ASCII there is no
-// character set that all browsers agree on; and a line break would end the header.
+// RFC 9110, 5.6.4 allows more in a quoted-string. But browsers do not agree on a character set beyond
+// ASCII, and a line break would end the header.
 function checkRealm(value: unknown): string {
   const realm = nonEmptyText('realm', value);
   if (!/^[\x20-\x7e]+$/.test(realm)) {

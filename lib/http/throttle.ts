@@ -1,9 +1,9 @@
-// Keeps anybody from locking an account in the realm through this server: it stops asking the KDC
-// before the KDC's own count is reached.
+// Keeps strangers from locking an account of the realm through this server. It stops asking the KDC
+// before the KDC's own count reaches its limit.
 //
-// A KDC counts wrong passwords in a row, and forgets them once none came for a while. So does this,
-// and so it must never count fewer than the KDC does: whatever may be one account there is one
-// here, what is on its way counts already, and no flood of other names makes it forget.
+// A KDC counts wrong passwords in a row, and forgets them if none comes for a while. The throttle does
+// the same. It must never count fewer than the KDC. So names that may be one account at the KDC are one
+// account here, a pending verification already counts, and a flood of other names makes it forget none.
 
 import { KpassError } from '../errors.js';
 import type { Verdict } from '../verdict.js';
@@ -13,27 +13,27 @@ import type { ThrottleOptions } from './options.js';
 
 const DENIED: Verdict = { verified: false, reason: 'credentials' };
 
-/** Most requests that wait for the verdict on another password of the same user. */
+/** The most requests that wait for the verdict on another password of the same user. */
 const MOST_WAITING = 1_024;
 
-/** 131,072 counters, of some 500 bytes each: enough for the names that a flood tries in a window. */
+/** 131,072 counters of some 500 bytes each. They suffice for the names of a flood in one window. */
 const COUNTER_BITS = 17;
 
 interface Account {
-  /** Passwords that the KDC has refused, as digests, each with the name as it was typed. */
+  /** Digests of the passwords that the KDC has refused, each with the name as it was typed. */
   readonly wrong: Map<string, string>;
-  /** When it last did. */
+  /** The time of the last refusal. */
   last: number;
-  /** Verifications under way, which may come to a refusal. */
+  /** Pending verifications. Each may end as a refusal. */
   readonly pending: Set<Promise<Verdict>>;
 }
 
 export class Throttle {
   readonly #attempts: number;
   readonly #window: number;
-  // By a number, of which there are so many: that bounds the memory, and no account is ever dropped
-  // from it to make room. Two names may share a number, which errs on the side of refusing; nobody
-  // can choose which two, for the number is an HMAC.
+  // The key is a number of COUNTER_BITS bits. So memory is bounded, and no account is ever dropped to
+  // make room. If two names share a number, the throttle refuses too early, never too late. The
+  // number is an HMAC, so nobody can choose two such names.
   readonly #accounts = new Map<number, Account>();
   #waiting = 0;
 
@@ -43,23 +43,23 @@ export class Throttle {
   }
 
   /**
-   * The verdict of `verify`; without calling it, `credentials` for a password that was refused
-   * already, and for any when too many were. Rejects as `verify` does, with its error too when this
-   * one had to wait for the verdict on another.
+   * The verdict of `verify`. Does not call `verify`, but denies, if the KDC has already refused this
+   * password, or too many passwords. May wait for pending verifications of the same account first.
+   * Rejects with the error of `verify`, or with that of a verification for which it waited.
    */
   async verify(user: string, digest: string, verify: () => Promise<Verdict>): Promise<Verdict> {
     const number = numberOf(accountName(user), COUNTER_BITS);
     let account = this.#account(number);
     while (!account.wrong.has(digest) && this.#isFull(account) && account.pending.size > 0) {
       await this.#wait(account);
-      account = this.#account(number); // A new one, perhaps.
+      account = this.#account(number); // It may be a new one.
     }
     if (account.wrong.has(digest) || this.#isFull(account)) return DENIED;
     const pending = verify();
     account.pending.add(pending);
     try {
       const verdict = await pending;
-      this.#note(account, user, digest, verdict);
+      this.#count(account, user, digest, verdict);
       return verdict;
     } finally {
       account.pending.delete(pending);
@@ -94,22 +94,22 @@ export class Throttle {
     }
   }
 
-  #note(account: Account, user: string, digest: string, verdict: Verdict): void {
+  #count(account: Account, user: string, digest: string, verdict: Verdict): void {
     if (verdict.verified) {
-      // The KDC's count starts anew. Not so for other spellings, which may be other accounts: who
-      // has one of those could go on guessing for ever.
+      // The KDC starts to count again. Refusals of other spellings stay: another spelling may be
+      // another account, whose owner could otherwise go on guessing forever.
       for (const [wrong, typed] of account.wrong) if (typed === user) account.wrong.delete(wrong);
     } else if (verdict.reason === 'credentials') {
-      // The other reasons are given before the password is looked at, or after it was right.
+      // A KDC denies for other reasons before it looks at the password, or after it was right.
       account.wrong.set(digest, user);
       account.last = now();
     }
   }
 }
 
-// One name for whatever a KDC may take for one account. Active Directory compares names without
-// regard to case, accents, width and invisible characters; and which realm a name without one has
-// is the KDC's and krb5.conf's to say, so realms are left out.
+// One name for all names that a KDC may take for one account. Active Directory ignores case, accents,
+// width and invisible characters when it compares names. Realms are left out: the KDC and krb5.conf
+// decide which realm a name without one belongs to.
 function accountName(user: string): string {
   const [name = ''] = user.split('@', 1);
   return name

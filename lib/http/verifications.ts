@@ -1,25 +1,15 @@
-// The verifications that requests ask for, and what is known without asking the KDC: a browser sends
-// the password with every request.
+// Verifies the passwords that come with requests, and remembers the results: a browser sends the
+// password with every request, and the KDC is not to be asked each time.
 
-import { refused } from '../arguments.js';
+import { refused } from '../credentials.js';
 import { KpassError } from '../errors.js';
 import type { Verdict } from '../verdict.js';
 import type { Verifier } from '../verifier.js';
-import type { Credentials } from './authorization.js';
 import { Cache } from './cache.js';
 import { digestOf } from './digest.js';
 import type { HttpSettings } from './options.js';
+import type { Identity } from './scheme.js';
 import { Throttle } from './throttle.js';
-
-/** Who asks. */
-export interface Identity {
-  /** The principal without its realm: 'alice'. It names an account only together with the realm. */
-  user: string;
-  /** The account, as the ticket names it: 'alice@EXAMPLE.COM'. */
-  principal: string;
-  /** Its realm: 'EXAMPLE.COM'. */
-  realm: string;
-}
 
 /** Null: denied. */
 type Result = Readonly<Identity> | null;
@@ -27,10 +17,10 @@ type Result = Readonly<Identity> | null;
 export class Verifications {
   readonly #verifier: Verifier;
   readonly #verified: Cache<Readonly<Identity>> | undefined;
-  // Apart from the others: who sends wrong passwords by the thousand makes no one log in again.
+  // A cache of its own: a flood of wrong passwords must not push out the verified ones.
   readonly #denied: Cache<true> | undefined;
   readonly #throttle: Throttle | undefined;
-  readonly #underWay = new Map<string, Promise<Result>>();
+  readonly #pending = new Map<string, Promise<Result>>();
   #closed = false;
 
   constructor(verifier: Verifier, { cache, throttle }: HttpSettings) {
@@ -42,54 +32,56 @@ export class Verifications {
     if (throttle !== null) this.#throttle = new Throttle(throttle);
   }
 
-  /** Rejects with a KpassError where there is no verdict. Takes the password over, and wipes it. */
-  async verify({ user, password }: Credentials): Promise<Result> {
+  /** Wipes the password when it is done. Rejects with a KpassError if there is no verdict. */
+  async verify(user: string, password: Uint8Array): Promise<Result> {
     try {
       if (this.#closed) {
         throw new KpassError('ERR_KPASS_CLOSED', 'the verifier is closed', { step: 'close' });
       }
       if (refused(user, password)) return null;
       const digest = digestOf(user, password);
-      const known = this.#verified?.get(digest);
-      if (known !== undefined) return known;
+      const identity = this.#verified?.get(digest);
+      if (identity !== undefined) return identity;
       if (this.#denied?.get(digest)) return null;
-      // With await: the throttle may let it wait, and it is read only then.
+      // Wipes only after this `await`: the throttle may wait before it reads the password.
       return await this.#shared(digest, user, password);
     } finally {
       password.fill(0);
     }
   }
 
-  /** One verification for all who ask the same at the same time. */
+  /** One verification for all requests with the same credentials at the same time. */
   #shared(digest: string, user: string, password: Uint8Array): Promise<Result> {
-    const other = this.#underWay.get(digest);
-    if (other !== undefined) return other;
+    const pending = this.#pending.get(digest);
+    if (pending !== undefined) return pending;
     const verification = this.#ask(digest, user, password).finally(() =>
-      this.#underWay.delete(digest),
+      this.#pending.delete(digest),
     );
-    this.#underWay.set(digest, verification);
+    this.#pending.set(digest, verification);
     return verification;
   }
 
   async #ask(digest: string, user: string, password: Uint8Array): Promise<Result> {
     const verify = () => this.#verifier.verify(user, password);
     const verdict = await (this.#throttle?.verify(user, digest, verify) ?? verify());
-    return verdict.verified ? this.#welcome(digest, verdict) : this.#refuse(digest);
+    return verdict.verified
+      ? this.#rememberVerified(digest, verdict)
+      : this.#rememberDenied(digest);
   }
 
-  #welcome(digest: string, { principal, realm }: Verdict & { verified: true }): Result {
+  #rememberVerified(digest: string, { principal, realm }: Verdict & { verified: true }): Result {
     const user = principal.slice(0, -`@${realm}`.length);
     const identity = Object.freeze({ user, principal, realm });
     this.#verified?.set(digest, identity);
     return identity;
   }
 
-  #refuse(digest: string): Result {
+  #rememberDenied(digest: string): Result {
     this.#denied?.set(digest, true);
     return null;
   }
 
-  /** From now on nothing is verified, and nothing known. */
+  /** From now on, every verification is refused with ERR_KPASS_CLOSED. Forgets all results. */
   close(): void {
     this.#closed = true;
     this.#verifier.close();

@@ -1,21 +1,21 @@
-/** The text of the two files that MIT Kerberos reads: krb5.conf for everyone, kdc.conf for the KDC. */
+// The text of the two files that MIT Kerberos reads: krb5.conf for everyone, kdc.conf for the KDC.
 
-/** What a krb5.conf says of one realm. */
+/** The part of a krb5.conf that describes one realm. */
 export interface RealmConf {
   name: string;
-  /** Each one `host:port`, in the order in which they are tried. */
+  /** Each is `host:port`. Clients try them in this order. */
   kdcs: readonly string[];
-  /** The one that is asked again when another has refused; null for none. */
+  /** The KDC that clients ask again when another one has refused; null for none. */
   primary: string | null;
   /** Hosts, and domains with a leading dot, that belong to the realm. */
   hosts: readonly string[];
 }
 
 /**
- * A krb5.conf for these realms, of which the first one is the default. Where `more`, text in the
- * file's own syntax, sets a value as well, it wins: it comes first.
+ * A krb5.conf for these realms; the first one is the default realm. `more` is text in the file's own
+ * syntax. It comes first, so its values win.
  *
- * Never any DNS: a look-up that fails costs most of a second, and a test must not depend on one.
+ * The file switches DNS off: a failed look-up takes most of a second, and no test may depend on one.
  */
 export function krb5Conf(realms: readonly RealmConf[], more: string): string {
   return `${more}
@@ -35,13 +35,13 @@ ${realms.flatMap(({ name, hosts }) => hosts.map((host) => `  ${host} = ${name}\n
 
 function realmSection({ name, kdcs, primary }: RealmConf): string {
   const lines = kdcs.map((kdc) => `kdc = ${kdc}`);
-  // Its name up to krb5 1.18, and since.
+  // krb5 up to 1.18 reads master_kdc, later versions read primary_kdc.
   if (primary !== null) lines.push(`master_kdc = ${primary}`, `primary_kdc = ${primary}`);
   return `  ${name} = {\n${lines.map((line) => `    ${line}\n`).join('')}  }\n`;
 }
 
-/** What a kdc.conf says. */
-export interface KdcConf {
+/** The values of a kdc.conf. */
+interface KdcConf {
   realm: string;
   port: number;
   folder: string;

@@ -1,4 +1,5 @@
-/** `kpass/testing`: a private Kerberos realm for tests and for a laptop. */
-export type { ConfigOptions, ImpostorOptions, RealmOptions } from './options';
-export type { AccountState, ServiceOptions, User, UserOptions } from './principals';
-export { Realm } from './realm';
+// `kpass/testing`: a private Kerberos realm for tests and for a laptop.
+
+export type { ImpostorOptions, RealmOptions } from './options.js';
+export type { AccountState, ServiceOptions, User, UserOptions } from './principals.js';
+export { type ConfigOptions, Realm } from './realm.js';

@@ -1,17 +1,18 @@
-/** A realm's KDC as a process: it runs, is paused, or is stopped. */
+// A realm's KDC as a process: it runs, is paused, or is stopped.
+
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LeashedProgram } from './leash';
-import { isShared } from './port';
-import { isAnyLocked } from './system';
+import { LeashedProgram } from './leash.js';
+import { isShared } from './port.js';
+import { isAnyLocked } from './system.js';
 
-/** Milliseconds for the KDC to be ready; it needs about thirty. */
+/** Milliseconds in which the KDC must be ready; it needs about thirty. */
 const READY = 10_000;
 
-/** How often a KDC is let go on, for a millisecond, that stands still with its database locked. */
+/** How often `pause` tries to catch the KDC at a moment without a lock on its database. */
 const TRIES = 1_000;
 
-/** The files of a database by whose locks its users exclude each other. */
+/** The database files whose locks keep its users apart. */
 const LOCKS = ['principal', 'principal.ok', 'principal.kadm5', 'principal.kadm5.lock'];
 
 export class Kdc {
@@ -25,18 +26,18 @@ export class Kdc {
   }
 
   /**
-   * Starts it anew and resolves when it answers. Rejects with what it printed when it does not run,
-   * and when the port is another program's as well.
+   * Starts the KDC anew and resolves when it answers. Rejects with its output when it does not run,
+   * and rejects when another program has the port too.
    */
   async start(command: readonly string[], env: NodeJS.ProcessEnv, port: number): Promise<void> {
     await this.stop();
     const program = new LeashedProgram(command, env);
     this.#program = program;
-    // Its last line before it serves: the sockets are open.
+    // krb5kdc prints this line last, when its sockets are open.
     if (!(await program.prints('starting...', READY))) {
       throw new Error(`krb5kdc does not run: ${program.output.trim()}`);
     }
-    if (await isShared(port)) throw new Error(`Port ${port} has another owner as well`);
+    if (await isShared(port)) throw new Error(`port ${port} has another owner as well`);
   }
 
   /** Ends it in good order. */
@@ -59,19 +60,19 @@ export class Kdc {
       await program.pause();
       if (!(await this.#holdsLock())) break;
       await program.resume();
-      if (tries === TRIES) throw new Error('The KDC does not let go of its database');
+      if (tries === TRIES) throw new Error('the KDC does not release its database');
       await sleep(1);
     }
     this.#paused = true;
   }
 
-  /** Lets it go on. Rejects when it is stopped. */
+  /** Lets it continue. Rejects when it is stopped. */
   async resume(): Promise<void> {
     await this.#running().resume();
     this.#paused = false;
   }
 
-  /** Does something of which it notices only the whole. */
+  /** Runs a task while the KDC stands still, so that the KDC sees all of its changes or none. */
   async whilePaused<T>(task: () => Promise<T>): Promise<T> {
     if (this.#program === null || this.#paused) return await task();
     await this.pause();
@@ -83,13 +84,13 @@ export class Kdc {
   }
 
   #running(): LeashedProgram {
-    if (this.#program === null) throw new Error('The KDC is stopped');
+    if (this.#program === null) throw new Error('the KDC is stopped');
     return this.#program;
   }
 
   /**
-   * Whether somebody has its database locked. A paused KDC that had would keep everybody else out:
-   * kadmin.local gives up after five seconds.
+   * Whether any process has the database locked. A KDC that is paused with a lock would keep all
+   * others out: kadmin.local gives up after five seconds.
    */
   #holdsLock(): Promise<boolean> {
     return isAnyLocked(LOCKS.map((name) => join(this.#folder, name)));

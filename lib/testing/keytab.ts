@@ -1,10 +1,10 @@
-/** A keytab file that looks right and is not. */
+// A keytab file that looks right and is not.
 
-/** The same keytab with the last byte of each key turned over: names and key versions are right. */
+/** The same keytab with the last byte of each key inverted: names and key versions stay right. */
 export function withWrongKeys(keytab: Uint8Array): Buffer {
   const bytes = Buffer.from(keytab);
-  // After two bytes of file version, each entry follows its length; it ends with the key and, in
-  // four bytes, the key version. A negative length is that of a hole.
+  // The file starts with two bytes of version. Each entry follows its length, and ends with the key
+  // and four bytes of key version. A negative length marks a hole.
   for (let start = 2; start < bytes.length; ) {
     const length = bytes.readInt32BE(start);
     const end = start + 4 + Math.abs(length);

@@ -1,20 +1,19 @@
-/**
- * What must not outlive this process, not even when it is killed with SIGKILL: a running KDC, and
- * the folder of its database. Each is held by a small shell that waits on a pipe from this process.
- * The kernel closes that pipe, however the process ends; then the shell cleans up.
- *
- * Nothing here keeps the event loop alive, so a script that forgets to stop its realm still exits.
- */
+// Two things must not outlive this process, not even after SIGKILL: a running KDC, and the folder of
+// its database. A small shell holds each of them, and waits on a pipe from this process. The kernel
+// closes that pipe however this process ends; then the shell cleans up.
+//
+// Nothing here keeps the event loop alive, so a script that forgets to stop its realm still exits.
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import type { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isStopped } from './system';
+import { isStopped } from './system.js';
 
 /**
- * The shell makes the folder, so that there is no moment in which only this process knows of it.
- * A program that is still writing there can spoil the removal, so it is tried again.
+ * The shell itself makes the folder, so it can remove the folder from the first moment on. The
+ * removal fails while a program still writes there, so the shell tries again.
  */
 const HOLD_FOLDER = `
 trap '' PIPE
@@ -26,10 +25,11 @@ read -r _
 `;
 
 /**
- * Each line read is the name of a signal for the program. The first line printed is its pid. After
- * `exec >&-` only the program holds the shell's stdout: its end is the program's end. The program is
- * not waited for until the pipe closes, so its pid cannot come to mean another process. SIGKILL ends
- * a stopped program too. libfaketime leaves files behind where a clock was asked for.
+ * Each line of its input is the name of a signal for the program. Its first line of output is the
+ * program's pid. After `exec >&-` only the program holds the shell's stdout, so stdout ends with the
+ * program. The shell waits for the program only after the pipe has closed. Until then the pid cannot
+ * become another process's. SIGKILL ends a stopped program too. libfaketime leaves files in /dev/shm,
+ * so the shell removes them.
  */
 const RUN_PROGRAM = `
 trap exit HUP INT TERM
@@ -39,18 +39,21 @@ exec >&-
 while read -r signal; do kill -s "$signal" $pid; done
 `;
 
-/** Node makes the pipes of a child process as sockets. */
+/** Node's pipes to a child process are sockets. */
 type Shell = ChildProcess & { stdin: Socket; stdout: Socket };
 
-/** A shell in its own session: a terminal's Ctrl-C is for this process, which then lets go. */
+/**
+ * A shell in its own session: a terminal's Ctrl-C reaches only this process. When this process ends,
+ * its pipe to the shell closes.
+ */
 function shell(script: string, args: readonly string[], env?: NodeJS.ProcessEnv): Shell {
   const child = spawn('/bin/sh', ['-c', script, 'sh', ...args], {
     detached: true,
     stdio: ['pipe', 'pipe', 'ignore'],
     env: { ...process.env, ...env },
   }) as Shell;
-  child.stdin.on('error', () => {}); // EPIPE: the shell has gone already
-  // Bun's pipes cannot be let go of: there, a script has to stop its realm to end.
+  child.stdin.on('error', () => {}); // EPIPE: the shell has ended already
+  // Bun's pipes have no unref(): there, a script ends only after it has stopped its realm.
   for (const handle of [child, child.stdin, child.stdout]) handle.unref?.();
   return child;
 }
@@ -62,7 +65,7 @@ async function release(child: Shell): Promise<void> {
   await once(child, 'exit');
 }
 
-/** A new folder, which only this user may enter, and whose life is bound to this process's. */
+/** A new folder that only this user may enter. It is removed when this process ends. */
 export class LeashedFolder {
   readonly path: string;
   readonly #shell: Shell;
@@ -72,7 +75,7 @@ export class LeashedFolder {
     this.#shell = child;
   }
 
-  /** Makes one; its path is `prefix` and a few characters more. Rejects when that cannot be. */
+  /** Makes a folder; its path is `prefix` and a few more characters. Rejects when it cannot. */
   static async make(prefix: string): Promise<LeashedFolder> {
     const child = shell(HOLD_FOLDER, [prefix]);
     child.ref();
@@ -80,16 +83,16 @@ export class LeashedFolder {
       child.unref();
       return new LeashedFolder(path, child);
     }
-    throw new Error(`Cannot make a folder ${prefix}…`);
+    throw new Error(`cannot make a folder ${prefix}…`);
   }
 
-  /** Removes it, with all that it holds. */
+  /** Removes the folder and everything in it. */
   remove(): Promise<void> {
     return release(this.#shell);
   }
 }
 
-/** A running program whose life is bound to this process's. */
+/** A running program that ends when this process ends. */
 export class LeashedProgram {
   readonly #shell: Shell;
   readonly #changes = new EventEmitter();
@@ -109,25 +112,25 @@ export class LeashedProgram {
     });
   }
 
-  /** What it has printed so far, on stdout and stderr. */
+  /** Its output so far, of stdout and stderr. */
   get output(): string {
     return this.#output.slice(this.#output.indexOf('\n') + 1);
   }
 
-  /** Resolves to true when it has printed the text; to false when it ended, or the time, without. */
+  /** Resolves to true when it has printed the text; to false when it or the time ends before that. */
   async prints(text: string, milliseconds: number): Promise<boolean> {
     const signal = AbortSignal.timeout(milliseconds);
     await this.#until(() => this.output.includes(text), signal).catch(() => {});
     return this.output.includes(text);
   }
 
-  /** Stops it in its tracks, and resolves when it stands still. Rejects when it has ended. */
+  /** Makes it stand still, and resolves when it does. Rejects when it has ended. */
   async pause(): Promise<void> {
     this.#shell.stdin.write('STOP\n');
     while (!(await this.#stopped())) await sleep(1);
   }
 
-  /** Lets it go on, and resolves when it does. Rejects when it has ended. */
+  /** Lets it continue, and resolves when it does. Rejects when it has ended. */
   async resume(): Promise<void> {
     this.#shell.stdin.write('CONT\n');
     while (await this.#stopped()) await sleep(1);
@@ -136,25 +139,25 @@ export class LeashedProgram {
   /** Whether the program stands still. Rejects when it has ended. */
   async #stopped(): Promise<boolean> {
     await this.#until(() => this.#output.includes('\n'));
-    if (this.#ended) throw new Error(`The program has ended: ${this.output.trim()}`);
+    if (this.#ended) throw new Error(`the program has ended: ${this.output.trim()}`);
     return isStopped(Number.parseInt(this.#output, 10));
   }
 
-  /** Asks it to end, and resolves when it has. A paused one goes on, or it could not. */
+  /** Asks it to end, and resolves when it has ended. A paused program has to continue for that. */
   async terminate(): Promise<void> {
     this.#shell.stdin.write('TERM\nCONT\n');
     await this.#until(() => this.#ended);
     await this.kill();
   }
 
-  /** Ends it by force, and resolves when it is gone. */
+  /** Ends it by force, and resolves when it has ended. */
   kill(): Promise<void> {
     return release(this.#shell);
   }
 
   /** Resolves when the condition holds, or the program has ended. Rejects when the signal fires. */
   async #until(condition: () => boolean, signal?: AbortSignal): Promise<void> {
-    this.#shell.ref(); // the event loop has to live for as long as somebody waits
+    this.#shell.ref(); // the event loop must not end during the wait
     try {
       while (!condition() && !this.#ended) {
         await once(this.#changes, 'change', signal ? { signal } : {});

@@ -1,15 +1,16 @@
-/** A port of 127.0.0.1 for a KDC, which needs the same number for UDP and for TCP. */
+// A port of 127.0.0.1 for a KDC, which needs the same number for UDP and for TCP.
+
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { countListeners } from './system';
+import { countListeners } from './system.js';
 
 /** Below the range from which the kernel takes ports for outgoing sockets: those come and go. */
 const FIRST = 10_000;
 const LAST = 32_767;
 
-/** A port that nobody uses at this moment, neither for UDP nor for TCP. */
+/** A port that is free at this moment, for UDP and for TCP. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = randomInt(FIRST, LAST + 1);
@@ -40,8 +41,8 @@ async function bindTcp(port: number): Promise<void> {
 }
 
 /**
- * Whether more than one socket is bound to the port. krb5kdc binds with SO_REUSEPORT: two that take
- * the same port both start, and the kernel deals the requests out between them.
+ * Whether more than one socket is bound to the port. krb5kdc binds with SO_REUSEPORT: two KDCs that
+ * take the same port both start, and the kernel divides the requests between them.
  */
 export async function isShared(port: number): Promise<boolean> {
   const counts = (['udp', 'tcp'] as const).map((protocol) => countListeners(protocol, port));

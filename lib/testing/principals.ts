@@ -1,14 +1,14 @@
-/** Users and services as a realm's caller describes them, and what that is in the words of kadmin. */
+// Users and services: the options that describe them, and the flags of kadmin that make them.
 
-/** A moment that has passed, in a form that kadmin reads in every locale. */
+/** A date in the past, in a form that kadmin reads in every locale. */
 const LONG_AGO = '1/1/2001';
 
-/** The lockout of a user who is to be locked, where the caller names none. */
+/** The default lockout of a user in the state 'locked'. */
 export const LOCKOUT = 3;
 
 const ACTIVE = ['+allow_tix', '-needchange', '-expire', 'never', '-pwexpire', 'never'];
 
-/** What modprinc is told. Later flags win over earlier ones. */
+/** The flags of modprinc for each state. Later flags win over earlier ones. */
 const STATES = {
   active: ACTIVE,
   'password-expired': [...ACTIVE, '-pwexpire', LONG_AGO],
@@ -19,34 +19,35 @@ const STATES = {
 } as const satisfies Record<string, readonly string[]>;
 
 /**
- * What a KDC may hold against an account, and what kpass says of it, whatever the password:
+ * The state of an account. In brackets: the reason of kpass's denial, for any password.
  *
- * - `active`: nothing
- * - `password-expired`: the password's time has passed (`expired`)
- * - `must-change`: an administrator wants another password first (`expired`)
- * - `expired`: the account's time has passed (`disabled`)
- * - `disabled`: an administrator has shut the account (`disabled`)
- * - `locked`: too many wrong passwords in a row (`disabled`)
+ * - `active`: the user can log in
+ * - `password-expired`: the password is too old (`expired`)
+ * - `must-change`: an administrator requires a new password (`expired`)
+ * - `expired`: the account is too old (`disabled`)
+ * - `disabled`: an administrator has disabled the account (`disabled`)
+ * - `locked`: the KDC has counted too many wrong passwords in a row (`disabled`)
  */
 export type AccountState = keyof typeof STATES;
 
-/** How a service's principal is made. */
+/** The options of a new service. */
 export interface ServiceOptions {
-  /** Encryption types of its keys, as kdc.conf names them; default those of the realm. */
+  /** Encryption types of its keys, by their names in kdc.conf; default: the realm's types. */
   enctypes?: readonly string[];
-  /** More options of kadmin's addprinc, word by word, such as `['-maxlife', '1h']`; default none. */
+  /** More flags of kadmin's addprinc, word by word, such as `['-maxlife', '1h']`; default none. */
   flags?: readonly string[];
 }
 
-/** How a user's principal is made. */
+/** The options of a new user. */
 export interface UserOptions extends ServiceOptions {
-  /** What the KDC holds against the account; default 'active', which is nothing. */
+  /** The state of the account; default 'active': the user can log in. */
   state?: AccountState;
-  /** Whether the KDC demands pre-authentication, as real realms do; default true. */
+  /** Whether the KDC requires pre-authentication, as real realms do; default true. */
   preauth?: boolean;
   /**
-   * Wrong passwords in a row after which the KDC locks the account, until `unlock`. Default none: it
-   * is never locked; 3 for a user whose `state` is 'locked'. It counts with `preauth` only.
+   * After this many wrong passwords in a row, the KDC locks the account until `unlock`. Default
+   * none: the account is never locked. For a user whose `state` is 'locked' the default is 3. The
+   * KDC counts wrong passwords only with `preauth`.
    */
   lockout?: number;
 }
@@ -56,16 +57,16 @@ export interface User extends UserOptions {
   password: string;
 }
 
-/** The flags of addprinc for a service, or for what a user has in common with one. */
+/** The flags of addprinc for the options of a service, which a user has as well. */
 export function serviceFlags({ enctypes, flags = [] }: ServiceOptions): string[] {
   if (enctypes === undefined) return [...flags];
   return ['-e', enctypes.map((enctype) => `${enctype}:normal`).join(','), ...flags];
 }
 
-/** The flags of addprinc for a user, but for the password, the lockout and `locked`. */
+/** The flags of addprinc for a user, except the password, the lockout and the state 'locked'. */
 export function userFlags(options: UserOptions): string[] {
   const { state = 'active', preauth = true } = options;
-  // To a new principal, what is 'active' needs no words.
+  // A new principal is active without the flags of ACTIVE.
   const special = stateFlags(state).slice(ACTIVE.length);
   return [
     preauth ? '+requires_preauth' : '-requires_preauth',
@@ -74,22 +75,24 @@ export function userFlags(options: UserOptions): string[] {
   ];
 }
 
-/** The flags of modprinc that bring a user into a state. Throws a TypeError for an unknown one. */
+/** The flags of modprinc for a state. Throws a TypeError for an unknown state. */
 export function stateFlags(state: AccountState): readonly string[] {
   if (Object.hasOwn(STATES, state)) return STATES[state];
-  throw new TypeError(`No account is '${state}'; one is ${Object.keys(STATES).join(', ')}`);
+  throw new TypeError(`no account is '${state}'; one is ${Object.keys(STATES).join(', ')}`);
 }
 
 /**
- * The wrong passwords in a row that lock a user; undefined for one who is never locked. Throws a
- * TypeError for what is no count.
+ * The number of wrong passwords in a row that locks a user; undefined if nothing locks the user.
+ * Throws a TypeError unless it is a positive integer.
  */
 export function lockoutOf({ lockout }: UserOptions): number | undefined {
   if (lockout === undefined || (Number.isInteger(lockout) && lockout > 0)) return lockout;
-  throw new TypeError(`A lockout is after a number of wrong passwords, not after ${lockout}`);
+  throw new TypeError(
+    `a lockout comes after a whole number of wrong passwords, not after ${lockout}`,
+  );
 }
 
-/** The names of options, each of them once. */
+/** The names of options, each exactly once. */
 export type Names<Options> = Readonly<Record<keyof Options, true>>;
 
 export const SERVICE_OPTIONS: Names<ServiceOptions> = { enctypes: true, flags: true };
@@ -101,8 +104,9 @@ export const USER_OPTIONS: Names<UserOptions> = {
 };
 
 /**
- * Throws a TypeError for what is no object, as a flag is that JavaScript lets be passed, and for a
- * name that no option has: either would vanish, and what a test says of the rest prove nothing.
+ * Throws a TypeError unless `options` is an object of known names. JavaScript would ignore a string or
+ * a misspelt name without an error. The caller's test would then run without the option, and prove
+ * nothing.
  */
 export function checkOptions<Options extends object>(
   options: Options,
@@ -110,15 +114,15 @@ export function checkOptions<Options extends object>(
 ): void {
   const all = Object.keys(names);
   if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`Options are an object of ${all.join(', ')}, not '${options}'`);
+    throw new TypeError(`options are an object of ${all.join(', ')}, not '${options}'`);
   }
   for (const name of Object.keys(options)) {
     if (all.includes(name)) continue;
-    throw new TypeError(`There is no option '${name}'; there are ${all.join(', ')}`);
+    throw new TypeError(`there is no option '${name}'; there are ${all.join(', ')}`);
   }
 }
 
-/** Throws a TypeError where there is none: TypeScript knows, and JavaScript would pass 'undefined'. */
+/** Throws a TypeError for a missing password: JavaScript would pass the word 'undefined' on. */
 export function checkPassword(name: string, password: string): void {
-  if (typeof password !== 'string') throw new TypeError(`The password of ${name} is no string`);
+  if (typeof password !== 'string') throw new TypeError(`the password of ${name} is no string`);
 }

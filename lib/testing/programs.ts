@@ -1,12 +1,11 @@
-/**
- * The Kerberos programs that a realm runs: where they are, what to install when they are not
- * there, and how one is run to its end.
- */
+// The Kerberos programs that a realm runs: where they are, the packages to install when they are
+// missing, and a function that runs one to its end.
+
 import { execFile } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { basename, delimiter, join } from 'node:path';
 
-/** Homebrew leaves them out of PATH, for macOS has some of another Kerberos under the same names. */
+/** Homebrew keeps them out of PATH: macOS has programs of another Kerberos with the same names. */
 const HOMEBREW = ['/opt/homebrew', '/usr/local'].flatMap((root) => [
   `${root}/opt/krb5/sbin`,
   `${root}/opt/krb5/bin`,
@@ -49,8 +48,8 @@ export interface KdcPrograms {
 }
 
 /**
- * Finds them: in `folder` alone, if that is given. Throws an Error that names the packages to
- * install when one is missing.
+ * Finds the programs: in `folder` alone if it is given, else in PATH and in the usual folders.
+ * Throws an Error that names the packages to install when a program is missing.
  */
 export function findKdcPrograms(folder?: string): KdcPrograms {
   const names = ['krb5kdc', 'kdb5_util', 'kadmin.local'];
@@ -58,10 +57,17 @@ export function findKdcPrograms(folder?: string): KdcPrograms {
   return { krb5kdc, kdb5Util, kadminLocal };
 }
 
-/** The path of the program faketime, for a KDC with another clock. Throws as the other one does. */
-export function findFaketime(): string {
+/**
+ * The variables that make faketime's library change a program's clock, such as '+10m'. Rejects with
+ * an Error that names the packages to install when faketime is missing.
+ */
+export async function clockEnv(clock: string): Promise<Record<string, string>> {
   const [faketime = ''] = find(['faketime'], FAKETIME_PACKAGES);
-  return faketime;
+  // The program faketime would stay between the shell and the KDC, and outlive the KDC. So it only
+  // tells the path of its library.
+  const printed = await run(faketime, ['-f', clock, 'env'], {});
+  const library = /^LD_PRELOAD=(.*)$/m.exec(printed)?.[1] ?? '';
+  return { LD_PRELOAD: library, FAKETIME: clock };
 }
 
 type Packages = Record<string, string>;
@@ -93,15 +99,15 @@ function advice(missing: readonly string[], packages: Packages, folders: string[
   const [what, are] = missing.length === 1 ? ['program', 'is'] : ['programs', 'are'];
   const install = Object.entries(packages).map(([system, command]) => `\n  ${system}: ${command}`);
   return (
-    `A test realm needs the ${what} ${missing.join(', ')}, which ${are} not installed.` +
-    `\nInstall (no service of it need run):${install.join('')}` +
+    `a test realm needs the ${what} ${missing.join(', ')}, which ${are} not installed.` +
+    `\nInstall (none of its services has to run):${install.join('')}` +
     `\nLooked in ${[...new Set(folders)].join(', ')}`
   );
 }
 
 /**
- * Runs a program to its end and gives back what it printed. Its locale is C: what it prints is read
- * by programs. Rejects with an Error that carries its stderr when it fails.
+ * Runs a program to its end and resolves to its output. The locale is C, because code reads the
+ * output. Rejects with an Error that carries the program's stderr when it fails.
  */
 export function run(
   path: string,
@@ -116,7 +122,7 @@ export function run(
     const child = execFile(path, args, options, (error, stdout, stderr) => {
       if (error === null) return resolve(stdout);
       // Not error.message: it quotes the whole command line, passwords included.
-      // kadmin's usage, of twenty lines, says nothing of what was wrong.
+      // Without kadmin's usage: its twenty lines say nothing about the mistake.
       const [words = ''] = stderr.split('\nusage: ', 1);
       const why = words.trim() || `exit code ${error.code}`;
       reject(new Error(`${basename(path)}: ${why}`));

@@ -1,13 +1,12 @@
-/**
- * What the system tells of what runs on it: by proc(5) on Linux; on macOS, which has nothing of the
- * kind, by the programs ps(1) and netstat(1).
- */
+// The system's view of its processes, locks and sockets. On Linux it comes from proc(5). macOS has no
+// proc(5): there it comes from the programs ps(1) and netstat(1).
+
 import { readFile, stat } from 'node:fs/promises';
-import { run } from './programs';
+import { run } from './programs.js';
 
 const HAS_PROC = process.platform !== 'darwin';
 
-/** Whether a process stands still: SIGSTOP has come to it. */
+/** Whether SIGSTOP has stopped a process. */
 export async function isStopped(pid: number): Promise<boolean> {
   if (!HAS_PROC) return (await run('ps', ['-o', 'state=', '-p', `${pid}`], {})).startsWith('T');
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
@@ -15,8 +14,8 @@ export async function isStopped(pid: number): Promise<boolean> {
 }
 
 /**
- * Whether somebody has one of these files locked. Each line of /proc/locks names a file as
- * device:inode. macOS tells nobody.
+ * Whether any process has one of these files locked. Each line of /proc/locks names a file as
+ * device:inode. On macOS the answer is always false: macOS does not show locks.
  */
 export async function isAnyLocked(paths: readonly string[]): Promise<boolean> {
   if (!HAS_PROC) return false;
@@ -26,7 +25,7 @@ export async function isAnyLocked(paths: readonly string[]): Promise<boolean> {
   return inodes.some((inode) => new RegExp(`:${inode} `).test(locks));
 }
 
-/** How many sockets of a protocol wait at a port of 127.0.0.1 for whoever comes. */
+/** The number of unconnected UDP sockets, or listening TCP sockets, on a port of 127.0.0.1. */
 export async function countListeners(protocol: 'udp' | 'tcp', port: number): Promise<number> {
   if (!HAS_PROC) {
     const rows = rowsOf(await run('netstat', ['-an', '-p', protocol], {}));
@@ -35,7 +34,7 @@ export async function countListeners(protocol: 'udp' | 'tcp', port: number): Pro
   const local = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   const rows = rowsOf(await readFile(`/proc/net/${protocol}`, 'latin1'));
   const mine = rows.filter((row) => row[1] === local && row[2] === '00000000:0000');
-  // By their inodes: a table that changes while it is read can name a socket twice.
+  // Counted by inode: a table that changes during the read can name a socket twice.
   return new Set(mine.map((row) => row[9])).size;
 }
 

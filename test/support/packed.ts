@@ -38,7 +38,7 @@ let made: Promise<string> | undefined;
 
 async function release(): Promise<string> {
   const where = await emptyFolder();
-  await script('binaries', where);
+  await script('build-binaries', where);
   return pack(where);
 }
 

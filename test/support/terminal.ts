@@ -37,7 +37,7 @@ if pid == 0:
     if spec['stdin'] is not None:
         os.dup2(os.open(spec['stdin'], os.O_RDONLY), 0)
     os.close(master); os.close(slave)
-    # As scripts/preload.cjs does it for the programs that Node starts.
+    # As test/support/preload.cjs does it for the programs that Node starts.
     if 'KPASS_PRELOAD' in os.environ: os.environ['LD_PRELOAD'] = os.environ['KPASS_PRELOAD']
     os.execv(spec['command'][0], spec['command'])
 shown, seen, echo, ended = b'', 0, [], None

@@ -1,5 +1,5 @@
-// The smallest thing that one can ask a KDC: an AS request without a password
-// (RFC 4120, 5.4.1), and what its answer tells in the clear.
+// The smallest request to a KDC: an AS request without a password (RFC 4120, 5.4.1), and the parts of its
+// reply that are not encrypted.
 
 import { randomInt } from 'node:crypto';
 import {
@@ -21,13 +21,13 @@ const application = (n: number) => 0x60 | n;
 
 const NT_PRINCIPAL = 1;
 
-/** aes-sha1, aes-sha2, and what older realms have: DES3 and RC4. */
+/** aes-sha1, aes-sha2, and the types of older realms: DES3 and RC4. */
 const ENCTYPES = [18, 17, 20, 19, 16, 23];
 
-/** In the year 2037: "as long as may be". */
+/** The ticket's end, in the year 2037: as late as the KDC allows. */
 const FAR = Buffer.from('20370913024805Z', 'latin1');
 
-/** Both are principals' names without the realm: 'alice', 'krbtgt/EXAMPLE.COM'. */
+/** `client` and `service` are principals without the realm: 'alice', 'krbtgt/EXAMPLE.COM'. */
 export function asRequest(realm: string, client: string, service: string): Buffer {
   const noOptions = element(0x03, Buffer.alloc(5));
   const body = sequence(
@@ -48,14 +48,14 @@ function principal(name: string): Buffer {
   return sequence(tagged(0, integer(NT_PRINCIPAL)), tagged(1, sequence(...parts)));
 }
 
-export type Answer =
+export type AsReply =
   /** KRB-ERROR (5.9.1): its code, and the KDC's clock in ms since 1970. */
   | { error: number; time: number }
-  /** AS-REP (5.4.2): the version of the key that the ticket is made with, if it says so. */
+  /** AS-REP (5.4.2): the version of the key that encrypts the ticket, if the reply names it. */
   | { ticketKey: number | undefined };
 
-/** Null for what is no answer to an AS request. */
-export function readAnswer(reply: Buffer): Answer | null {
+/** Null if the bytes are not a reply to an AS request. */
+export function readAsReply(reply: Buffer): AsReply | null {
   try {
     const type = reply.readUInt8(0);
     if (type === application(KRB_ERROR)) return readError(inside(reply));
@@ -67,9 +67,9 @@ export function readAnswer(reply: Buffer): Answer | null {
   }
 }
 
-function readError(fields: Buffer): Answer {
+function readError(fields: Buffer): AsReply {
   const [time, microseconds, code] = [field(fields, 4), field(fields, 5), field(fields, 6)];
-  if (!time || !microseconds || !code) throw new RangeError('A KRB-ERROR without its fields');
+  if (!time || !microseconds || !code) throw new RangeError('a KRB-ERROR without its fields');
   return { error: number(code), time: instant(time) + number(microseconds) / 1000 };
 }
 
@@ -77,7 +77,7 @@ function readError(fields: Buffer): Answer {
 function ticketKey(fields: Buffer): number | undefined {
   const ticket = field(fields, 5);
   const encrypted = ticket && field(inside(ticket), 3);
-  if (!encrypted) throw new RangeError('An AS-REP without a ticket');
+  if (!encrypted) throw new RangeError('an AS-REP without a ticket');
   const version = field(encrypted, 1);
   return version && number(version);
 }

@@ -1,31 +1,31 @@
-// One message to a KDC, by UDP or TCP, and its answer.
+// Sends one message to a KDC, by UDP or TCP, and waits for the reply.
 
 import { createSocket } from 'node:dgram';
 import { connect, isIPv6 } from 'node:net';
 
-export type Transport = 'UDP' | 'TCP';
+export type Protocol = 'UDP' | 'TCP';
 
 export interface Endpoint {
   address: string;
   port: number;
 }
 
-export interface Reply {
+interface TimedReply {
   bytes: Buffer;
-  /** ms from the sending of the message that was answered. */
+  /** ms from the last sending of the message to the reply. */
   latency: number;
-  /** Half-way between the sending and the answer, by this machine's clock: ms since 1970. */
+  /** The moment half-way between sending and reply, by this machine's clock: ms since 1970. */
   at: number;
 }
 
-/** Rejects with the system's error, or with one that says 'no answer in … ms'. */
+/** Rejects with the system's error, or with an Error 'no answer in … ms'. */
 export function ask(
-  transport: Transport,
+  protocol: Protocol,
   endpoint: Endpoint,
   message: Buffer,
   timeout: number,
-): Promise<Reply> {
-  const exchange = transport === 'UDP' ? overUdp : overTcp;
+): Promise<TimedReply> {
+  const exchange = protocol === 'UDP' ? overUdp : overTcp;
   return new Promise((resolve, reject) => {
     const end = () => {
       clearTimeout(timer);
@@ -44,7 +44,7 @@ export function ask(
   });
 }
 
-function replyOf(bytes: Buffer, sent: number): Reply {
+function replyOf(bytes: Buffer, sent: number): TimedReply {
   const latency = performance.now() - sent;
   return { bytes, latency, at: Date.now() - latency / 2 };
 }
@@ -54,7 +54,7 @@ interface Ends {
   fail(error: Error): void;
 }
 
-/** A datagram may be lost: as libkrb5 does, it is sent again after a second. */
+/** ms. A datagram may be lost, so it is sent again after a second, as libkrb5 does. */
 const AGAIN = 1000;
 
 function overUdp({ address, port }: Endpoint, message: Buffer, ends: Ends): () => void {
@@ -69,7 +69,7 @@ function overUdp({ address, port }: Endpoint, message: Buffer, ends: Ends): () =
   const again = setInterval(send, AGAIN);
   socket.on('error', ends.fail);
   socket.on('message', (bytes) => ends.answer(bytes, sent));
-  // Connected, or the kernel would not tell of a refusal.
+  // Only a connected socket learns that the port refuses.
   socket.on('connect', () => {
     if (state === 'connecting') state = 'open';
     send();
@@ -91,7 +91,7 @@ function overTcp({ address, port }: Endpoint, message: Buffer, ends: Ends): () =
   socket.on('end', () => ends.fail(new Error('the connection was closed without an answer')));
   socket.on('data', (chunk: Buffer) => {
     bytes = Buffer.concat([bytes, chunk]);
-    if (bytes.length > MOST) ends.fail(new Error('an answer of over 64 KB'));
+    if (bytes.length > MAX_BYTES) ends.fail(new Error('an answer of over 64 KB'));
     else if (bytes.length >= 4 && bytes.length >= 4 + bytes.readUInt32BE()) {
       ends.answer(bytes.subarray(4, 4 + bytes.readUInt32BE()), sent);
     }
@@ -102,4 +102,4 @@ function overTcp({ address, port }: Endpoint, message: Buffer, ends: Ends): () =
   return () => socket.destroy();
 }
 
-const MOST = 2 ** 16;
+const MAX_BYTES = 2 ** 16;

@@ -1,12 +1,12 @@
-// Where a krb5.conf goes wrong. libkrb5 says that it does, but not on which line.
+// Finds the line of a syntax error in krb5.conf. libkrb5 reports the error without the line.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * The number of the first line with which the file cannot be parsed: the lines before it can.
- * Undefined where there is none. `parses` is asked of copies that end early.
+ * The number of the first bad line: the lines before it parse, and with it they do not. Undefined if
+ * the whole file parses. `parses` gets copies of the file that end early.
  */
 export function firstBadLine(file: string, parses: (copy: string) => boolean): number | undefined {
   const lines = readFileSync(file, 'utf8').split('\n');

@@ -1,57 +1,57 @@
-// The chain from here to a verified login, link by link. A link is looked at
-// only where those that it hangs from hold: after a broken one nothing pretends.
+// The chain from here to a verified login, link by link. doctor looks at a link only if all links that
+// it depends on hold: behind a broken link, no result would mean anything.
 
 import { printable } from '../../errors.js';
 
 export type Status = 'ok' | 'warning' | 'broken' | 'not tried';
 
-/** What a look at a link found; the shape of `--json`. */
+/** One look at a link, in the shape of `--json`. */
 export interface Link {
   name: string;
   status: Status;
-  /** What was seen. */
+  /** What doctor saw. */
   detail: string;
-  /** What to do: commands, or what to write where. Empty where all is well. */
+  /** The repair: commands, or lines for a file. Empty if nothing has to be done. */
   remedy: string[];
-  /** libkrb5's own account, with --verbose. */
+  /** libkrb5's own trace, with --verbose. */
   trace?: string[];
 }
 
-export type Finding = Omit<Link, 'name'>;
+export type Diagnosis = Omit<Link, 'name'>;
 
-export const ok = (detail: string): Finding => ({ status: 'ok', detail, remedy: [] });
-export const warning = (detail: string, ...remedy: string[]): Finding => ({
+export const ok = (detail: string): Diagnosis => ({ status: 'ok', detail, remedy: [] });
+export const warning = (detail: string, ...remedy: string[]): Diagnosis => ({
   status: 'warning',
   detail,
   remedy,
 });
-export const broken = (detail: string, ...remedy: string[]): Finding => ({
+export const broken = (detail: string, ...remedy: string[]): Diagnosis => ({
   status: 'broken',
   detail,
   remedy,
 });
-export const notTried = (detail: string): Finding => ({
+export const notTried = (detail: string): Diagnosis => ({
   status: 'not tried',
   detail,
   remedy: [],
 });
 
-/** A link that had its turn. */
-export interface Known<T> {
-  /** What it gives to those that hang from it; null, and they are not tried. */
+/** A link that doctor has dealt with. */
+interface Visited<T> {
+  /** The facts for the links that depend on it. If null, doctor does not try those links. */
   readonly facts: T | null;
-  /** The broken links because of which there are none. */
+  /** The broken links that are the reason for null. */
   readonly causes: readonly string[];
 }
 
-/** What a look gives back: one finding or several of the same name, and the facts. */
-export interface Seen<T> {
-  findings: Finding | Finding[];
+/** The result of a look: one or more diagnoses of the link, and its facts. */
+export interface LookResult<T> {
+  diagnoses: Diagnosis | Diagnosis[];
   facts: T | null;
 }
 
-type Facts<Needs extends readonly Known<unknown>[]> = {
-  [K in keyof Needs]: Needs[K] extends Known<infer T> ? T : never;
+type Facts<Needs extends readonly Visited<unknown>[]> = {
+  [K in keyof Needs]: Needs[K] extends Visited<infer T> ? T : never;
 };
 
 export interface Listener {
@@ -73,48 +73,50 @@ export class Chain {
   }
 
   /**
-   * Looks at a link, with the facts of those that it needs. `progress` says what is going on
-   * meanwhile.
+   * Looks at a link, with the facts of the links in `needs`. `progress` describes the step for a
+   * person who waits.
    */
-  async look<const Needs extends readonly Known<unknown>[], T>(
+  async look<const Needs extends readonly Visited<unknown>[], T>(
     name: string,
     progress: string,
     needs: Needs,
-    look: (...facts: Facts<Needs>) => Seen<T> | Promise<Seen<T>>,
-  ): Promise<Known<T>> {
+    look: (...facts: Facts<Needs>) => LookResult<T> | Promise<LookResult<T>>,
+  ): Promise<Visited<T>> {
     const causes = [...new Set(needs.flatMap((need) => need.causes))];
     if (causes.length > 0) {
-      this.#add(name, notTried(`waits for ${causes.join(' and ')}`));
+      this.#add(name, notTried(`depends on ${causes.join(' and ')}`));
       return { facts: null, causes };
     }
     this.#listener.onStart(progress);
-    const { findings, facts } = await seen(() =>
+    const { diagnoses, facts } = await resultOf(() =>
       look(...(needs.map((need) => need.facts) as Facts<Needs>)),
     );
-    for (const finding of [findings].flat()) this.#add(name, finding);
+    for (const diagnosis of [diagnoses].flat()) this.#add(name, diagnosis);
     return { facts, causes: facts === null ? [name] : [] };
   }
 
-  /** Much of it was written by others: what a KDC says of an error, names from DNS. */
-  #add(name: string, finding: Finding): void {
+  /** Makes all text printable: a part of it comes from KDCs and from DNS. */
+  #add(name: string, diagnosis: Diagnosis): void {
     const link: Link = {
       name,
-      status: finding.status,
-      detail: printable(finding.detail),
-      remedy: finding.remedy.map(printable),
+      status: diagnosis.status,
+      detail: printable(diagnosis.detail),
+      remedy: diagnosis.remedy.map(printable),
     };
-    if (finding.trace !== undefined) link.trace = finding.trace.map(printable);
+    if (diagnosis.trace !== undefined) link.trace = diagnosis.trace.map(printable);
     this.links.push(link);
     this.#listener.onLink(link);
   }
 }
 
-/** What nobody expected is a finding as well: the rest of the chain is still worth a look. */
-async function seen<T>(look: () => Seen<T> | Promise<Seen<T>>): Promise<Seen<T>> {
+/** Turns an unexpected error into a diagnosis, so that doctor can look at the rest of the chain. */
+async function resultOf<T>(
+  look: () => LookResult<T> | Promise<LookResult<T>>,
+): Promise<LookResult<T>> {
   try {
     return await look();
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    return { findings: broken(message), facts: null };
+    return { diagnoses: broken(message), facts: null };
   }
 }

@@ -1,29 +1,37 @@
-// Whether the KDCs' clocks agree with this machine's. A KDC says the time in every error.
+// Compares the KDCs' clocks with this machine's clock. Every error of a KDC tells its time.
 
-import type { Settings } from '../../arguments.js';
-import { broken, notTried, ok, type Seen, warning } from './chain.js';
-import type { Answering } from './kdcs.js';
+import type { Settings } from '../../settings.js';
+import { broken, type LookResult, notTried, ok, warning } from './chain.js';
+import type { AnsweringKdc } from './kdcs.js';
 import type { Krb5 } from './krb5.js';
 
-/** libkrb5's own limit, in seconds; and how much of it is too much for comfort. */
+/** libkrb5's default limit, in seconds. */
 const CLOCKSKEW = 300;
-const COMFORT = 0.2;
+/** From this part of the limit on, doctor warns. */
+const WARN_FROM = 0.2;
 
-export function lookAtClock(krb5: Krb5, settings: Settings, answering: Answering[]): Seen<true> {
+export function lookAtClock(
+  krb5: Krb5,
+  settings: Settings,
+  answering: AnsweringKdc[],
+): LookResult<true> {
   const [written] = krb5.configValues(settings, 'libdefaults', 'clockskew');
   const limit = Number.parseInt(written ?? '', 10) || CLOCKSKEW;
   const clocks = answering.filter(({ ahead }) => ahead !== undefined);
-  if (clocks.length === 0)
-    return { findings: notTried('no KDC said what time it is'), facts: true };
+  if (clocks.length === 0) return { diagnoses: notTried('no KDC told its time'), facts: true };
   const worst = clocks.reduce((a, b) => (Math.abs(b.ahead ?? 0) > Math.abs(a.ahead ?? 0) ? b : a));
   const seconds = (worst.ahead ?? 0) / 1000;
   const detail = `${describeSkew(seconds)} (${worst.kdc.name}); ${limit} s are allowed`;
-  const remedy = ['Set both clocks by NTP, here and there:', 'timedatectl set-ntp true', 'date -u'];
-  if (Math.abs(seconds) > limit) return { findings: broken(detail, ...remedy), facts: null };
-  if (Math.abs(seconds) > limit * COMFORT) {
-    return { findings: warning(detail, ...remedy), facts: true };
+  const remedy = [
+    'Set the clocks by NTP, on this machine and on the KDC:',
+    'timedatectl set-ntp true',
+    'date -u',
+  ];
+  if (Math.abs(seconds) > limit) return { diagnoses: broken(detail, ...remedy), facts: null };
+  if (Math.abs(seconds) > limit * WARN_FROM) {
+    return { diagnoses: warning(detail, ...remedy), facts: true };
   }
-  return { findings: ok(detail), facts: true };
+  return { diagnoses: ok(detail), facts: true };
 }
 
 function describeSkew(seconds: number): string {

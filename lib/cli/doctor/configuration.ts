@@ -1,25 +1,25 @@
 // The first links: libkrb5, krb5.conf, the realm.
 
 import { accessSync, constants, existsSync, readFileSync, realpathSync } from 'node:fs';
-import type { Settings } from '../../arguments.js';
 import { KpassError } from '../../errors.js';
+import type { Settings } from '../../settings.js';
 import { doctorLine, shellWord } from '../usage.js';
 import { firstBadLine } from './bad-line.js';
-import { broken, type Finding, ok, type Seen, warning } from './chain.js';
+import { broken, type Diagnosis, type LookResult, ok, warning } from './chain.js';
 import type { Krb5 } from './krb5.js';
 
-/** Is it there, and which one? */
-export async function lookAtLibrary(): Promise<Seen<Krb5>> {
+/** Whether libkrb5 loads, and its version. */
+export async function lookAtLibrary(): Promise<LookResult<Krb5>> {
   try {
     const facts = await import('./krb5.js');
-    return { findings: ok(libraryIn(facts.libraryFile())), facts };
+    return { diagnoses: ok(libraryIn(facts.libraryFile())), facts };
   } catch (error) {
     const [problem = '', ...remedy] = (error as Error).message.split('\n');
-    return { findings: broken(problem, ...remedy), facts: null };
+    return { diagnoses: broken(problem, ...remedy), facts: null };
   }
 }
 
-/** libkrb5's version and its file. It has no function that tells: the text stands in the file. */
+/** libkrb5's version and its file. No function of it tells the version, but its file contains it. */
 function libraryIn(file: string): string {
   if (file === '') return 'loaded';
   const path = realpathSync(file);
@@ -27,18 +27,18 @@ function libraryIn(file: string): string {
   return `MIT krb5 ${brand?.replace(/-final$/, '') ?? 'of an unknown version'}, ${path}`;
 }
 
-/** Each file: is it there, may this user read it, can libkrb5? */
-export function lookAtConfig(krb5: Krb5, settings: Settings): Seen<true> {
+/** Checks that each file exists, and that this user and libkrb5 can read it. */
+export function lookAtConfig(krb5: Krb5, settings: Settings): LookResult<true> {
   const files = krb5.configFiles(settings);
   const source = configSource(settings);
-  // Of the files that the defaults name one will do; of those named here each is needed.
+  // One of the default files is enough. Each file that --config names is needed.
   const enough = settings.config === null && files.some(isReadable);
-  const findings = files.map((file) => {
-    const finding = lookAtFile(krb5, settings, file, enough ? warning : broken);
-    return { ...finding, detail: `${finding.detail} (from ${source})` };
+  const diagnoses = files.map((file) => {
+    const diagnosis = lookAtFile(krb5, settings, file, enough ? warning : broken);
+    return { ...diagnosis, detail: `${diagnosis.detail} (from ${source})` };
   });
-  const holds = !findings.some(({ status }) => status === 'broken');
-  return { findings, facts: holds ? true : null };
+  const holds = !diagnoses.some(({ status }) => status === 'broken');
+  return { diagnoses, facts: holds ? true : null };
 }
 
 function configSource(settings: Settings): string {
@@ -55,13 +55,18 @@ function isReadable(path: string): boolean {
   }
 }
 
-/** `absent`: how bad it is not to have it. */
-function lookAtFile(krb5: Krb5, settings: Settings, file: string, absent: typeof broken): Finding {
+/** `absent` makes the diagnosis for a file that does not exist or cannot be read. */
+function lookAtFile(
+  krb5: Krb5,
+  settings: Settings,
+  file: string,
+  absent: typeof broken,
+): Diagnosis {
   if (file === '') return absent('an empty path', 'unset KRB5_CONFIG');
   if (!existsSync(file)) {
     return absent(
       `${file} does not exist`,
-      'Install krb5-config (Debian, Ubuntu), or write one:',
+      'Install krb5-config (Debian, Ubuntu), or write the file:',
       '[libdefaults]',
       '    default_realm = EXAMPLE.COM',
     );
@@ -70,7 +75,7 @@ function lookAtFile(krb5: Krb5, settings: Settings, file: string, absent: typeof
     return absent(
       `${file} cannot be read by ${thisUser()}`,
       `chmod a+r ${shellWord(file)}`,
-      'It holds no secrets: everybody may read it.',
+      'The file holds no secrets: everyone may read it.',
     );
   }
   const { step, message } = krb5.readConfigFile(settings, file);
@@ -88,7 +93,7 @@ export function thisUser(): string {
   return `${userName(uid)} (uid ${uid})`;
 }
 
-/** The name in /etc/passwd, or the number for those who are somewhere else: chown takes both. */
+/** The name in /etc/passwd, or the number of a user who is not in it. chown takes both. */
 export function userName(uid: number): string {
   const row = readFileSync('/etc/passwd', 'utf8')
     .split('\n')
@@ -96,29 +101,29 @@ export function userName(uid: number): string {
   return row?.split(':')[0] ?? String(uid);
 }
 
-/** The service and its realm, named as a verification names them. */
+/** The names of the service and of its realm, as a verification uses them. */
 export interface Naming {
   /** 'HTTP/localhost@EXAMPLE.COM' */
   service: string;
   realm: string;
 }
 
-export async function lookAtRealm(krb5: Krb5, settings: Settings): Promise<Seen<Naming>> {
+export async function lookAtRealm(krb5: Krb5, settings: Settings): Promise<LookResult<Naming>> {
   const host = settings.host ?? "this machine's name";
   const outcome = await krb5.nameService(settings).catch((error: unknown) => {
     if (error instanceof KpassError) return null;
     throw error;
   });
   if (outcome === null) {
-    return unknown(`${host} has not become a name in ${settings.timeout} ms: DNS is slow`, [
+    return unknown(`${host} was not resolved in ${settings.timeout} ms: DNS is slow`, [
       `getent hosts ${settings.host === null ? '$(hostname)' : shellWord(settings.host)}`,
       'Or name the host: --host www.example.com',
     ]);
   }
   const { step, message, service, realm } = outcome;
   if (step === 'krb5_parse_name') {
-    return unknown(`${settings.service}/${host} is no name of a service: ${message}`, [
-      'The host is a name alone, as it stands between https:// and the next slash or colon:',
+    return unknown(`${settings.service}/${host} is not a service name: ${message}`, [
+      'Give the name of the host alone, without https://, port or path:',
       doctorLine({ ...settings, host: 'www.example.com' }),
     ]);
   }
@@ -130,29 +135,29 @@ export async function lookAtRealm(krb5: Krb5, settings: Settings): Promise<Seen<
   const elsewhere = otherRealms(krb5, settings, service);
   if (elsewhere.length > 0) return wrongRealm(service, realm, source, elsewhere);
 
-  const detail = `${realm}, by ${source} in krb5.conf; the service is ${service}`;
-  const finding =
+  const detail = `${realm}, from ${source} in krb5.conf; the service is ${service}`;
+  const diagnosis =
     realm === realm.toUpperCase()
       ? ok(detail)
       : warning(
-          `${detail}; realms are written in capitals, nearly everywhere`,
+          `${detail}; nearly all realms are written in capitals`,
           `default_realm = ${realm.toUpperCase()}`,
         );
-  return { findings: finding, facts: { service, realm } };
+  return { diagnoses: diagnosis, facts: { service, realm } };
 }
 
 const REALM_REMEDY = [
-  'Say in krb5.conf which realm this is:',
+  'Name the realm in krb5.conf:',
   '[libdefaults]',
   '    default_realm = EXAMPLE.COM',
 ];
 
 const unknown = (detail: string, remedy: string[]) => ({
-  findings: broken(detail, ...remedy),
+  diagnoses: broken(detail, ...remedy),
   facts: null,
 });
 
-/** The service's keys in the keytab, where they are all of other realms than krb5.conf says. */
+/** The service's names in the keytab, if all of them have another realm than krb5.conf names. */
 function otherRealms(krb5: Krb5, settings: Settings, service: string): string[] {
   const names = new Set(krb5.keytabKeys(settings).keys.map(({ principal }) => principal));
   if (names.has(service)) return [];
@@ -165,17 +170,17 @@ function wrongRealm(
   realm: string,
   source: string,
   elsewhere: string[],
-): Seen<Naming> {
+): LookResult<Naming> {
   const host = service.slice(service.indexOf('/') + 1, service.lastIndexOf('@'));
   const right = elsewhere[0]?.split('@').at(-1);
   return unknown(
-    `wrong realm: ${source} in krb5.conf says ${realm}, but the keytab's key is of ` +
+    `wrong realm: ${source} in krb5.conf says ${realm}, but the keytab's key is for ` +
       `${elsewhere.join(', ')}`,
     [
-      'Say in krb5.conf:',
+      'Write in krb5.conf:',
       '[domain_realm]',
       `    ${host} = ${right}`,
-      `or default_realm = ${right}, in [libdefaults]`,
+      `or default_realm = ${right} in [libdefaults]`,
     ],
   );
 }

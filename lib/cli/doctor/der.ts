@@ -1,5 +1,5 @@
-// As much of DER as one request and its two answers need (RFC 4120, 5). What is
-// read comes from the network: whatever does not fit is a RangeError.
+// The part of DER that an AS request and its two replies need (RFC 4120, 5). The bytes come from the
+// network: malformed ones throw a RangeError.
 
 interface Element {
   tag: number;
@@ -11,14 +11,14 @@ function read(bytes: Buffer): Element {
   const tag = bytes.readUInt8(0);
   const short = bytes.readUInt8(1);
   const lengthBytes = short & 0x80 ? short & 0x7f : 0;
-  if (lengthBytes > 4) throw new RangeError('A DER element of over 4 GB');
+  if (lengthBytes > 4) throw new RangeError('a DER element of over 4 GB');
   const start = 2 + lengthBytes;
   const end = start + (lengthBytes > 0 ? bytes.readUIntBE(2, lengthBytes) : short);
-  if (end > bytes.length) throw new RangeError('A DER element ends after its bytes');
+  if (end > bytes.length) throw new RangeError('a DER element ends after its bytes');
   return { tag, content: bytes.subarray(start, end), rest: bytes.subarray(end) };
 }
 
-/** What is inside an element, such as the value inside an application or context tag. */
+/** The content of an element, such as the value inside an application or context tag. */
 export function inside(element: Buffer): Buffer {
   return read(element).content;
 }
@@ -44,12 +44,12 @@ export function instant(element: Buffer): number {
   const digits = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(
     inside(element).toString('latin1'),
   );
-  if (digits === null) throw new RangeError('Not a KerberosTime');
+  if (digits === null) throw new RangeError('not a KerberosTime');
   const [year = 0, month = 0, ...rest] = digits.slice(1).map(Number);
   return Date.UTC(year, month - 1, ...rest);
 }
 
-/** An element of a tag and of parts; they are under 64 KB together. */
+/** An element with a tag. Its content, all parts together, is under 64 KB. */
 export function element(tag: number, ...parts: Buffer[]): Buffer {
   const content = Buffer.concat(parts);
   const length = content.length;

@@ -1,6 +1,6 @@
-// kpass doctor: what is broken between here and a verified login, and what to do.
+// kpass doctor: finds the broken link between here and a verified login, and tells how to repair it.
 
-import { checkSettings } from '../../arguments.js';
+import { checkSettings } from '../../settings.js';
 import { readPassword } from '../password.js';
 import { Progress } from '../terminal.js';
 import {
@@ -18,14 +18,14 @@ import { walk } from './walk.js';
 
 const USAGE = `usage: kpass doctor [USER] [options]
 
-Walks the chain from here to a verified login, link by link, and says of each
-whether it holds and what to do if not. Run it as the user that the service runs
-as. With a USER it ends with a login, and asks for the password.
+Checks the chain from here to a verified login, link by link. For each link it says
+whether the link holds, and what to do if it does not. Run it as the user that runs the
+service. With a USER it also tries a login, and asks for that user's password.
 
-${SERVICE_HELP}  -v, --verbose        libkrb5's own account of each login: not for publication,
-                       as passwords can be guessed with what it holds
+${SERVICE_HELP}  -v, --verbose        show libkrb5's own trace of each login. Do not publish it:
+                       passwords can be guessed from it
 
-Exit codes: 0 the chain holds, 1 a link is broken, 2 wrong usage.
+Exit codes: 0 nothing is broken, 1 a link is broken, 2 the usage is wrong.
 `;
 
 const OPTIONS = { ...COMMON, ...SERVICE, verbose: { type: 'boolean', short: 'v' } } as const;
@@ -38,10 +38,10 @@ export async function doctor(args: string[]): Promise<number> {
   }
   const name = onlyUser(positionals);
   const options = verifierOptions(values);
-  // Options that can never work are wrong usage.
+  // Throws for options that can never work: wrong usage.
   const settings = checkSettings(options);
   const fromStdin = values['password-stdin'] ?? false;
-  // Asked for at the start: then nobody has to wait for the question.
+  // At the start: nobody has to wait for the prompt.
   const user = name === undefined ? null : { name, password: await readPassword(name, fromStdin) };
 
   const progress = new Progress(!values.json);

@@ -1,16 +1,16 @@
-// The keytab: the file, who may read it, and what it holds.
+// The keytab: its file, the permissions of the file, and its keys.
 
 import { accessSync, constants, type Stats, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import type { Settings } from '../../arguments.js';
+import type { Settings } from '../../settings.js';
 import { doctorLine, shellWord } from '../usage.js';
-import { broken, type Finding, ok, type Seen, warning } from './chain.js';
+import { broken, type Diagnosis, type LookResult, ok, warning } from './chain.js';
 import { type Naming, thisUser, userName } from './configuration.js';
 import type { KeytabKey, KeytabReport, Krb5 } from './krb5.js';
 
-/** The keytab, and the keys of the service that it holds: at least one. */
+/** The keytab, and its keys of the service: at least one. */
 export interface ServiceKeys {
-  /** As the commands take it. */
+  /** In the form that kadmin and klist take. */
   path: string;
   keys: KeytabKey[];
 }
@@ -19,7 +19,7 @@ export function lookAtKeytab(
   krb5: Krb5,
   settings: Settings,
   { service }: Naming,
-): Seen<ServiceKeys> {
+): LookResult<ServiceKeys> {
   const found = krb5.keytabKeys(settings);
   const file = /^(?:WR)?FILE:(.*)$/.exec(found.keytab)?.[1] ?? null;
   const path = file ?? found.keytab;
@@ -27,29 +27,29 @@ export function lookAtKeytab(
   const problem =
     (file === null ? null : fileProblem(file, make)) ??
     contentProblem(found, path, service, settings, make);
-  if (problem !== null) return { findings: problem, facts: null };
+  if (problem !== null) return { diagnoses: problem, facts: null };
 
   const keys = found.keys.filter(({ principal }) => principal === service);
   const what = keysOf(service, keys, found.keys);
-  const findings = file === null ? ok(`${path}; ${what}`) : judgeAccess(file, what);
-  return { findings, facts: { path, keys } };
+  const diagnoses = file === null ? ok(`${path}; ${what}`) : judgeAccess(file, what);
+  return { diagnoses, facts: { path, keys } };
 }
 
-/** What keeps the service's key from being found in what libkrb5 read; null where nothing does. */
+/** The reason why the keytab's content has no key of the service; null if it has one. */
 function contentProblem(
   { step, message, keys }: KeytabReport,
   path: string,
   service: string,
   settings: Settings,
   make: string[],
-): Finding | null {
+): Diagnosis | null {
   if (step === 'krb5_kt_resolve') {
     return broken(`${path}: ${message}`, 'Name a file: --keytab /path');
   }
   if (step !== '') {
     const aside = `mv ${shellWord(path)} ${shellWord(`${path}.old`)}`;
     return broken(
-      `${path} is no keytab: ${message}`,
+      `${path} is not a keytab: ${message}`,
       `klist -k ${shellWord(path)}`,
       aside,
       ...make,
@@ -60,46 +60,46 @@ function contentProblem(
   return withoutService(path, service, settings, keys, make);
 }
 
-function judgeAccess(file: string, what: string): Finding {
+function judgeAccess(file: string, what: string): Diagnosis {
   const stats = statSync(file);
   const detail = `${file}, ${accessOf(stats)}; ${what}`;
-  if ((stats.mode & OTHERS) === 0) return ok(`${detail}${whoReads()}`);
+  if ((stats.mode & OTHERS) === 0) return ok(`${detail}${rootCaveat()}`);
   return warning(
-    `${detail}; others than its owner may read or change it: who reads it can pass for the KDC`,
+    `${detail}; users other than its owner can read or change it: anyone with the key can pose as the KDC`,
     `chmod 400 ${shellWord(file)}`,
   );
 }
 
-/** Reading and writing, for the group and for everybody. */
+/** Reading and writing, by the group and by everyone. */
 const OTHERS = 0o066;
 
 function makeKeytab(path: string, service: string): string[] {
   return [
-    'Make one, as an administrator of the realm:',
-    `kadmin -q ${shellWord(`addprinc -randkey ${service}`)}    # unless it exists`,
+    'As an administrator of the realm, make a keytab:',
+    `kadmin -q ${shellWord(`addprinc -randkey ${service}`)}    # unless the service exists`,
     `kadmin -q ${shellWord(`ktadd -k ${path} ${service}`)}`,
-    '(With FreeIPA, Active Directory, Samba: README, "A key for your service")',
+    '(For FreeIPA, Active Directory or Samba: docs/keytabs.md)',
   ];
 }
 
-/** What keeps this user from reading the file; null where nothing does. */
-function fileProblem(path: string, make: string[]): Finding | null {
+/** The reason why this user cannot read the file; null if the user can. */
+function fileProblem(path: string, make: string[]): Diagnosis | null {
   const closed = closedFolder(resolve(path));
   if (closed !== null) {
     return broken(
-      `${path} cannot be reached by ${thisUser()}: may not enter ${closed}`,
+      `${path} cannot be reached by ${thisUser()}: no permission to enter ${closed}`,
       `ls -ld ${shellWord(closed)}`,
-      'Run this as the user that the service runs as; if it is that user, then as root:',
+      'Run doctor as the user that runs the service. If you did, run as root:',
       `setfacl -m u:${userName(process.geteuid?.() ?? 0)}:x ${shellWord(closed)}`,
     );
   }
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats === undefined) return broken(`${path} does not exist`, ...make);
-  if (!stats.isFile()) return broken(`${path} is no file`, 'Name a file: --keytab /path');
+  if (!stats.isFile()) return broken(`${path} is not a file`, 'Name a file: --keytab /path');
   if (allows(path, constants.R_OK)) return null;
   return broken(
     `${path} cannot be read by ${thisUser()}: ${accessOf(stats)}`,
-    'Run this as the user that the service runs as; if it is that user, then as root:',
+    'Run doctor as the user that runs the service. If you did, run as root:',
     `chown ${userName(process.geteuid?.() ?? 0)} ${shellWord(path)}`,
     `chmod 400 ${shellWord(path)}`,
   );
@@ -114,7 +114,7 @@ function allows(path: string, mode: number): boolean {
   }
 }
 
-/** The outermost folder above the file that this user may not enter. */
+/** The outermost folder above the file that this user may not enter; null for none. */
 function closedFolder(path: string): string | null {
   const folder = dirname(path);
   const above = folder === path ? null : closedFolder(folder);
@@ -127,10 +127,10 @@ function accessOf({ uid, mode }: Stats): string {
   return `owner ${userName(uid)}, mode ${(mode & 0o7777).toString(8).padStart(4, '0')}`;
 }
 
-/** Root may read every file: what this user sees is then not what the service sees. */
-function whoReads(): string {
+/** Root can read every file, so a run as root does not show what the service can read. */
+function rootCaveat(): string {
   if (process.geteuid?.() !== 0) return '';
-  return "; you are root, who may read it anyhow: run this as the service's user as well";
+  return '; you are root, who can read every file: run doctor as the user of the service too';
 }
 
 function withoutService(
@@ -139,21 +139,21 @@ function withoutService(
   settings: Settings,
   keys: KeytabKey[],
   make: string[],
-): Finding {
+): Diagnosis {
   const names = [...new Set(keys.map(({ principal }) => principal))];
   const [, service, host] = /^([^/@]+)\/([^/@]+)@/.exec(names[0] ?? '') ?? [];
   const guess =
     service === undefined || host === undefined
       ? []
-      : ['Is the service another one?', doctorLine({ ...settings, service, host })];
+      : ['Do you mean the service of that key?', doctorLine({ ...settings, service, host })];
   return broken(
-    `${path} has no key of ${wanted}; it has those of ${names.join(', ')}`,
+    `${path} has no key of ${wanted}; it has keys of ${names.join(', ')}`,
     ...guess,
     ...make,
   );
 }
 
-/** '…: version 2 (aes256-…, aes128-…)', and how much else there is. */
+/** '…: version 2 (aes256-…, aes128-…)', and the number of other principals. */
 function keysOf(service: string, own: KeytabKey[], all: KeytabKey[]): string {
   const versions = [...new Set(own.map(({ version }) => version))].sort((a, b) => b - a);
   const texts = versions.map((version) => {
@@ -161,6 +161,7 @@ function keysOf(service: string, own: KeytabKey[], all: KeytabKey[]): string {
     return `version ${version} (${enctypes.join(', ')})`;
   });
   const others = new Set(all.map(({ principal }) => principal)).size - 1;
-  const more = others === 0 ? '' : `, and keys of ${others} other${others > 1 ? 's' : ''}`;
+  const more =
+    others === 0 ? '' : `, and keys of ${others} other principal${others > 1 ? 's' : ''}`;
   return `${service}: ${texts.join(', ')}${more}`;
 }

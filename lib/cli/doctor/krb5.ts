@@ -1,71 +1,54 @@
-// What libkrb5 itself says: doctor guesses at nothing that it can ask.
+// Asks libkrb5 itself: doctor guesses nothing that it can ask.
 //
-// Loads the addon: imported only once that is known to load.
+// This file loads the addon. Import it only with import(), which rejects if the addon does not load.
 
-import type { Settings } from '../../arguments.js';
 import {
   binding,
   type ConfigReport,
-  FIRST_CONFIG,
   type KeytabReport,
-  LAST_CONFIG,
   type LoginReport,
-  type NativeSettings,
   type ServiceReport,
 } from '../../binding.js';
+import { nativeSettings } from '../../native-settings.js';
+import type { Settings } from '../../settings.js';
 
 export type Krb5 = typeof import('./krb5.js');
 export type { ConfigReport, KeytabKey, KeytabReport, LoginReport } from '../../binding.js';
+export { configFiles } from '../../native-settings.js';
 
-/** The file of libkrb5 that is loaded; empty where the system does not tell. */
+/** The path of the loaded libkrb5; empty if the system does not tell it. */
 export const libraryFile = (): string => binding.libraryFile();
 
-/** The files of krb5.conf, in the order in which they count. */
-export function configFiles(settings: Settings): readonly string[] {
-  return settings.config ?? binding.defaultConfig().split(':');
-}
-
-/** Whether libkrb5 can read this file by itself: an empty step where it can. */
+/** Whether libkrb5 can read this one file: the step is empty if it can. */
 export function readConfigFile(settings: Settings, file: string): ConfigReport {
   return binding.configValues(
-    native({ ...settings, config: [file] }),
+    nativeSettings({ ...settings, config: [file] }),
     'libdefaults',
     'default_realm',
     null,
   );
 }
 
-/** The values of [section] name tag, or of [section] name; empty for none. */
+/** The values of [section] name tag, or of [section] name; empty if there are none. */
 export function configValues(
   settings: Settings,
   section: string,
   name: string,
   tag: string | null = null,
 ): string[] {
-  return binding.configValues(native(settings), section, name, tag).values;
+  return binding.configValues(nativeSettings(settings), section, name, tag).values;
 }
 
 /** The service's principal and realm, as a verification finds them. Asks no KDC. */
 export async function nameService(settings: Settings): Promise<ServiceReport> {
-  return binding.nameService(native(settings));
+  return binding.nameService(nativeSettings(settings));
 }
 
 export function keytabKeys(settings: Settings): KeytabReport {
-  return binding.keytabKeys(native(settings));
+  return binding.keytabKeys(nativeSettings(settings));
 }
 
-/** Logs the service in with its keytab. Comes back when that is over. */
+/** Logs the service in with its keytab. Blocks until the login ends. */
 export function keytabLogin(settings: Settings, service: string): LoginReport {
-  return binding.keytabLogin(native(settings), service);
-}
-
-function native(settings: Settings): NativeSettings {
-  return binding.settings({
-    ...settings,
-    trace: false,
-    firstConfig: FIRST_CONFIG,
-    config: configFiles(settings),
-    lastConfig: LAST_CONFIG,
-    configNamed: settings.config !== null,
-  });
+  return binding.keytabLogin(nativeSettings(settings), service);
 }

@@ -1,4 +1,4 @@
-// The links as a person reads them, and what to make of them.
+// Prints the links for a person, and a summary.
 
 import { type Colour, painter } from '../terminal.js';
 import type { Link, Status } from './chain.js';
@@ -10,7 +10,7 @@ const SIGNS: Record<Status, [sign: string, colour: Colour]> = {
   'not tried': ['·', 'dim'],
 };
 
-/** The longest name of a link, and a space. */
+/** The length of the longest link name, and one space. */
 const COLUMN = 10;
 
 export function printLink({ name, status, detail, remedy, trace = [] }: Link): void {
@@ -26,7 +26,7 @@ export function printLink({ name, status, detail, remedy, trace = [] }: Link): v
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
-/** What to do next. `withUser`: the line that has a user's login tried as well; null where it was. */
+/** Prints the next step. `withUser` is a command that tests a user's login too; null if it was tested. */
 export function printSummary(links: readonly Link[], withUser: string | null): void {
   process.stdout.write(`\n${summaryOf(links, withUser)}\n`);
 }
@@ -35,8 +35,8 @@ function summaryOf(links: readonly Link[], withUser: string | null): string {
   const broken = new Set(links.filter(({ status }) => status === 'broken').map(({ name }) => name));
   if (broken.size > 0) {
     const which = broken.size === 1 ? 'it' : 'the first of them';
-    return `Broken: ${[...broken].join(', ')}. Mend ${which}, and run this again.`;
+    return `Broken: ${[...broken].join(', ')}. Repair ${which}, and run doctor again.`;
   }
   if (withUser === null) return 'Nothing is broken, and the login is verified.';
-  return `Nothing is broken. To have a user's login tried as well:\n  ${withUser}`;
+  return `Nothing is broken. To test a user's login too, run:\n  ${withUser}`;
 }

@@ -1,8 +1,7 @@
-// The links in the order in which they break for people, and what each one
-// hangs from.
+// All links with their needs, in the order in which people meet the faults.
 
-import type { Settings } from '../../arguments.js';
 import { printable } from '../../errors.js';
+import type { Settings } from '../../settings.js';
 import type { VerifierOptions } from '../../verifier.js';
 import type { Chain } from './chain.js';
 import { lookAtClock } from './clock.js';

@@ -1,0 +1,25 @@
+// An authentication scheme of HTTP (RFC 9110, 11), as auth.ts needs it. Each scheme is a file.
+
+import type { IncomingMessage } from 'node:http';
+
+/** The user that a request comes from. */
+export interface Identity {
+  /** The principal without its realm: 'alice'. It names an account only together with the realm. */
+  user: string;
+  /** The account, as the ticket names it: 'alice@EXAMPLE.COM'. */
+  principal: string;
+  /** The account's realm: 'EXAMPLE.COM'. */
+  realm: string;
+}
+
+export interface Scheme {
+  /** The value of WWW-Authenticate that asks for credentials of this scheme. */
+  readonly challenge: string;
+  /**
+   * Verifies the credentials of a request. Null: it has none of this scheme, or they are refused.
+   * Rejects with a KpassError if there is no verdict.
+   */
+  identify(request: IncomingMessage): Promise<Readonly<Identity> | null>;
+  /** Ends what the scheme holds. From now on it verifies nothing. */
+  close(): void;
+}

@@ -1,0 +1,24 @@
+// Passes a password to the native side by way of memory that is not in V8's heap.
+//
+// V8 keeps a typed array of up to 64 bytes inside its heap. When native code asks for the address of
+// the bytes, V8 copies them out of the heap. The first copy then stays where no caller can wipe it.
+
+import { MAX_PASSWORD_BYTES } from './credentials.js';
+
+/** The memory of an ArrayBuffer is never in V8's heap. */
+const offHeap = new Uint8Array(new ArrayBuffer(MAX_PASSWORD_BYTES));
+
+/** Calls `use` with a copy of the bytes that native code may read, then wipes the copy. */
+export function withBytesOffHeap<Result>(
+  password: string | Uint8Array,
+  use: (bytes: string | Uint8Array) => Result,
+): Result {
+  if (typeof password === 'string') return use(password);
+  const bytes = offHeap.subarray(0, password.length);
+  bytes.set(password);
+  try {
+    return use(bytes);
+  } finally {
+    bytes.fill(0);
+  }
+}

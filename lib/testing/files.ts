@@ -1,0 +1,83 @@
+// The files in a realm's folder: its configuration, and paths for more files.
+
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { kdcConf, krb5Conf, type RealmConf } from './config.js';
+import type { RealmOptions } from './options.js';
+
+/** Their keys are cheap to make from a password: about 4 ms, and 50 ms for aes-sha2. */
+export const ENCTYPES = ['aes256-cts-hmac-sha1-96', 'aes128-cts-hmac-sha1-96'] as const;
+
+/** The values in which another krb5.conf differs from the realm's own. */
+export interface Changes {
+  kdcs?: readonly string[] | undefined;
+  primary?: string | undefined;
+  /** Other realms that the file describes too. */
+  others?: readonly RealmConf[];
+  more?: string | undefined;
+}
+
+export class RealmFiles {
+  /** The KDC's port on 127.0.0.1. */
+  port = 0;
+  readonly folder: string;
+  readonly #options: RealmOptions & { name: string };
+  readonly #primary: RealmFiles | null;
+  #count = 0;
+
+  /** `primary` has the files of the realm of which this one is a replica; null for no replica. */
+  constructor(
+    folder: string,
+    options: RealmOptions & { name: string },
+    primary: RealmFiles | null,
+  ) {
+    this.folder = folder;
+    this.#options = options;
+    this.#primary = primary;
+  }
+
+  get config(): string {
+    return join(this.folder, 'krb5.conf');
+  }
+
+  /** The variables by which MIT's programs find the realm. */
+  get env(): Record<string, string> {
+    return {
+      KRB5_CONFIG: this.config,
+      KRB5_KDC_PROFILE: join(this.folder, 'kdc.conf'),
+      KRB5CCNAME: `FILE:${join(this.folder, 'ccache')}`,
+    };
+  }
+
+  /** A path that no other file has. */
+  nextPath(kind: 'conf' | 'keytab'): string {
+    this.#count += 1;
+    return join(this.folder, `more-${this.#count}.${kind}`);
+  }
+
+  /** Writes krb5.conf and kdc.conf for the present port. */
+  async writeConfigs(): Promise<void> {
+    const { name: realm, enctypes = ENCTYPES, kdcConfig: more = '' } = this.#options;
+    const kdc = { realm, port: this.port, folder: this.folder, enctypes, more };
+    await writeFile(this.config, this.krb5Conf());
+    await writeFile(join(this.folder, 'kdc.conf'), kdcConf(kdc));
+  }
+
+  /** The text of a krb5.conf for this realm. */
+  krb5Conf({ kdcs, primary, others = [], more }: Changes = {}): string {
+    const own = this.realmConf();
+    if (kdcs !== undefined) Object.assign(own, { kdcs, primary: null });
+    if (primary !== undefined) own.primary = primary;
+    return krb5Conf([own, ...others], more ?? this.#options.config ?? '');
+  }
+
+  /** This realm's part of a krb5.conf. A replica is named first, and then its primary. */
+  realmConf(): RealmConf {
+    const { name, hosts = [] } = this.#options;
+    if (this.#primary === null) {
+      return { name, kdcs: [`127.0.0.1:${this.port}`], primary: null, hosts };
+    }
+    const primary = `127.0.0.1:${this.#primary.port}`;
+    return { name, kdcs: [`localhost:${this.port}`, primary], primary, hosts };
+  }
+}

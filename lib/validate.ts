@@ -1,0 +1,81 @@
+// Checks of single values that callers pass. A value that is a mistake of the program throws a
+// TypeError with one of Node's own codes.
+
+import { inspect } from 'node:util';
+
+class ArgumentError extends TypeError {
+  readonly code: 'ERR_INVALID_ARG_TYPE' | 'ERR_INVALID_ARG_VALUE';
+
+  constructor(code: ArgumentError['code'], message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+Object.defineProperty(ArgumentError.prototype, 'name', { value: 'TypeError', configurable: true });
+
+/** Never shows the value itself: it may be a password in the wrong place. */
+export function wrongType(name: string, expected: string, value: unknown): ArgumentError {
+  const received = value === null ? 'null' : `type ${typeof value}`;
+  return new ArgumentError(
+    'ERR_INVALID_ARG_TYPE',
+    `${name} must be ${expected}. Received ${received}`,
+  );
+}
+
+/** Shows the value: not for users and passwords. */
+export function wrongValue(name: string, reason: string, value: unknown): ArgumentError {
+  return new ArgumentError(
+    'ERR_INVALID_ARG_VALUE',
+    `${name} ${reason}. Received ${inspect(value, { breakLength: Infinity })}`,
+  );
+}
+
+/** A text that C can hold and UTF-8 can encode. */
+function text(name: string, value: unknown): string {
+  if (typeof value !== 'string') throw wrongType(name, 'a string', value);
+  if (value.includes('\0')) throw wrongValue(name, 'must not contain NUL', value);
+  if (!value.isWellFormed()) throw wrongValue(name, 'must not contain lone surrogates', value);
+  return value;
+}
+
+export function nonEmptyText(name: string, value: unknown): string {
+  const checked = text(name, value);
+  if (checked === '') throw wrongValue(name, 'must not be empty', value);
+  return checked;
+}
+
+export function optionalText(name: string, value: unknown): string | null {
+  return value === undefined || value === null ? null : text(name, value);
+}
+
+/** One text or more, none of them empty. */
+export function texts(name: string, value: unknown): string[] {
+  if (!Array.isArray(value)) throw wrongType(name, 'an array of strings', value);
+  const copy = Array.from(value, (item, i) => nonEmptyText(`${name}[${i}]`, item));
+  if (copy.length === 0) throw wrongValue(name, 'must not be empty', value);
+  return copy;
+}
+
+export function wholeNumber(name: string, value: unknown, least: number, most: number): number {
+  if (typeof value !== 'number') throw wrongType(name, 'a number', value);
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw wrongValue(name, `must be a whole number from ${least} to ${most}`, value);
+  }
+  return value;
+}
+
+/** Default: false. */
+export function flag(name: string, value: unknown): boolean {
+  if (value === undefined) return false;
+  if (typeof value !== 'boolean') throw wrongType(name, 'a boolean', value);
+  return value;
+}
+
+export function optionsObject(name: string, value: unknown): Record<string, unknown> {
+  // Without a prototype: a property added to Object.prototype is not an option.
+  if (value === undefined) return Object.create(null);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw wrongType(name, 'an object', value);
+  }
+  return value as Record<string, unknown>;
+}

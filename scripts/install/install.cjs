@@ -1,0 +1,71 @@
+// What npm runs when kpass is installed: sees to it that there is an addon to load. Where the package
+// has a binary that fits, that is all. Elsewhere it is compiled, if what this needs is there; if not,
+// three lines say what to install, before node-gyp and Python have their say.
+
+const { spawnSync } = require('node:child_process');
+const { existsSync } = require('node:fs');
+const { join } = require('node:path');
+
+const PACKAGE = join(__dirname, '../..');
+const { env, platform, arch } = process;
+
+// On others it cannot run: it installs, and says so when it is loaded.
+if (['linux', 'darwin'].includes(platform) && (mustCompile() || !hasBinary())) compile();
+
+/** A checkout is always compiled, and so is kpass where npm is told so: --build-from-source. */
+function mustCompile() {
+  const asked = env.npm_config_build_from_source;
+  return asked === 'true' || asked === 'kpass' || !existsSync(join(PACKAGE, 'dist'));
+}
+
+function hasBinary() {
+  const { isMusl } = require('../../dist/libc.js');
+  env.LIBC = isMusl() ? 'musl' : 'glibc'; // For node-gyp-build, which knows Alpine alone.
+  let path;
+  try {
+    path = require('node-gyp-build').path(PACKAGE);
+  } catch {
+    return false;
+  }
+  try {
+    require(path);
+  } catch ({ message }) {
+    // Compiling would not help: what lacks is a library to run with, and may come later.
+    const lacksKerberos = /libkrb5|libk5crypto|libcom_err/.test(message);
+    console.error(`kpass: ${message}${lacksKerberos ? '. Install libkrb5-3 or krb5-libs.' : ''}`);
+    return lacksKerberos;
+  }
+  return true;
+}
+
+/** With headers. */
+function hasKerberos() {
+  return spawnSync(process.execPath, [join(__dirname, 'pkg-config.cjs'), '--exists']).status === 0;
+}
+
+function compile() {
+  const works = (...command) => spawnSync(command.join(' '), { shell: true }).status === 0;
+  const missing = Object.entries({
+    'a C++ compiler': works(env.CXX || (platform === 'darwin' ? 'c++' : 'g++'), '--version'),
+    make: works('make', '--version'),
+    Python: works(env.npm_config_python || env.PYTHON || 'python3', '--version'),
+    'pkg-config': works('pkg-config', '--version'),
+    "libkrb5's headers": hasKerberos(),
+  }).flatMap(([what, there]) => (there ? [] : [what]));
+
+  if (missing.length > 0) {
+    console.error(`\
+kpass has to be compiled on this system (${platform}-${arch}), which lacks ${missing.join(', ')}. To install them:
+Debian: apt install g++ make python3 pkg-config libkrb5-dev; Fedora: dnf install gcc-c++ make python3 pkgconf krb5-devel
+Alpine: apk add g++ make python3 pkgconf krb5-dev; Homebrew: xcode-select --install && brew install krb5 pkgconf python`);
+    process.exit(1);
+  }
+  // It finds npm's node-gyp, or another package manager's.
+  const bin = require.resolve('node-gyp-build/bin.js');
+  const { status } = spawnSync(process.execPath, [bin], {
+    cwd: PACKAGE,
+    env: { ...env, npm_config_build_from_source: 'true' },
+    stdio: 'inherit',
+  });
+  process.exit(status ?? 1);
+}

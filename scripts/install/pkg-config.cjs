@@ -1,0 +1,20 @@
+// Asks pkg-config about MIT Kerberos, for binding.gyp and for install.cjs.
+//
+// usage: node scripts/install/pkg-config.cjs --exists|--cflags|--libs
+//
+// On macOS, where the system has a Kerberos that is not MIT's, Homebrew keeps its own out of the
+// folders that pkg-config looks into.
+
+const { spawnSync } = require('node:child_process');
+const { delimiter } = require('node:path');
+
+const HOMEBREW = ['/opt/homebrew', '/usr/local'].map((root) => `${root}/opt/krb5/lib/pkgconfig`);
+
+const { env, platform } = process;
+if (platform === 'darwin') {
+  env.PKG_CONFIG_PATH = [env.PKG_CONFIG_PATH, ...HOMEBREW].filter(Boolean).join(delimiter);
+}
+const { status } = spawnSync('pkg-config', [...process.argv.slice(2), 'krb5'], {
+  stdio: 'inherit',
+});
+process.exitCode = status ?? 1;

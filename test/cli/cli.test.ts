@@ -1,0 +1,314 @@
+// The command `kpass`: its exit codes, what it prints, and what it must not show.
+
+import { deepEqual, doesNotMatch, equal, match, ok } from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+import { Realm } from 'kpass/testing';
+import { COMMAND, runCommand, startCommand } from '../support/command';
+import { SERVICE } from '../support/subject';
+import { atTerminal } from '../support/terminal';
+
+const execute = promisify(execFile);
+
+describe('kpass', () => {
+  const helps = [['--help'], ['-h'], ['check', '--help'], ['doctor', '-h'], ['realm', '--help']];
+  for (const args of helps) {
+    it(`${args.join(' ')} tells the usage, and is no error`, async () => {
+      const { code, stdout, stderr } = await runCommand(args);
+      deepEqual([code, stderr], [0, '']);
+      match(stdout, /^usage: kpass /);
+      match(stdout, /Exit codes: /);
+    });
+  }
+
+  it('--version is the package’s', async () => {
+    const { version } = JSON.parse(readFileSync(join(COMMAND, '../../../package.json'), 'utf8'));
+    deepEqual(await runCommand(['--version']), {
+      code: 0,
+      signal: null,
+      stdout: `${version}\n`,
+      stderr: '',
+    });
+  });
+
+  const wrong: Record<string, [args: string[], complaint: RegExp]> = {
+    'no command': [[], /a command is missing/],
+    'an unknown command': [['chekc'], /no command chekc/],
+    'a name that every object has': [['toString'], /no command toString/],
+    'an unknown option': [['check', 'alice', '--nope'], /--nope/],
+    'an option without its value': [['check', 'alice', '--host'], /--host/],
+    'check without a user': [['check'], /the user is missing/],
+    'check with a password among its words': [['check', 'alice', 'wonderland'], /one user/],
+    'an option for a password': [['check', 'alice', '--password=wonderland'], /--password/],
+    'a timeout that is no number': [['check', 'alice', '-t', 'soon'], /milliseconds/],
+    'a timeout of nothing': [['doctor', '-t', '0'], /timeout must be/],
+    'an empty host': [['check', 'alice', '-H', ''], /host must not be empty/],
+    'a user without a password': [['realm', '--user', 'alice'], /a name, a colon and a password/],
+    'a service without a host': [['realm', '--service', 'HTTP'], /NAME\/HOST/],
+    'a stray word': [['realm', 'EXAMPLE.COM'], /EXAMPLE\.COM/],
+    'two users for doctor': [['doctor', 'alice', 'bob'], /one user/],
+  };
+  for (const [what, [args, complaint]] of Object.entries(wrong)) {
+    it(`${what} is wrong usage: exit code 2, with a hint`, async () => {
+      const { code, stdout, stderr } = await runCommand(args);
+      deepEqual([code, stdout], [2, '']);
+      match(stderr, complaint);
+      match(stderr, /Try: kpass .*--help/);
+      doesNotMatch(stderr, /wonderland/);
+    });
+  }
+});
+
+describe('kpass check', () => {
+  let realm: Realm;
+  let common: string[];
+  before(async () => {
+    realm = await Realm.start({ users: { alice: 'wonderland', zoë: 'пароль 🔑', line: 'two\n' } });
+    await realm.addUser('old', 'wonderland', { state: 'password-expired' });
+    common = ['-H', 'localhost', '-k', realm.keytab(SERVICE), '-c', realm.config];
+  });
+  after(() => realm?.stop());
+
+  const check = (user: string, input: string | Uint8Array, ...more: string[]) =>
+    runCommand(['check', user, ...common, '--password-stdin', ...more], { input });
+
+  it('exits with 0 for the right password, and names the principal', async () => {
+    const { code, stdout, stderr } = await check('alice', 'wonderland\n');
+    deepEqual([code, stderr], [0, '']);
+    equal(stdout, '✓ alice@EXAMPLE.COM: the password is right, and the KDC is genuine\n');
+  });
+
+  it('exits with 1 for a wrong one', async () => {
+    const { code, stdout } = await check('alice', 'looking glass');
+    equal(code, 1);
+    match(stdout, /^✗ alice: /);
+  });
+
+  it('exits with 2 where there is no verdict, says why, and where to look', async () => {
+    const { code, stdout, stderr } = await check('alice', 'wonderland', '-k', '/nonexistent');
+    deepEqual([code, stdout], [2, '']);
+    match(stderr, /\/nonexistent.*ERR_KPASS_KEYTAB/);
+    const lines = stderr.trimEnd().split('\n');
+    equal(lines.at(-1), `  kpass doctor -H localhost -k /nonexistent -c ${realm.config}`);
+  });
+
+  const json: Record<string, [user: string, input: string, code: number, record: object]> = {
+    'a right password': [
+      'alice',
+      'wonderland',
+      0,
+      { verified: true, principal: 'alice@EXAMPLE.COM', realm: 'EXAMPLE.COM' },
+    ],
+    'a wrong one': ['alice', 'x', 1, { verified: false, reason: 'credentials' }],
+    'an empty one': ['alice', '', 1, { verified: false, reason: 'credentials' }],
+    'an expired one': ['old', 'wonderland', 1, { verified: false, reason: 'expired' }],
+  };
+  for (const [what, [user, input, expected, record]] of Object.entries(json)) {
+    it(`--json gives the verdict for ${what}`, async () => {
+      const { code, stdout, stderr } = await check(user, input, '--json');
+      deepEqual([code, JSON.parse(stdout), stderr], [expected, record, '']);
+    });
+  }
+
+  it('--json gives the error', async () => {
+    const { code, stdout } = await check('alice', 'wonderland', '--json', '-s', 'host');
+    equal(code, 2);
+    const { error } = JSON.parse(stdout);
+    equal(error.code, 'ERR_KPASS_KEYTAB');
+    equal(error.krb5Name, 'KRB5_KT_NOTFOUND');
+    match(error.message, /host\/localhost@EXAMPLE\.COM/);
+  });
+
+  it('takes the options of a Verifier', async () => {
+    equal((await check('alice', 'wonderland', '--canonicalize')).code, 0);
+    equal((await check('alice', 'wonderland', '--realm', 'OTHER.ORG', '-r', realm.name)).code, 0);
+    equal((await check('alice', 'wonderland', '--realm', 'OTHER.ORG', '--json')).code, 2);
+  });
+
+  it('reads all of stdin, and takes one newline off its end', async () => {
+    equal((await check('line', 'two\n\n')).code, 0);
+    equal((await check('line', 'two\n')).code, 1);
+    equal((await check('zoë', 'пароль 🔑\n')).code, 0);
+    equal(
+      (await check('alice', 'wonderland\r\n')).code,
+      1,
+      'another character is another password',
+    );
+  });
+
+  it('is content with the environment and the defaults', async () => {
+    const { code } = await runCommand(['check', 'alice', '-H', 'localhost', '--password-stdin'], {
+      input: 'wonderland',
+      env: realm.env,
+    });
+    equal(code, 0);
+  });
+
+  it('without a terminal and without --password-stdin says so, with exit code 2', async () => {
+    const { code, stdout, stderr } = await runCommand(['check', 'alice', ...common], {
+      input: 'wonderland\n',
+    });
+    deepEqual([code, stdout], [2, '']);
+    match(stderr, /no terminal.*--password-stdin/);
+  });
+
+  it('warns of a keytab that others can read, in its own words', async () => {
+    const keytab = join(realm.folder, 'exposed.keytab');
+    await execute('cp', [realm.keytab(SERVICE), keytab]);
+    await execute('chmod', ['644', keytab]);
+    const { code, stderr } = await check('alice', 'wonderland', '-k', keytab);
+    equal(code, 0);
+    match(stderr, /^kpass: warning: keytab .* can be read or changed by its group or by others/);
+  });
+
+  describe('at a terminal', () => {
+    const PROMPT = 'Password of alice: ';
+    const command = () => [process.execPath, COMMAND, 'check', 'alice', ...common];
+
+    for (const [how, typed] of Object.entries({
+      'as it is typed': 'wonderland\r',
+      'with a slip and a backspace': 'wonderö\x7fland\r',
+      'begun anew with Ctrl-U': 'looking glass\x15wonderland\r',
+      'begun anew with Ctrl-W, word by word': 'looking glass \x17\x17wonderland\r',
+      'with a Ctrl-Z in it': 'wonder\x1aland\r',
+    })) {
+      it(`takes the password ${how}, and shows nothing of it`, async () => {
+        const session = await atTerminal(command(), [{ wait: PROMPT, type: typed }]);
+        equal(session.code, 0, session.shown);
+        deepEqual(session.echo, [false]);
+        ok(session.restored);
+        doesNotMatch(session.shown, /wonder|land|looking|\*/);
+        match(session.shown, /alice@EXAMPLE\.COM: the password is right/);
+      });
+    }
+
+    it('asks at the terminal where stdin is something else', async () => {
+      const steps = [{ wait: PROMPT, type: 'wonderland\r' }];
+      const session = await atTerminal(command(), steps, {}, '/dev/null');
+      deepEqual([session.code, session.echo, session.restored], [0, [false], true]);
+    });
+
+    for (const [key, typed, number] of [
+      ['Ctrl-C', '\x03', 2],
+      ['Ctrl-\\', '\x1c', 3],
+    ] as const) {
+      it(`ends by the signal of ${key}, with the terminal as it was`, async () => {
+        const session = await atTerminal(command(), [{ wait: PROMPT, type: `wonder${typed}` }]);
+        deepEqual([session.signal, session.echo, session.restored], [number, [false], true]);
+        doesNotMatch(session.shown, /wonder/);
+      });
+    }
+
+    it('lets no name paint the terminal', async () => {
+      const [node = '', file = '', verb = '', , ...rest] = command();
+      const steps = [{ wait: 'Password of al?[2Jice: ', type: 'x\r' }];
+      const session = await atTerminal([node, file, verb, 'al\x1b[2Jice', ...rest], steps);
+      equal(session.code, 1, session.shown);
+      ok(!session.shown.includes('\x1b[2J'));
+    });
+
+    for (const [signal, number] of Object.entries({ SIGTERM: 15, SIGHUP: 1, SIGINT: 2 })) {
+      it(`ends by ${signal} from elsewhere, with the terminal as it was`, async () => {
+        const session = await atTerminal(command(), [{ wait: PROMPT, signal }]);
+        deepEqual([session.signal, session.echo, session.restored], [number, [false], true]);
+      });
+    }
+
+    it('writes in colour, unless NO_COLOR or a dumb terminal objects', async () => {
+      const coloured = async (env: Record<string, string>) =>
+        (await atTerminal(command(), [{ wait: PROMPT, type: 'x\r' }], env)).shown.includes(
+          '\x1b[3',
+        );
+      equal(await coloured({}), true);
+      equal(await coloured({ NO_COLOR: '1' }), false);
+      equal(await coloured({ TERM: 'dumb' }), false);
+    });
+  });
+});
+
+describe('kpass realm', () => {
+  /** Starts one and reads its line of JSON. */
+  async function started(...args: string[]) {
+    const child = startCommand(['realm', '--json', ...args]);
+    if (!child.stdout) throw new Error('Started without pipes');
+    for await (const line of createInterface(child.stdout))
+      return { child, shown: JSON.parse(line) };
+    throw new Error('It ended without a word');
+  }
+
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    it(`runs until ${signal}, and leaves nothing behind`, async () => {
+      const { child, shown } = await started();
+      ok(existsSync(shown.config));
+      const ended = once(child, 'exit');
+      child.kill(signal);
+      deepEqual(await ended, [0, null]);
+      equal(existsSync(shown.config), false);
+      const [error] = await once(connect(shown.port, '127.0.0.1'), 'error');
+      equal(error.code, 'ECONNREFUSED');
+    });
+  }
+
+  it('has the users and services asked for', async () => {
+    const { child, shown } = await started(
+      ...[
+        '-n',
+        'PLAY.EXAMPLE',
+        '-u',
+        "bob:it's: a secret",
+        '-u',
+        'zoë:ü',
+        '-s',
+        'imap/mail.example',
+      ],
+    );
+    try {
+      equal(shown.realm, 'PLAY.EXAMPLE');
+      deepEqual(shown.users, { bob: "it's: a secret", zoë: 'ü' });
+      const common = ['-s', 'imap', '-H', 'mail.example', '--password-stdin'];
+      const bob = { input: "it's: a secret", env: shown.env };
+      equal((await runCommand(['check', 'bob', ...common], bob)).code, 0);
+      equal((await runCommand(['check', 'zoë', ...common], { ...bob, input: 'ü' })).code, 0);
+      equal((await runCommand(['check', 'alice', ...common], bob)).code, 1);
+    } finally {
+      child.kill();
+      await once(child, 'exit');
+    }
+  });
+
+  it('prints a line that logs its user in, when a shell runs it', async () => {
+    const child = startCommand(['realm', '-u', "bob:it's $HOME"]);
+    try {
+      if (!child.stdout) throw new Error('Started without pipes');
+      const lines: string[] = [];
+      for await (const line of createInterface(child.stdout)) {
+        lines.push(line);
+        if (line.startsWith('Ctrl-C')) break;
+      }
+      const exported = lines.filter((line) => line.startsWith('  export '));
+      ok(exported.some((line) => line.includes('KRB5_CONFIG=')));
+      const line = lines.find((text) => text.includes('kpass check'));
+      // With what test/support/preload.cjs gives to the programs that Node starts.
+      const kpass = `LD_PRELOAD="$KPASS_PRELOAD" '${process.execPath}' '${COMMAND}'`;
+      const shell = async (script: string) =>
+        (await execute('/bin/sh', ['-c', `kpass() { ${kpass} "$@"; }\n${script}`])).stdout;
+      match(await shell(line ?? ''), /^✓ bob@EXAMPLE\.COM/);
+      const check = `printf %s "it's \\$HOME" | kpass check bob -H localhost --password-stdin`;
+      match(await shell(`${exported.join('\n')}\n${check}`), /^✓ bob@EXAMPLE\.COM/);
+    } finally {
+      child.kill();
+      await once(child, 'exit');
+    }
+  });
+
+  it('says why it cannot start, with exit code 2', async () => {
+    const { code, stderr } = await runCommand(['realm'], { env: { TMPDIR: '/nonexistent' } });
+    equal(code, 2);
+    match(stderr, /^kpass: .*\/nonexistent/);
+  });
+});

@@ -1,0 +1,290 @@
+// The throttle of kpass/http: how many wrong passwords reach the KDC, whoever types them and however.
+
+import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { IncomingMessage } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { KpassError } from 'kpass';
+import type { BasicAuth, BasicAuthOptions } from 'kpass/http';
+import { Realm } from 'kpass/testing';
+import { type Clocked, httpWithClock } from '../support/clock';
+import { FaultProxy } from '../support/fault-proxy';
+import { optionsFor, verifierFor } from '../support/subject';
+import { basic, Web } from '../support/web';
+
+const MINUTE = 60_000;
+const LOCKED_AFTER = 5;
+const throttle = { attempts: 3, window: 30 * MINUTE };
+
+/** Who listens gets no warnings. */
+const ignore = () => {};
+
+describe('the throttle of kpass/http', () => {
+  let realm: Realm;
+  let proxy: FaultProxy;
+  before(async () => {
+    realm = await Realm.start();
+    subscribe('kpass:error', ignore);
+  });
+  after(async () => {
+    unsubscribe('kpass:error', ignore);
+    await realm?.stop();
+  });
+
+  let clock: Clocked;
+  let auth: BasicAuth;
+  let web: Web;
+  let requests = 0;
+  async function start(more: Partial<BasicAuthOptions> = { throttle }): Promise<void> {
+    auth = clock.basicAuth({
+      ...optionsFor(realm),
+      config: proxy.config,
+      realm: 'the staff',
+      secure: () => {
+        requests++;
+        return true;
+      },
+      ...more,
+    });
+    web = await Web.start(auth, { tls: false });
+  }
+  // Each test has a user of its own, whose password is `right`, and whom the KDC locks.
+  let user = '';
+  let users = 0;
+  beforeEach(async () => {
+    clock = httpWithClock();
+    // Its own: what was abandoned in another test may still be sending.
+    proxy = await FaultProxy.start(realm);
+    requests = 0;
+    user = `user${++users}`;
+    await realm.addUser(user, 'right', { lockout: LOCKED_AFTER });
+  });
+  afterEach(async () => {
+    await web?.stop();
+    auth?.close();
+    await proxy?.stop();
+  });
+
+  const status = (password: string, name = user) => web.status(basic(name, password));
+  const passwords = (count: number) => Array.from({ length: count }, (_, n) => `guess ${n}`);
+
+  async function guess(count: number, name = user): Promise<void> {
+    for (const password of passwords(count)) assert.equal(await status(password, name), 401);
+  }
+
+  /** Whether the KDC got a message while `run` was. */
+  async function reached(run: () => Promise<unknown>): Promise<boolean> {
+    const before = proxy.log.length;
+    await run();
+    return proxy.log.length > before;
+  }
+
+  async function arrived(count: number): Promise<void> {
+    while (requests < count) await sleep(5);
+  }
+
+  it('is off by default: who guesses locks the account', async () => {
+    await start({});
+    await guess(20);
+    assert.equal(await realm.failedCount(user), LOCKED_AFTER);
+    assert.equal(await status('right'), 401);
+  });
+
+  it('stops asking after so many wrong passwords, so the KDC locks nobody', async () => {
+    await start();
+    await guess(20);
+    assert.equal(await realm.failedCount(user), 3);
+    assert.equal((await verifierFor(realm).verify(user, 'right')).verified, true);
+  });
+
+  it('answers as for any wrong password', async () => {
+    await start();
+    const first = await web.get(basic(user, 'x'));
+    await guess(3);
+    const throttled = await web.get(basic(user, 'y'));
+    for (const { headers } of [first, throttled]) delete headers.date;
+    assert.deepEqual(throttled, first);
+  });
+
+  for (const cache of [undefined, false] as const) {
+    it(`holds for 50 at once${cache === false ? ', with cache: false' : ''}`, async () => {
+      await start({ throttle, cache });
+      const statuses = await Promise.all(passwords(50).map((password) => status(password)));
+      assert.deepEqual(new Set(statuses), new Set([401]));
+      assert.equal(await realm.failedCount(user), 3);
+    });
+  }
+
+  it('refuses the right password too, until the window has passed', async () => {
+    await start();
+    await guess(3);
+    assert.equal(await reached(async () => assert.equal(await status('right'), 401)), false);
+    clock.advance(throttle.window);
+    assert.equal(await status('right'), 200);
+  });
+
+  it('lets in who is remembered, without the KDC', async () => {
+    await start();
+    assert.equal(await status('right'), 200);
+    await guess(3);
+    assert.equal(await reached(async () => assert.equal(await status('right'), 200)), false);
+  });
+
+  it('counts as the KDC does: until none was wrong for as long as the window', async () => {
+    await start();
+    await guess(2);
+    clock.advance(20 * MINUTE);
+    assert.equal(await status('a third'), 401);
+    // Over 30 minutes since the first two, but not since the third: the KDC still counts three.
+    clock.advance(20 * MINUTE);
+    assert.equal(await reached(() => status('a fourth')), false);
+    assert.equal(await realm.failedCount(user), 3);
+    clock.advance(10 * MINUTE);
+    assert.equal(await reached(() => status('a fourth')), true);
+  });
+
+  it('is not prolonged by what it refuses', async () => {
+    await start();
+    await guess(3);
+    clock.advance(20 * MINUTE);
+    await guess(20);
+    clock.advance(10 * MINUTE);
+    assert.equal(await status('right'), 200);
+  });
+
+  it('counts the same wrong password once, and sends it once', async () => {
+    await start();
+    for (let i = 0; i < 5; i++) {
+      assert.equal(await status('a phone that was not told'), 401);
+      clock.advance(MINUTE);
+    }
+    assert.equal(await realm.failedCount(user), 1);
+    assert.equal(await status('right'), 200);
+  });
+
+  it('starts anew with a right password', async () => {
+    await start({ throttle, cache: false });
+    await guess(2);
+    assert.equal(await status('right'), 200);
+    await guess(2);
+    assert.equal(await realm.failedCount(user), 2);
+    assert.equal(await status('right'), 200);
+  });
+
+  it('does not start anew for another spelling, which may be another account', async () => {
+    const mine = user.toUpperCase();
+    await realm.addUser(mine, 'mine');
+    await start({ throttle, cache: false });
+    await guess(2);
+    assert.equal(await status('mine', mine), 200);
+    await status('a third');
+    assert.equal(await reached(() => status('a fourth')), false);
+    assert.equal(await realm.failedCount(user), 3);
+  });
+
+  it('takes all spellings for one name', async () => {
+    await start();
+    const wide = [...user].map((c) => String.fromCodePoint((c.codePointAt(0) ?? 0) + 0xfee0));
+    const spellings = [
+      user,
+      user.toUpperCase(),
+      `${user}@EXAMPLE.COM`,
+      `U${user.slice(1)}@EXAMPLE.COM`,
+      user.replace('u', 'ù'),
+      user.replace('s', 's\u0308'),
+      user.replace('s', 'ſ'),
+      wide.join(''),
+      `us\u00ader${user.slice(4)}`,
+      `us\u200ber${user.slice(4)}`,
+      `${user} `,
+    ];
+    let sent = 0;
+    for (const [n, name] of spellings.entries()) {
+      sent += Number(await reached(() => status(`guess ${n}`, name)));
+    }
+    assert.equal(sent, 3);
+  });
+
+  it('counts other names for themselves', async () => {
+    await realm.addUser(`${user}/admin`, 'right');
+    await realm.addUser(`${user}x`, 'right');
+    await start();
+    await guess(3);
+    for (const name of [`${user}/admin`, `${user}x`]) {
+      assert.equal(await status('right', name), 200, name);
+    }
+  });
+
+  it('counts a name that nobody has just the same', async () => {
+    await start();
+    await guess(3, 'nobody');
+    assert.equal(await reached(() => guess(3, 'nobody')), false);
+    assert.equal(await reached(() => status('a fourth', 'nobody')), false);
+  });
+
+  it('counts no denial that says nothing of the password', async () => {
+    await realm.kadmin('modprinc', '-pwexpire', '1/1/2001', user);
+    await start({ throttle: { attempts: 1, window: throttle.window } });
+    await guess(3);
+    await realm.kadmin('modprinc', '-pwexpire', 'never', user);
+    assert.equal(await status('right'), 200);
+  });
+
+  it('counts no malformed password, which never gets to the KDC', async () => {
+    await start({ throttle: { attempts: 1, window: throttle.window } });
+    for (const password of ['', 'x'.repeat(2_000), 'a\0b']) {
+      assert.equal(await status(password), 401);
+    }
+    assert.equal(await status('right'), 200);
+  });
+
+  describe('when passwords cannot be verified', () => {
+    const one = { attempts: 1, window: throttle.window };
+
+    it('counts nothing', async () => {
+      await start({ throttle: one, timeout: 300 });
+      await proxy.use('silent');
+      for (const password of passwords(3)) assert.equal(await status(password), 503);
+      await proxy.use('pass');
+      assert.equal(await status('right'), 200);
+    });
+
+    it('refuses nobody who waits for another: 503, not 401', async () => {
+      await start({ throttle: one, timeout: 500 });
+      await proxy.use('silent');
+      const answers = passwords(5).map((password) => status(password));
+      await arrived(5);
+      assert.deepEqual(new Set(await Promise.all(answers)), new Set([503]));
+      await proxy.use('pass');
+      assert.equal(await status('right'), 200);
+    });
+
+    it('lets the next one try, where the first was right after all', async () => {
+      await start({ throttle: one });
+      await proxy.use('silent');
+      const first = status('right');
+      await arrived(1);
+      const second = status('wrong');
+      await arrived(2);
+      await proxy.use('pass'); // libkrb5 asks again within a second.
+      assert.equal(await first, 200);
+      assert.equal(await second, 401);
+      assert.equal(await realm.failedCount(user), 1);
+    });
+
+    it('does not let more wait than it has room for', async () => {
+      await start({ throttle: one, timeout: 3_000 });
+      await proxy.use('silent');
+      const requestOf = (password: string) =>
+        Object.assign(new IncomingMessage(null as never), {
+          headers: { authorization: basic(user, password) },
+        });
+      const codeOf = ({ code }: KpassError) => code;
+      const codes = await Promise.all(
+        passwords(1_200).map((password) => auth.check(requestOf(password)).catch(codeOf)),
+      );
+      assert.equal(codes.filter((code) => code === 'ERR_KPASS_TIMEOUT').length, 1_025);
+      assert.equal(codes.filter((code) => code === 'ERR_KPASS_BUSY').length, 175);
+    });
+  });
+});

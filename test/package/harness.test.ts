@@ -1,0 +1,137 @@
+// The core without Node (native/test/harness.cc): under valgrind, and with allocations that fail. Run
+// by scripts/sanitize, it is the sanitizer's build that shows errors and leaks.
+
+import { equal, match } from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { Realm } from 'kpass/testing';
+
+/** The machine is shared, and under a sanitizer slow. */
+const SLOW = Number(process.env.KPASS_SLOW ?? 1);
+
+const PACKAGE = join(__dirname, '../..');
+const SANITIZER = /build-(asan|tsan)$/.exec(process.env.KPASS_PREBUILD ?? '')?.[1];
+const HARNESS = join(PACKAGE, `build-${SANITIZER ?? 'dev'}/build/harness`);
+// Only what is definitely lost: glibc keeps the stacks of threads that have ended.
+const VALGRIND = SANITIZER
+  ? []
+  : [
+      'valgrind',
+      '-q',
+      '--leak-check=full',
+      '--show-leak-kinds=definite',
+      '--errors-for-leak-kinds=definite',
+      '--error-exitcode=9',
+    ];
+/** String-to-key of the others is 24,000 allocations, of which each would be tried; this one's, 9. */
+const RC4 = { config: '[libdefaults]\n  allow_weak_crypto = true\n  allow_rc4 = true\n' };
+
+describe('the core alone', function () {
+  this.timeout(120_000 * SLOW);
+  let realm: Realm;
+  let impostor: Realm;
+
+  before(async () => {
+    if (!SANITIZER) {
+      execFileSync(join(PACKAGE, 'scripts/compile'), ['dev'], { stdio: 'inherit' });
+    }
+    const users = (password: string) => ({
+      alice: password,
+      rc4: { password, enctypes: ['arcfour-hmac'] },
+    });
+    realm = await Realm.start({ users: users('wonderland'), ...RC4 });
+    impostor = await realm.impostor({ users: users('hijacked') });
+  });
+
+  after(async () => {
+    await realm?.stop();
+    await impostor?.stop();
+  });
+
+  interface Run {
+    /** What runs the harness. */
+    under?: string[];
+    kdc: Realm;
+    password: string;
+    options?: string[];
+    user?: string;
+  }
+
+  /** What the harness prints. Fails when it exits with another code than 0. */
+  async function harness({
+    under = [],
+    kdc,
+    password,
+    options = [],
+    user = 'alice',
+  }: Run): Promise<string> {
+    const service = ['--service', 'HTTP', '--host', 'localhost'];
+    const files = ['--keytab', realm.keytab('HTTP/localhost'), '--config', kdc.config];
+    const [program = '', ...args] = [...under, HARNESS, ...service, ...files, ...options, user];
+    const { ASAN_OPTIONS } = process.env;
+    const env = {
+      ...process.env,
+      ASAN_OPTIONS: `${ASAN_OPTIONS}:detect_leaks=1:fast_unwind_on_malloc=0`,
+    };
+    const child = spawn(program, args, { env });
+    child.stdin.end(password);
+    const output = Promise.all([text(child.stdout), text(child.stderr)]);
+    const [code] = await once(child, 'close');
+    const [stdout, stderr] = await output;
+    equal(code, 0, `${stdout}\n${stderr}`);
+    return stdout;
+  }
+
+  describe(`says under ${SANITIZER ? 'a sanitizer' : 'valgrind'}, without an error or a leak,`, () => {
+    const rows = [
+      {
+        what: 'the right password',
+        genuine: true,
+        password: 'wonderland',
+        says: /^verified alice@/,
+      },
+      { what: 'a wrong one', genuine: true, password: 'x', says: /^not verified: krb5_get_init/ },
+      {
+        what: 'an impostor',
+        genuine: false,
+        password: 'hijacked',
+        says: /^not verified: krb5_ver/,
+      },
+    ];
+    for (const { what, genuine, password, says } of rows) {
+      for (const options of genuine && password !== 'x' ? [[], ['--canonicalize']] : [[]]) {
+        it(`what it should of ${what} ${options}`, async () => {
+          const kdc = genuine ? realm : impostor;
+          match(await harness({ under: VALGRIND, kdc, password, options }), says);
+        });
+      }
+    }
+
+    it('what it should on a pool, some calls abandoned', async () => {
+      const options = ['--threads', '4', '--repeat', '12', '--abandon', '300'];
+      await harness({ under: VALGRIND, kdc: realm, password: 'wonderland', options });
+    });
+  });
+
+  // ThreadSanitizer's build lets no allocation fail. AddressSanitizer takes long, and sees that a text
+  // as long as libkrb5's of an impostor has no end where glibc's vasprintf() got no memory for it.
+  describe('believes nobody but the realm, and does not crash, when memory runs out', () => {
+    const rows = [
+      { what: 'the right password', genuine: true, password: 'wonderland', more: ['--genuine'] },
+      { what: 'a wrong one', genuine: true, password: 'x', more: [] },
+      { what: 'an impostor', genuine: false, password: 'hijacked', more: [] },
+    ].filter(({ genuine }) => !SANITIZER || (SANITIZER === 'asan' && genuine));
+    for (const { what, genuine, password, more } of rows) {
+      for (const lasting of [[], ['--lasting']]) {
+        it(`with ${what} ${lasting}`, async () => {
+          const skim = SANITIZER ? ['--skim'] : [];
+          const options = ['--fail-allocations', ...skim, ...more, ...lasting];
+          const kdc = genuine ? realm : impostor;
+          match(await harness({ kdc, password, options, user: 'rc4' }), /^used context: /m);
+        });
+      }
+    }
+  });
+});

@@ -1,0 +1,274 @@
+// Installing kpass: in a second where the package has a binary that fits, by compiling elsewhere, and
+// with three lines that say what is missing where that cannot be.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Realm } from 'kpass/testing';
+import {
+  bareEnvironment,
+  emptyFolder,
+  emptyProject,
+  install,
+  NODES,
+  PROGRAM,
+  packToPassword,
+  runFile,
+  runtime,
+  tarball,
+  unpacked,
+} from '../support/packed';
+import { SERVICE } from '../support/subject';
+
+const execute = promisify(execFile);
+
+/**
+ * From `npm pack` to a verified password, in ms: wide, for the machine may be at something else as
+ * well. bench/install.ts tells what it takes on a quiet one: under 3 s.
+ */
+const MOST = 20_000;
+
+const BINARY = `prebuilds/linux-${process.arch}/kpass.glibc.node`;
+
+/** How a program failed that had to. */
+interface Failure {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+async function failure(promise: Promise<unknown>): Promise<Failure> {
+  const error = await promise.then(
+    () => assert.fail('It did not fail'),
+    (reason: unknown) => reason,
+  );
+  assert(error instanceof Error && 'stderr' in error, String(error));
+  return error as unknown as Failure;
+}
+
+describe('installing', function () {
+  this.timeout(120_000);
+
+  let realm: Realm;
+  let users: NodeJS.ProcessEnv;
+  /** A machine with a Node.js and npm, and nothing to compile with. */
+  let bare: NodeJS.ProcessEnv;
+  before(async () => {
+    realm = await Realm.start({ users: { alice: 'wonderland' } });
+    users = { KRB5_CONFIG: realm.config, KEYTAB: realm.keytab(SERVICE) };
+    bare = { ...(await bareEnvironment(process.execPath)), ...users };
+    await tarball();
+  });
+  after(() => realm.stop());
+
+  const kpassIn = (project: string) => join(project, 'node_modules', 'kpass');
+  const isCompiled = (project: string) => existsSync(join(kpassIn(project), 'build'));
+
+  describe('where the binary fits', () => {
+    for (const name of NODES) {
+      it(`compiles nothing, from packing to a password in a moment, on ${name}`, async () => {
+        const env = { ...(await bareEnvironment(runtime(name))), ...users };
+        const { answer, project, ms } = await packToPassword(await unpacked(), env);
+        assert.equal(answer, `true ${BINARY}\n`);
+        assert(!isCompiled(project));
+        assert(ms < MOST, `${ms} ms`);
+      });
+    }
+
+    it('needs no script of its own to be run', async () => {
+      const project = await emptyProject();
+      await install(project, await tarball(), bare, '--ignore-scripts');
+      assert.equal(
+        await runFile(project, ['node'], 'program.cjs', PROGRAM, bare),
+        `true ${BINARY}\n`,
+      );
+    });
+
+    it('loads even when Node.js has been replaced meanwhile', async () => {
+      const project = await emptyProject();
+      await install(project, await tarball(), bare);
+      const program = `process.execPath = '/nowhere';${PROGRAM}`;
+      assert.equal(await runFile(project, ['node'], 'p.cjs', program, bare), `true ${BINARY}\n`);
+    });
+
+    it('compiles when it is asked to', async () => {
+      const env = { ...bare, npm_config_build_from_source: 'true' };
+      const { stderr } = await failure(install(await emptyProject(), await tarball(), env));
+      assert.match(stderr, /kpass has to be compiled/);
+    });
+  });
+
+  describe('where no binary fits', () => {
+    it('compiles, to the very bytes of the binary', async () => {
+      const project = await emptyProject();
+      await install(project, await unpacked({ binary: false }));
+      assert.equal(
+        await runFile(project, ['node'], 'program.cjs', PROGRAM, { ...process.env, ...users }),
+        'true build/Release/kpass.node\n',
+      );
+      const built = join(kpassIn(project), 'build', 'Release', 'kpass.node');
+      await execute('strip', ['--strip-all', built]);
+      assert((await readFile(built)).equals(await readFile(join(await unpacked(), BINARY))));
+    });
+
+    it('says in three lines what to install, without a compiler', async () => {
+      const { stderr } = await failure(
+        install(await emptyProject(), await unpacked({ binary: false }), bare),
+      );
+      assertThreeLines(stderr, "a C++ compiler, make, Python, pkg-config, libkrb5's headers");
+    });
+
+    it('says in three lines what to install, without the headers', async () => {
+      const env = { ...process.env, PKG_CONFIG_LIBDIR: '/nowhere' };
+      const { stderr } = await failure(
+        install(await emptyProject(), await unpacked({ binary: false }), env),
+      );
+      assertThreeLines(stderr, "libkrb5's headers");
+    });
+
+    it('does not try another Node’s binary, nor one that asks for a newer glibc', async () => {
+      const folder = await unpacked();
+      await replace(join(folder, BINARY), 'GLIBC_2.28', 'GLIBC_9.28');
+      const { stderr } = await failure(install(await emptyProject(), folder, bare));
+      assert.match(stderr, /GLIBC_9\.28' not found/);
+      assert.match(stderr, /kpass has to be compiled/);
+    });
+
+    function assertThreeLines(stderr: string, missing: string): void {
+      const own = stderr.split('\n').filter((line) => !/^npm (error|warn)/.test(line) && line);
+      assert.equal(own.length, 3, stderr);
+      assert(own[0]?.includes(`lacks ${missing}. `), own[0]);
+      const text = own.join('\n');
+      for (const [system, what] of Object.entries({
+        Debian: 'libkrb5-dev',
+        Fedora: 'krb5-devel',
+        Alpine: 'krb5-dev',
+        Homebrew: 'krb5',
+      })) {
+        assert.match(text, new RegExp(`${system}: [^;:]*\\b${what}\\b`));
+      }
+      assert.doesNotMatch(stderr, /gyp|Traceback/);
+    }
+  });
+
+  // What Node.js says there that it is: a program that names musl's loader; or, started by way of the
+  // loader, the loader itself, which is musl's libc.so, on Alpine by another name.
+  for (const { how, name, loader } of [
+    { how: 'on musl', name: 'node', loader: '/lib/ld-musl-x86_64.so.1' },
+    { how: 'on musl, by way of its loader', name: 'libc.so', loader: '' },
+    { how: 'on Alpine, by way of its loader', name: 'ld-musl-x86_64.so.1', loader: '' },
+  ]) {
+    describe(how, () => {
+      let musl: NodeJS.ProcessEnv;
+      before(async () => {
+        const folder = await emptyFolder();
+        const program = join(folder, name);
+        const preload = join(folder, 'preload.cjs');
+        await writeFile(program, elf(loader));
+        await writeFile(preload, `process.execPath = ${JSON.stringify(program)};`);
+        musl = { ...bare, NODE_OPTIONS: `--require=${preload}` };
+      });
+
+      it('does not take the binary for glibc', async () => {
+        const { stderr } = await failure(install(await emptyProject(), await tarball(), musl));
+        assert.match(stderr, /kpass has to be compiled/);
+      });
+
+      it('does not load the binary for glibc, should it be the only one', async () => {
+        const project = await emptyProject();
+        await install(project, await tarball(), bare);
+        const { stderr } = await failure(runFile(project, ['node'], 'p.cjs', PROGRAM, musl));
+        assert.match(stderr, /kpass\.glibc\.node is for glibc, not musl\n.*npm rebuild kpass/);
+      });
+    });
+  }
+
+  describe('on macOS', () => {
+    it('looks for the Kerberos that Homebrew keeps apart, and for no g++', async () => {
+      const folder = await unpacked();
+      const bin = await emptyFolder();
+      for (const [name, script] of Object.entries({
+        'c++': 'exit 0',
+        'pkg-config': 'case $* in *krb5) echo "$PKG_CONFIG_PATH" >"$0.path"; exit 1;; esac',
+      })) {
+        await writeFile(join(bin, name), `#!/bin/sh\n${script}\n`);
+        await chmod(join(bin, name), 0o755);
+      }
+      const preload = join(folder, 'preload.cjs');
+      await writeFile(preload, "Object.defineProperty(process, 'platform', { value: 'darwin' });");
+      const { PATH = '' } = bare;
+      const env = {
+        ...bare,
+        PATH: `${bin}:${PATH}`,
+        PKG_CONFIG_PATH: '/mine',
+        NODE_OPTIONS: `--require=${preload}`,
+      };
+      const { stderr } = await failure(
+        execute('node', [join(folder, 'scripts', 'install', 'install.cjs')], { env }),
+      );
+      assert.equal(
+        await readFile(join(bin, 'pkg-config.path'), 'utf8'),
+        [
+          '/mine',
+          '/opt/homebrew/opt/krb5/lib/pkgconfig',
+          '/usr/local/opt/krb5/lib/pkgconfig\n',
+        ].join(':'),
+      );
+      assert.match(
+        stderr,
+        /on this system \(darwin-\w+\), which lacks make, Python, libkrb5's headers\./,
+      );
+    });
+  });
+
+  describe('where libkrb5.so.3 is missing', () => {
+    let project: string;
+    let said: string;
+    before(async () => {
+      // The dynamic linker looks for a file of a name that no machine has.
+      const folder = await unpacked();
+      await replace(join(folder, BINARY), 'libkrb5.so.3', 'libkrb5.so.0');
+      project = await emptyProject();
+      said = await install(project, folder);
+    });
+
+    it('installs, and does not compile', () => {
+      assert.match(said, /libkrb5\.so\.0: cannot open .*Install libkrb5-3 or krb5-libs/);
+      assert(!isCompiled(project));
+    });
+
+    it('fails to load with one error that names it and its package', async () => {
+      const { stderr } = await failure(runFile(project, ['node'], 'p.cjs', PROGRAM));
+      assert.match(
+        stderr,
+        /libkrb5\.so\.0: cannot open .*\n.*Install libkrb5-3 \(Debian, Ubuntu\)/,
+      );
+      assert.doesNotMatch(stderr, /compiler|Python/);
+    });
+  });
+});
+
+/** A program that names its loader, far from its beginning, as elf(5) has it. */
+function elf(loader: string): Buffer {
+  const bytes = Buffer.alloc(20_000);
+  bytes.write('\x7fELF\x02\x01', 'latin1');
+  bytes.writeBigUInt64LE(64n, 32); // e_phoff
+  bytes.writeUInt16LE(56, 54); // e_phentsize
+  bytes.writeUInt16LE(2, 56); // e_phnum
+  const second = 64 + 56;
+  bytes.writeUInt32LE(3, second); // PT_INTERP
+  bytes.writeBigUInt64LE(10_000n, second + 8); // p_offset
+  bytes.writeBigUInt64LE(BigInt(loader.length + 1), second + 32); // p_filesz
+  bytes.write(loader, 10_000);
+  return bytes;
+}
+
+/** Puts other bytes, as many, in place of a text in a file. */
+async function replace(file: string, text: string, other: string): Promise<void> {
+  const bytes = await readFile(file, 'latin1');
+  assert(bytes.includes(text) && text.length === other.length);
+  await writeFile(file, bytes.replaceAll(text, other), 'latin1');
+}

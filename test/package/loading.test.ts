@@ -1,0 +1,85 @@
+// Where kpass cannot run, loading it says what is missing and what to do.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const execute = promisify(execFile);
+const PACKAGE = join(__dirname, '../..');
+
+async function load(program: string, folder = PACKAGE): Promise<string> {
+  const run = execute(process.execPath, ['-e', program], { cwd: folder });
+  const { stderr } = await run.catch((error: { stderr: string }) => error);
+  return stderr;
+}
+
+describe('loading', () => {
+  let folder: string;
+  before(async () => {
+    // The package as it is installed, but for its addon.
+    folder = await mkdtemp(join(tmpdir(), 'kpass-load-'));
+    for (const part of ['package.json', 'dist', 'native/conf']) {
+      await cp(join(PACKAGE, part), join(folder, part), { recursive: true });
+    }
+    await symlink(join(PACKAGE, 'node_modules'), join(folder, 'node_modules'));
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  it('on another system names those that are supported', async () => {
+    const stderr = await load(
+      "Object.defineProperty(process, 'platform', { value: 'win32' }); require('kpass')",
+    );
+    assert.match(stderr, /kpass runs on Linux and macOS only; this is win32/);
+  });
+
+  it('without an addon says how it is built', async () => {
+    const stderr = await load("require('./dist/index.js')", folder);
+    assert.match(stderr, /cannot load its native addon/);
+    assert.match(stderr, /libkrb5-dev \(Debian, Ubuntu\)/);
+    assert.match(stderr, /npm rebuild kpass/);
+  });
+
+  it('with an addon that does not load gives the reason', async () => {
+    const build = join(folder, 'build', 'Release');
+    await cp(join(PACKAGE, 'package.json'), join(build, 'kpass.node'));
+    const stderr = await load("require('./dist/index.js')", folder);
+    assert.match(stderr, /cannot load its native addon[\s\S]*kpass\.node/);
+  });
+
+  it('without libkrb5 names its packages', async () => {
+    const stub = join(folder, 'stub.cjs');
+    await writeFile(
+      stub,
+      `require('node:module')._extensions['.node'] = () => {
+         throw new Error('libkrb5.so.3: cannot open shared object file: No such file or directory');
+       };`,
+    );
+    const stderr = await load(`require('${stub}'); require('./dist/index.js')`, folder);
+    assert.match(stderr, /Install libkrb5-3 \(Debian, Ubuntu\), krb5-libs \(Fedora/);
+  });
+
+  it('without its own fragments of krb5.conf no password is verified', async () => {
+    const bare = await mkdtemp(join(tmpdir(), 'kpass-bare-'));
+    try {
+      for (const part of ['package.json', 'dist', 'build/Release/kpass.node']) {
+        await cp(join(PACKAGE, part), join(bare, part), { recursive: true });
+      }
+      await symlink(join(PACKAGE, 'node_modules'), join(bare, 'node_modules'));
+      const { stdout } = await execute(
+        process.execPath,
+        [
+          '-e',
+          `require('./dist/index.js').kpass('alice', 'x', 'HTTP', 'localhost')
+             .catch((error) => console.log(error.code, error.message))`,
+        ],
+        { cwd: bare },
+      );
+      assert.match(stdout, /^ERR_KPASS_CONFIG .*first\.conf/);
+    } finally {
+      await rm(bare, { recursive: true, force: true });
+    }
+  });
+});

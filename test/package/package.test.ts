@@ -1,0 +1,273 @@
+// kpass as its users get it: packed, and installed into a project that has nothing else.
+// install.test.ts has how it comes there.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+import { Realm } from 'kpass/testing';
+import { emptyProject, install, PACKAGE, pack, runFile, runtime, tarball } from '../support/packed';
+import { SERVICE } from '../support/subject';
+
+const execute = promisify(execFile);
+const tool = (name: string) => join(PACKAGE, 'node_modules', '.bin', name);
+
+const MANIFEST = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8'));
+
+/** What is imported by: 'kpass', 'kpass/http', 'kpass/testing'. */
+const ENTRIES = Object.keys(MANIFEST.exports)
+  .filter((path) => !path.endsWith('.json'))
+  .map((path) => `kpass${path.slice(1)}`);
+
+/** In bytes. */
+const MOST = 300_000;
+
+/** Runs a program in the project, and fails with what it printed when it fails. */
+async function succeed(cwd: string, program: string, ...args: string[]): Promise<string> {
+  const run = execute(program, args, { cwd });
+  const { stdout } = await run.catch(({ stdout, stderr }: { stdout: string; stderr: string }) =>
+    assert.fail(`${args.join(' ')}\n${stdout}${stderr}`),
+  );
+  return stdout;
+}
+
+describe('the package', function () {
+  this.timeout(120_000);
+
+  let project: string;
+  let packed: string;
+  before(async () => {
+    packed = await tarball();
+    project = await emptyProject();
+    await install(project, packed);
+  });
+
+  it('holds what runs and what builds it, and nothing else', async () => {
+    const { stdout } = await execute('tar', ['-tzf', packed]);
+    const files = stdout.trim().split('\n');
+    for (const needed of [
+      'LICENSE',
+      'README.md',
+      'SECURITY.md',
+      'binding.gyp',
+      'dist/cli/index.js',
+      'dist/index.d.ts',
+      'dist/index.js',
+      'dist/http/index.js',
+      'dist/testing/index.js',
+      'docs/architecture.md',
+      'docs/http.md',
+      'docs/login.svg',
+      'docs/options.md',
+      'native/conf/first.conf',
+      'native/conf/last.conf',
+      'native/kerberos/verification.cc',
+      `prebuilds/linux-${process.arch}/kpass.glibc.node`,
+      'scripts/install/install.cjs',
+      'scripts/install/pkg-config.cjs',
+    ]) {
+      assert(files.includes(`package/${needed}`), needed);
+    }
+    const strangers = files.filter(
+      (file) =>
+        !/^package\/(dist\/.*\.(js|d\.ts)|native\/.*\.(cc|h|conf)|[A-Z]+(\.md)?)$/.test(file) &&
+        !/^package\/docs\/[a-z-]+\.(md|svg)$/.test(file) &&
+        !/^package\/(package\.json|binding\.gyp|scripts\/install\/(install|pkg-config)\.cjs)$/.test(
+          file,
+        ) &&
+        !/^package\/prebuilds\/linux-(x64|arm64)\/kpass\.glibc\.node$/.test(file),
+    );
+    assert.deepEqual(strangers, []);
+    assert(!files.some((file) => /native\/(test|fuzz)|\.test\.|\.keytab/.test(file)));
+    // A release has the other processor's binary as well, which is about as large.
+    const binary = `node_modules/kpass/prebuilds/linux-${process.arch}/kpass.glibc.node`;
+    const other = gzipSync(readFileSync(join(project, binary))).length;
+    const size = statSync(packed).size + other;
+    assert(size < MOST, `${size} bytes`);
+  });
+
+  it('is the same, byte for byte, each time that it is packed', async () => {
+    const before = createHash('sha256').update(readFileSync(packed)).digest('hex');
+    const again = await pack(dirname(packed));
+    assert.equal(createHash('sha256').update(readFileSync(again)).digest('hex'), before);
+    await succeed(dirname(again), 'sha256sum', '--check', again.replace(/\.tgz$/, '.sha256'));
+  });
+
+  it('comes with a bill of what is in it', () => {
+    const bill = JSON.parse(readFileSync(packed.replace(/\.tgz$/, '.cdx.json'), 'utf8'));
+    assert.equal(bill.bomFormat, 'CycloneDX');
+    assert.equal(bill.metadata.component.purl, `pkg:npm/kpass@${MANIFEST.version}`);
+    assert.deepEqual(
+      bill.components.map(({ name }: { name: string }) => name),
+      ['node-addon-api', 'node-gyp-build'],
+    );
+  });
+
+  it('has no fault that publint or attw finds', async () => {
+    await succeed(PACKAGE, tool('publint'), 'run', '--strict', packed);
+    // TypeScript's old way of resolving, without "exports", included: "typesVersions" serves that.
+    await succeed(PACKAGE, tool('attw'), packed, '--no-emoji');
+  });
+
+  it('brings two packages with it', async () => {
+    const stdout = await succeed(project, 'npm', 'ls', '--all', '--parseable');
+    const names = stdout
+      .trim()
+      .split('\n')
+      .slice(1)
+      .map((path) => path.split('node_modules/')[1]);
+    assert.deepEqual(names.sort(), ['kpass', 'node-addon-api', 'node-gyp-build']);
+  });
+
+  describe('verifies a password', () => {
+    const CALL = "await kpass('alice', 'wonderland', 'HTTP', 'localhost', process.env.KEYTAB)";
+    const ESM = `import { kpass } from 'kpass'; console.log(${CALL});`;
+    const CJS = `const { kpass } = require('kpass'); (async () => console.log(${CALL}))();`;
+
+    let realm: Realm;
+    let env: NodeJS.ProcessEnv;
+    before(async () => {
+      realm = await Realm.start({ users: { alice: 'wonderland' } });
+      env = { ...process.env, KRB5_CONFIG: realm.config, KEYTAB: realm.keytab(SERVICE) };
+    });
+    after(() => realm.stop());
+
+    it('by import and by require', async () => {
+      for (const [name, source] of Object.entries({ 'esm.mjs': ESM, 'cjs.cjs': CJS })) {
+        assert.equal(await runFile(project, [process.execPath], name, source, env), 'true\n', name);
+      }
+    });
+
+    it('bundled by esbuild, itself left outside', async () => {
+      for (const [format, name] of Object.entries({ esm: 'bundle.mjs', cjs: 'bundle.cjs' })) {
+        const { outputFiles } = await build({
+          stdin: {
+            contents: `import { kpass } from 'kpass'; (async () => console.log(${CALL}))();`,
+            resolveDir: project,
+          },
+          bundle: true,
+          platform: 'node',
+          external: ['kpass'],
+          format: format as 'esm' | 'cjs',
+          write: false,
+        });
+        const source = outputFiles[0]?.text ?? '';
+        assert.equal(await runFile(project, [process.execPath], name, source, env), 'true\n', name);
+      }
+    });
+
+    it('installed and run by Bun, which runs no scripts of dependencies', async () => {
+      const bun = runtime('bun');
+      const own = await emptyProject({ kpass: `file:${packed}` });
+      await succeed(own, bun, 'install');
+      for (const [name, source] of Object.entries({ 'esm.mjs': ESM, 'cjs.cjs': CJS })) {
+        assert.equal(await runFile(own, [bun, 'run'], name, source, env), 'true\n', name);
+      }
+    });
+
+    it('by Bun, with a realm of its own', async () => {
+      const source = `
+        const { Realm } = require('kpass/testing');
+        const { kpass } = require('kpass');
+        (async () => {
+          const realm = await Realm.start({ users: { alice: 'wonderland' } });
+          const keytab = realm.keytab('HTTP/localhost');
+          const { config } = realm;
+          console.log(await kpass('alice', 'wonderland', 'HTTP', 'localhost', keytab, { config }));
+          console.log(await kpass('alice', 'underland', 'HTTP', 'localhost', keytab, { config }));
+          await realm.stop();
+        })();`;
+      const command = [runtime('bun'), 'run'] as const;
+      assert.equal(await runFile(project, command, 'realm.cjs', source), 'true\nfalse\n');
+    });
+
+    it('by Deno, with the permissions that docs/platforms.md names', async () => {
+      const deno = [runtime('deno'), 'run', '--allow-ffi', '--allow-read', '--allow-env'] as const;
+      for (const [name, source] of Object.entries({ 'esm.mjs': ESM, 'cjs.cjs': CJS })) {
+        assert.equal(await runFile(project, deno, name, source, env), 'true\n', name);
+      }
+    });
+  });
+
+  it('brings the command kpass', async () => {
+    const kpass = join(project, 'node_modules', '.bin', 'kpass');
+    assert.equal(await succeed(project, kpass, '--version'), `${MANIFEST.version}\n`);
+    const doctor = execute(kpass, ['doctor', '--json', '-c', '/nonexistent/krb5.conf']);
+    const { stdout } = await doctor.catch((error: { stdout: string }) => error);
+    const [library, config] = JSON.parse(stdout).links;
+    assert.deepEqual([library.status, config.status], ['ok', 'broken']);
+  });
+
+  it('has types that hold for its users', async () => {
+    const source = `import { kpass, Verifier, KpassError, type KpassErrorCode, type KpassOptions,
+         type Verdict, type VerifierOptions } from 'kpass';
+       import { createServer, type IncomingMessage } from 'node:http';
+       import { basicAuth, type BasicAuth, type BasicAuthOptions, type Identity } from 'kpass/http';
+       import { Realm } from 'kpass/testing';
+       export async function use(signal: AbortSignal): Promise<string> {
+         const options: KpassOptions = { realms: ['A'], timeout: 5, config: ['/a'], signal };
+         const ok: boolean = await kpass('a', new Uint8Array(), 'HTTP', null, null, options);
+         const settings: VerifierOptions = { service: 'HTTP', host: null, keytab: '', queue: 0 };
+         const verifier = new Verifier(settings);
+         const verdict: Verdict = await verifier.verify('a', 'b', { signal, timeout: 5 });
+         const { threads, active, stalled, queued, verified, denied, failed } = verifier.stats;
+         const sum: number = threads + active + stalled + queued + verified + denied + failed;
+         verifier.close();
+         const realm: Realm = await Realm.start({ name: 'A', users: { a: 'b' }, services: ['c/d'] });
+         await realm.addUser('c', 'd');
+         const env: Record<string, string> = realm.env;
+         try { await realm.stop(); } catch (error) {
+           if (error instanceof KpassError) {
+             const code: KpassErrorCode = error.code;
+             const number: number | undefined = error.krb5Code;
+             const name: string | undefined = error.krb5Name;
+             return [code, error.step, number, name, error.reason].join();
+           }
+         }
+         // @ts-expect-error: a keytab is no number
+         void kpass('a', 'b', 'HTTP', 'host', 5);
+         // @ts-expect-error: the service is needed
+         void new Verifier({});
+         if (verdict.verified) return verdict.principal + verdict.realm + ok + sum + env;
+         // @ts-expect-error: who is denied has no principal
+         void verdict.principal;
+         return verdict.reason;
+       }
+       const web: BasicAuthOptions = { service: 'HTTP', realm: 'x', cache: { ttl: 5 },
+         throttle: { attempts: 3, window: 5 },
+         secure: (request) => request.headers['x-forwarded-proto'] === 'https' };
+       export const auth: BasicAuth = basicAuth(web);
+       createServer((request, response) => auth(request, response, (_error?: unknown) => {
+         const who: Identity | undefined = request.kpass;
+         response.end(who && who.user + who.principal + who.realm);
+       }));
+       export const checked = (request: IncomingMessage): Promise<Identity | null> =>
+         auth.check(request);
+       // @ts-expect-error: what is shown in the challenge is needed
+       basicAuth({ service: 'HTTP' });
+       auth.close();`;
+    // Alone: without skipLibCheck, and with no types of others but Node's.
+    const common = ['--noEmit', '--strict', '--target', 'es2022', '--exactOptionalPropertyTypes'];
+    const types = ['--typeRoots', join(PACKAGE, 'node_modules', '@types'), '--types', 'node'];
+    const entries = ENTRIES.map(
+      (entry, i) => `import * as entry${i} from '${entry}'; void entry${i};`,
+    );
+    for (const name of ['types.mts', 'types.cts', 'types.ts']) {
+      await writeFile(join(project, name), [...entries, source].join('\n'));
+    }
+    for (const resolution of [
+      ['--module', 'node16', 'types.mts', 'types.cts'],
+      ['--module', 'nodenext', 'types.mts', 'types.cts'],
+      ['--module', 'esnext', '--moduleResolution', 'bundler', 'types.ts'],
+      ['--module', 'commonjs', '--moduleResolution', 'bundler', 'types.ts'],
+      ['--module', 'preserve', 'types.mts', 'types.cts'],
+    ]) {
+      await succeed(project, tool('tsc'), ...common, ...types, ...resolution);
+    }
+  });
+});
