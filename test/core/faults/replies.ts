@@ -20,7 +20,7 @@ const forgedErrors: readonly (readonly [number, Outcome, Outcome])[] = [
   [6, 'credentials', 'credentials'],
   [7, 'ERR_KPASS_CONFIG', 'ERR_KPASS_CONFIG'],
   [12, 'policy', 'policy'],
-  [14, 'ERR_KPASS_CONFIG', 'ERR_KPASS_CONFIG'],
+  [14, 'policy', 'ERR_KPASS_CONFIG'],
   [18, 'disabled', 'disabled'],
   [23, 'expired', 'expired'],
   [24, 'credentials', 'ERR_KPASS_INTERNAL'],
@@ -150,7 +150,7 @@ export const replyRows: readonly Row[] = [
   },
   {
     fault: 'a KDC that asks for 16,777,215 iterations; then the process exits',
-    outcome: 'ERR_KPASS_TIMEOUT',
+    outcome: 'ERR_KPASS_KDC',
     waits: true,
     run: async (scene) => {
       await using proxy = await FaultProxy.start(scene.realm);
