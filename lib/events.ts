@@ -6,7 +6,6 @@ import { channel } from 'node:diagnostics_channel';
 import type { NativeOutcome, NativeTrace } from './binding.js';
 import type { DenialReason } from './denials.js';
 import { KpassError, meaningOf, printable } from './errors.js';
-import { krb5Name } from './krb5-codes.js';
 import type { Settings, Trace } from './settings.js';
 
 /** One verification that has ended: the message of the channel 'kpass:verify'. */
@@ -25,7 +24,7 @@ export interface VerifyEvent {
   reason?: DenialReason;
   /** If failed: the error's code, ERR_KPASS_… */
   code?: string;
-  /** If denied or failed: libkrb5's symbol for the code, if there is one. */
+  /** If failed: libkrb5's symbol for the error, if it has one. */
   krb5Name?: string;
 }
 
@@ -40,19 +39,8 @@ export function tellVerdict(settings: Settings, started: number, outcome: Native
     started,
     verified
       ? { outcome: 'verified', step: 'krb5_verify_init_creds', principal }
-      : {
-          outcome: 'denied',
-          step,
-          reason: meaningOf(step, code) as DenialReason,
-          ...named(code),
-        },
+      : { outcome: 'denied', step, reason: meaningOf(step, code) as DenialReason },
   );
-}
-
-/** Without a code there is no name. */
-function named(code: number): Pick<VerifyEvent, 'krb5Name'> {
-  const name = code === 0 ? undefined : krb5Name(code);
-  return name === undefined ? {} : { krb5Name: name };
 }
 
 export function tellFailure(settings: Settings, started: number, reason: unknown): void {
@@ -61,12 +49,12 @@ export function tellFailure(settings: Settings, started: number, reason: unknown
     tell(settings, started, { outcome: 'aborted', step: 'abort' });
     return;
   }
-  const { step, code, krb5Name: symbol, reason: denial } = reason;
+  const { step, code, krb5Name, reason: denial } = reason;
   tell(settings, started, {
     outcome: 'failed',
     step,
     code,
-    ...(symbol !== undefined && { krb5Name: symbol }),
+    ...(krb5Name !== undefined && { krb5Name }),
     ...(denial !== undefined && { reason: denial }),
   });
 }

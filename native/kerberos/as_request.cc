@@ -68,12 +68,12 @@ krb5_error_code AsRequest::ByPassword(const char* password,
                                       Creds* creds) {
   enctypes_.emplace(kept_);
   if (enctypes_->code() != 0) return enctypes_->code();
-  // libkrb5 does not change the list, and uses it until it returns.
-  std::vector<krb5_enctype> list = enctypes_->list();
   const auto key = enctypes_->weak() ? KdcHooks::Key::kPasswordOrWeak
                                      : KdcHooks::Key::kPassword;
   return Request(
       service, key, creds, [&](krb5_creds* out, const char* name, auto* opt) {
+        // libkrb5 uses the list until it returns, and does not change it.
+        std::vector<krb5_enctype>& list = enctypes_->list();
         krb5_get_init_creds_opt_set_etype_list(opt, list.data(),
                                                static_cast<int>(list.size()));
         return krb5_get_init_creds_password(context_, out, client_, password,

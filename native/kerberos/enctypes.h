@@ -25,7 +25,7 @@ class UserEnctypes {
 
   // 0, or libkrb5's error for its own list.
   krb5_error_code code() const { return code_; }
-  const std::vector<krb5_enctype>& list() const { return list_; }
+  std::vector<krb5_enctype>& list() { return list_; }
   // RC4 or 3DES is in the list.
   bool weak() const;
   // krb5.conf shuts out some of the four AES types, which all newer keys have.

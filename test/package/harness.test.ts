@@ -26,7 +26,10 @@ const VALGRIND = SANITIZER
       '--error-exitcode=9',
     ];
 /** The key of this type takes 9 allocations. Others take 24,000, and each of them would be tried. */
-const RC4 = { config: '[libdefaults]\n  allow_weak_crypto = true\n  allow_rc4 = true\n' };
+const RC4 = {
+  config:
+    '[libdefaults]\n  allow_weak_crypto = true\n  allow_rc4 = true\n  permitted_enctypes = DEFAULT rc4\n',
+};
 
 describe('the core alone', function () {
   this.timeout(120_000 * SLOW);
