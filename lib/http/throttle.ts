@@ -93,6 +93,11 @@ export class Throttle {
     }
   }
 
+  /** How many accounts are counted. */
+  get size(): number {
+    return this.#accounts.size;
+  }
+
   /** Forgets everything. */
   close(): void {
     this.#accounts.clear();
