@@ -11,14 +11,14 @@
 #include <stdlib.h>
 
 #include <cstdint>
-#include <map>
 #include <memory>
-#include <new>
 
 #include "base/exit_gate.h"
 #include "base/platform.h"
 #include "kerberos/verification.h"
+#include "node/acceptor_functions.h"
 #include "node/diagnosis_functions.h"
+#include "node/environment.h"
 #include "node/mailbox.h"
 #include "node/pool.h"
 #include "node/values.h"
@@ -48,51 +48,13 @@ class VerificationCall : public Call {
   void Abandon() override { asked_ = verification_.Abandon(); }
   void TellJavaScript(const Napi::Function& on_settled) const override;
 
-  // After Pool::Abandon(), on JavaScript's thread.
-  Asked TakeAsked() { return std::move(asked_); }
+  Napi::Value DescribeAbandoned(Napi::Env env) override;
 
  private:
   Verification verification_;
   std::unique_ptr<Outcome> outcome_;  // null: memory ran out
   Asked asked_;
 };
-
-// What belongs to one environment: the main thread's, or a worker's.
-class Environment {
- public:
-  Environment() : mailbox(new Mailbox) {}
-  Environment(const Environment&) = delete;
-  Environment& operator=(const Environment&) = delete;
-  ~Environment() { End(); }
-
-  // Nothing of this environment is used by a thread after this.
-  void End() {
-    mailbox->Close();
-    for (const auto& [id, call] : calls) call->pool->Abandon(*call);
-    calls.clear();
-  }
-
-  // Numbered here and not in JavaScript, whose files may be loaded twice over
-  // one addon: then two calls would have one number, and one verdict.
-  uint32_t NextId() {
-    do {
-      ++last_id_;
-    } while (last_id_ == 0 || calls.count(last_id_) != 0);
-    return last_id_;
-  }
-
-  const Ref<Mailbox> mailbox;
-  std::map<uint32_t, Ref<VerificationCall>> calls;  // submitted, not settled
-
- private:
-  uint32_t last_id_ = 0;
-};
-
-Environment& Of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
-
-Ref<Pool> PoolOf(Napi::Value value) {
-  return Ref<Pool>(value.As<Napi::External<Pool>>().Data());
-}
 
 Outcome OutOfMemory() {
   Outcome outcome;
@@ -119,6 +81,17 @@ void VerificationCall::TellJavaScript(const Napi::Function& on_settled) const {
                    ListOf(env, asked.kdcs), TraceOf(env, asked.trace)});
 }
 
+// Of abandon(): { service, realms, kdcs, trace }: which KDCs it asked, and for
+// which service; empty before it asked.
+Napi::Value VerificationCall::DescribeAbandoned(Napi::Env env) {
+  Napi::Object record = Napi::Object::New(env);
+  record.Set("service", asked_.service);
+  record.Set("realms", ListOf(env, asked_.realms));
+  record.Set("kdcs", ListOf(env, asked_.kdcs));
+  record.Set("trace", TraceOf(env, asked_.trace));
+  return record;
+}
+
 // --- What JavaScript calls ---------------------------------------------------
 
 // Runs on the JavaScript thread after Mailbox::Post woke it.
@@ -126,9 +99,9 @@ void DeliverFinished(napi_env raw_env, napi_value on_settled, void*, void*) {
   if (raw_env == nullptr || on_settled == nullptr) return;
   const Napi::Env env(raw_env);
   const Napi::Function settled(env, on_settled);
-  Ref<Call> call = Of(env).mailbox->Collect();
+  Ref<Call> call = Environment::Of(env).mailbox->Collect();
   for (; call; call = Rest(call)) {
-    if (Of(env).calls.erase(call->id) == 0) continue;
+    if (Environment::Of(env).calls.erase(call->id) == 0) continue;
     const Napi::HandleScope scope(env);
     call->TellJavaScript(settled);
     if (env.IsExceptionPending()) {  // the environment is terminating
@@ -148,7 +121,7 @@ void Start(const Napi::CallbackInfo& info) {
   if (status != napi_ok) return;
   // Pending promises keep the process alive, by their timers; this does not.
   napi_unref_threadsafe_function(env, wake);
-  Environment& environment = Of(env);
+  Environment& environment = Environment::Of(env);
   environment.mailbox->Open(wake);
   // Added after the function, so run before Node takes the function down.
   env.AddCleanupHook([](Environment* ending) { ending->End(); }, &environment);
@@ -199,63 +172,31 @@ Napi::Value SharedPool(const Napi::CallbackInfo& info) {
   return Napi::External<Pool>::New(info.Env(), pool);
 }
 
-// The call's number, or, below zero, why there is none.
-enum Refusal : int { kFull = -1, kNoThread = -2, kNoMemory = -3 };
-
-double Admit(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  Environment& environment = Of(env);
-  const Ref<Pool> pool = PoolOf(info[0]);
-  const Ref<Settings> settings(info[1].As<Napi::External<Settings>>().Data());
-  const std::chrono::milliseconds timeout(info[4].ToNumber().Int64Value());
-  const uint32_t id = environment.NextId();
-  const Ref<VerificationCall> call(
-      new VerificationCall(id, timeout, pool, environment.mailbox, settings,
-                           TextOf(info[2]), SecretOf(env, info[3])));
-  const auto entry = environment.calls.emplace(id, call).first;
-  Pool::Admission admission = Pool::Admission::kNoThread;
-  try {
-    admission = pool->Submit(Ref<Job>(call.get()));
-  } catch (const std::bad_alloc&) {
-    environment.calls.erase(entry);
-    throw;
-  }
-  if (admission == Pool::Admission::kAccepted) return id;
-  environment.calls.erase(entry);
-  return admission == Pool::Admission::kFull ? kFull : kNoThread;
-}
-
 // submit(pool, settings, user, password, timeout): the call's number, or a
 // Refusal. The password has been read when it returns. After the timeout, in
 // ms, the record may not come: the deadline is JavaScript's to tell.
-Napi::Value Submit(const Napi::CallbackInfo& info) {
-  double answer = kNoMemory;
-  try {
-    answer = Admit(info);
-  } catch (const std::bad_alloc&) {  // no exception may pass through Node
-  }
-  return Napi::Number::New(info.Env(), answer);
+Napi::Value SubmitVerification(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return Submit(env, [&](uint32_t id) {
+    const Ref<Settings> settings(info[1].As<Napi::External<Settings>>().Data());
+    return Ref<Call>(new VerificationCall(
+        id, std::chrono::milliseconds(info[4].ToNumber().Int64Value()),
+        PoolOf(info[0]), Environment::Of(env).mailbox, settings,
+        TextOf(info[2]), SecretOf(env, info[3])));
+  });
 }
 
-// abandon(id): the call's record will not come. Returns { service, realms,
-// kdcs, trace }: which KDCs it asked, and for which service; empty before it
-// asked.
+// abandon(id): the call's record will not come. Returns what its kind of call
+// tells of itself; undefined if it has settled.
 Napi::Value Abandon(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  Environment& environment = Of(env);
-  Asked asked;
+  Environment& environment = Environment::Of(env);
   const auto entry = environment.calls.find(info[0].ToNumber().Uint32Value());
-  if (entry != environment.calls.end()) {
-    entry->second->pool->Abandon(*entry->second);
-    asked = entry->second->TakeAsked();
-    environment.calls.erase(entry);
-  }
-  Napi::Object record = Napi::Object::New(env);
-  record.Set("service", asked.service);
-  record.Set("realms", ListOf(env, asked.realms));
-  record.Set("kdcs", ListOf(env, asked.kdcs));
-  record.Set("trace", TraceOf(env, asked.trace));
-  return record;
+  if (entry == environment.calls.end()) return env.Undefined();
+  const Ref<Call> call = entry->second;
+  environment.calls.erase(entry);
+  call->pool->Abandon(*call);
+  return call->DescribeAbandoned(env);
 }
 
 // closePool(pool): its threads end when its queue is empty.
@@ -309,12 +250,13 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("createPool", Napi::Function::New(env, CreatePool));
   exports.Set("sharedPool", Napi::Function::New(env, SharedPool));
   exports.Set("settings", Napi::Function::New(env, MakeSettings));
-  exports.Set("submit", Napi::Function::New(env, Submit));
+  exports.Set("submit", Napi::Function::New(env, SubmitVerification));
   exports.Set("abandon", Napi::Function::New(env, Abandon));
   exports.Set("closePool", Napi::Function::New(env, ClosePool));
   exports.Set("poolStats", Napi::Function::New(env, PoolStats));
   exports.Set("defaultConfig", Napi::Function::New(env, DefaultConfig));
   exports.Set("libraryFile", Napi::Function::New(env, LibraryFile));
+  ExportAcceptor(env, exports);
   ExportDiagnosis(env, exports);
   return exports;
 }

@@ -27,6 +27,10 @@ class Call : public Job {
   // On JavaScript's thread, after Settle().
   virtual void TellJavaScript(const Napi::Function& on_settled) const = 0;
 
+  // On JavaScript's thread, after Pool::Abandon(): what JavaScript is told of
+  // it.
+  virtual Napi::Value DescribeAbandoned(Napi::Env env) = 0;
+
   const uint32_t id;
   const Ref<Pool> pool;
 

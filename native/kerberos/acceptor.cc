@@ -1,0 +1,450 @@
+// What becomes of a token, top to bottom: Reception::Hold is its order.
+//
+// krb5_rd_req decrypts the ticket and the authenticator, and compares them with
+// each other and with the clock. The rest of what makes a client one that may
+// log in is checked here.
+
+#include "kerberos/acceptor.h"
+
+#include <strings.h>
+
+#include <algorithm>
+#include <array>
+#include <list>
+
+#include "base/krb5_ptr.h"
+#include "kerberos/replays.h"
+#include "kerberos/service.h"
+#include "kerberos/spnego.h"
+
+namespace kpass {
+namespace {
+
+using AuthContext = Krb5Ptr<krb5_auth_context, krb5_auth_con_free>;
+using Authenticator = Krb5Ptr<krb5_authenticator*, krb5_free_authenticator>;
+using Ticket = Krb5Ptr<krb5_ticket*, krb5_free_ticket>;
+using Checksum = Krb5Value<krb5_checksum, krb5_free_checksum_contents>;
+using AuthorizationData = Krb5Ptr<krb5_authdata**, krb5_free_authdata>;
+
+constexpr size_t kMaxUserBytes = 256;
+
+// RFC 4121, 4.1.1: how long the bindings are, they, and flags, in the order of
+// little-endian machines; then what is not looked at.
+constexpr krb5_cksumtype kContextChecksum = 0x8003;
+constexpr size_t kBindingsAt = 4;
+constexpr size_t kBindingsSize = 16;
+constexpr size_t kFlagsAt = 20;
+constexpr size_t kLeastChecksum = 24;
+constexpr uint32_t kMutualFlag = 2;
+
+// [MS-KILE] 3.2.5.8: the client knows channel bindings, and would have sent
+// some. (krb5.h has neither before 1.19.)
+constexpr krb5_authdatatype kApOptions = 143;
+constexpr uint32_t kClientKnowsBindings = 0x4000;
+
+// RFC 3961, 4: of those that are an implementation's own.
+constexpr krb5_keyusage kReplayUsage = 1023;
+
+// A token's authenticator is good from clockskew before its time to clockskew
+// after. The rest is for clocks that are set back meanwhile.
+constexpr std::chrono::seconds kClockskew{300};
+constexpr std::chrono::seconds kGrace{300};
+
+std::string_view View(const krb5_data& data) {
+  return {data.data, data.length};
+}
+
+krb5_data DataOf(std::string_view text) {
+  krb5_data data = {};
+  // libkrb5 takes no const ones; it does not write there.
+  data.data = const_cast<char*>(text.data());
+  data.length = static_cast<unsigned>(text.size());
+  return data;
+}
+
+uint32_t LittleEndian(const unsigned char* bytes) {
+  uint32_t value = 0;
+  for (int i = 3; i >= 0; --i) value = value << 8 | bytes[i];
+  return value;
+}
+
+void AppendLittleEndian(uint32_t value, std::string* bytes) {
+  for (const int shift : {0, 8, 16, 24}) {
+    bytes->push_back(static_cast<char>(value >> shift & 0xff));
+  }
+}
+
+// Whether it is UTF-8 (RFC 3629) without control characters, C1 included.
+bool IsPlain(std::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const auto first = static_cast<unsigned char>(text[i]);
+    size_t more = 0;
+    uint32_t least = 0x20;
+    uint32_t point = first;
+    if (first >= 0xf0) {
+      more = 3, least = 0x10000, point = first & 0x07;
+    } else if (first >= 0xe0) {
+      more = 2, least = 0x800, point = first & 0x0f;
+    } else if (first >= 0xc0) {
+      more = 1, least = 0xa0, point = first & 0x1f;
+    } else if (first >= 0x7f) {
+      return false;
+    }
+    if (first > 0xf4 || text.size() - i <= more) return false;
+    for (const char next : text.substr(i + 1, more)) {
+      if ((next & 0xc0) != 0x80) return false;
+      point = point << 6 | (next & 0x3f);
+    }
+    if (point < least || point > 0x10ffff) return false;
+    if (point >= 0xd800 && point < 0xe000) return false;  // half a pair
+    i += 1 + more;
+  }
+  return true;
+}
+
+// Of a ticket that may be for another of the services: worth another try.
+bool MayBeAnothers(krb5_error_code code) {
+  switch (code) {
+    case KRB5KRB_AP_ERR_NOT_US:
+    case KRB5KRB_AP_ERR_NOKEY:
+    case KRB5KRB_AP_ERR_BADKEYVER:
+    case KRB5KRB_AP_ERR_BAD_INTEGRITY:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// The state of one accept. Every step returns whether to go on, and has noted
+// in `acceptance_` why not.
+class Reception {
+ public:
+  Reception(const AcceptorSettings& settings, std::string_view token,
+            const std::optional<std::string>& bindings, const KeptContext& kept)
+      : settings_(settings),
+        bytes_(token),
+        bindings_(bindings),
+        kept_(kept),
+        context_(kept.context()),
+        auth_context_(context_),
+        ticket_(context_),
+        authenticator_(context_) {}
+
+  Acceptance Hold() {
+    TraceLog trace;
+    {
+      const Traced traced(context_,
+                          settings_.common().trace ? &trace : nullptr);
+      if (FindServices() && FindKeys() && ReadToken() && ReadTicket() &&
+          ReadChecksum() && CheckClient() && CheckBindings() && MakeReply() &&
+          TakeOnce()) {
+        Grant();
+      }
+    }
+    acceptance_.trace = trace.Take();
+    return std::move(acceptance_);
+  }
+
+ private:
+  bool FindServices();
+  bool FindKeys();
+  bool ReadToken();
+  bool ReadTicket();
+  bool ReadChecksum();
+  bool CheckClient();
+  bool CheckBindings();
+  bool MakeReply();
+  bool TakeOnce();
+  void Grant();
+
+  bool AddService(Ref<Settings> settings);
+  krb5_error_code ReadTicketFor(const Service& service);
+  bool RealmMayLogIn(std::string_view realm) const;
+  bool ClientKnowsBindings() const;
+  std::optional<std::string> ChannelHash();
+
+  bool Check(const char* step, krb5_error_code code) {
+    return acceptance_.Check(context_, step, code);
+  }
+  bool Refuse(const char* step, const char* words) {
+    acceptance_.code = 0;
+    acceptance_.message = words;
+    return acceptance_.Refuse(step);
+  }
+
+  const AcceptorSettings& settings_;
+  const std::string_view bytes_;
+  const std::optional<std::string>& bindings_;
+  const KeptContext& kept_;
+  const krb5_context context_;
+  std::list<Service> services_;
+  NegotiateToken token_;
+  AuthContext auth_context_;
+  krb5_flags options_ = 0;
+  Ticket ticket_;
+  Authenticator authenticator_;
+  std::string_view clients_bindings_;  // the hash of them; zeros: none
+  uint32_t flags_ = 0;
+  std::string principal_;  // the client's
+  bool bound_ = false;
+  std::string reply_;
+  Acceptance acceptance_;
+};
+
+// One, or one for each of the hosts.
+bool Reception::FindServices() {
+  for (const Ref<Settings>& each : settings_.services) {
+    Service& service = services_.emplace_back(context_, *each);
+    const bool found = settings_.any_host ? service.FindAnyHost(&acceptance_)
+                                          : service.FindName(&acceptance_);
+    acceptance_.service = service.name();
+    if (!found) return false;
+  }
+  return true;
+}
+
+// Without the service's key nothing can be decrypted. Looked for before the
+// token is read: krb5_rd_req takes a keytab that cannot be read for a client's
+// fault. Of several services, those without a key are left out.
+bool Reception::FindKeys() {
+  for (auto service = services_.begin(); service != services_.end();) {
+    const bool opened = service->OpenKeytab(&acceptance_);
+    acceptance_.keytab = service->keytab_name();
+    if (!opened) return false;
+    if (service->FindKey(&acceptance_)) {
+      acceptance_.keytab_exposed = service->keytab_exposed();
+      ++service;
+    } else {
+      service = services_.erase(service);
+    }
+  }
+  return !services_.empty();
+}
+
+bool Reception::ReadToken() {
+  token_ = kpass::ReadToken(bytes_);
+  switch (token_.kind) {
+    case NegotiateToken::Kind::kKerberos:
+      return true;
+    case NegotiateToken::Kind::kOtherMechanism:
+      return Refuse("mechanism",
+                    "the client's first mechanism is not Kerberos");
+    default:
+      return Refuse("token", "not a token of SPNEGO's or Kerberos'");
+  }
+}
+
+bool Reception::ReadTicket() {
+  krb5_error_code noted = 0;
+  for (const Service& service : services_) {
+    const krb5_error_code code = ReadTicketFor(service);
+    if (code == 0) return true;
+    // Of all, the words about the service that the ticket names are of use.
+    if (noted == 0 || noted == KRB5KRB_AP_ERR_NOT_US || !MayBeAnothers(code)) {
+      Check("krb5_rd_req", code);
+      noted = code;
+    }
+    if (!MayBeAnothers(code)) return false;
+  }
+  return false;
+}
+
+krb5_error_code Reception::ReadTicketFor(const Service& service) {
+  krb5_error_code code = krb5_auth_con_init(context_, auth_context_.Out());
+  if (code != 0) return code;
+  // Not KRB5_AUTH_CONTEXT_DO_TIME: that opens MIT's replay cache, a file. The
+  // authenticator's time is compared all the same. The other two are for the
+  // reply, as MIT's own acceptor has them.
+  code = krb5_auth_con_setflags(
+      context_, auth_context_.get(),
+      KRB5_AUTH_CONTEXT_DO_SEQUENCE | KRB5_AUTH_CONTEXT_USE_SUBKEY);
+  if (code != 0) return code;
+  krb5_auth_context auth_context = auth_context_.get();
+  const krb5_data ap_req = DataOf(token_.ap_req);
+  // A service must be given: without one, any ticket will do that any key of
+  // the keytab opens, be it for another service on this host.
+  return krb5_rd_req(context_, &auth_context, &ap_req, service.principal(),
+                     service.keytab(), &options_, ticket_.Out());
+}
+
+// RFC 4121, 4.1.1. krb5_rd_req is content with none, or with any other: such an
+// authenticator may have been made for another protocol.
+bool Reception::ReadChecksum() {
+  if ((options_ & AP_OPTS_USE_SESSION_KEY) != 0) {
+    return Refuse("token", "a ticket for user-to-user authentication");
+  }
+  if (!Check("krb5_auth_con_getauthenticator",
+             krb5_auth_con_getauthenticator(context_, auth_context_.get(),
+                                            authenticator_.Out()))) {
+    return false;
+  }
+  const krb5_checksum* const checksum = authenticator_->checksum;
+  if (checksum == nullptr || checksum->checksum_type != kContextChecksum ||
+      checksum->length < kLeastChecksum ||
+      LittleEndian(checksum->contents) != kBindingsSize) {
+    return Refuse("checksum", "no checksum of GSS-API's, or a malformed one");
+  }
+  clients_bindings_ = {
+      reinterpret_cast<const char*>(checksum->contents) + kBindingsAt,
+      kBindingsSize};
+  flags_ = LittleEndian(checksum->contents + kFlagsAt);
+  return true;
+}
+
+// The same rules as for a name that is typed. krb5_rd_req takes any.
+bool Reception::CheckClient() {
+  const krb5_enc_tkt_part& part = *ticket_->enc_part2;
+  if ((part.flags & TKT_FLG_ANONYMOUS) != 0) {
+    return Refuse("client", "an anonymous ticket");
+  }
+  const krb5_const_principal client = part.client;
+  if (!RealmMayLogIn(View(client->realm))) {
+    return Refuse("realm", "a client of a realm that may not log in");
+  }
+  for (krb5_int32 i = 0; i < client->length; ++i) {
+    if (client->data[i].length == 0) return Refuse("client", "an empty name");
+  }
+  if (client->length == 0) return Refuse("client", "an empty name");
+  const std::string_view first = View(client->data[0]);
+  constexpr std::string_view kWellKnown = "WELLKNOWN";  // RFC 6111
+  if (first.size() == kWellKnown.size() &&
+      strncasecmp(first.data(), kWellKnown.data(), first.size()) == 0) {
+    return Refuse("client", "a well-known name");
+  }
+  UnparsedName name(context_);
+  if (!Check("krb5_unparse_name",
+             krb5_unparse_name(context_, client, name.Out()))) {
+    return false;
+  }
+  const std::string_view text = name.get();
+  // The backslash: of a separator, a control or a NUL within one of the parts.
+  if (text.size() > kMaxUserBytes ||
+      text.find('\\') != std::string_view::npos || !IsPlain(text)) {
+    return Refuse("client", "a malformed name");
+  }
+  principal_ = text;
+  return true;
+}
+
+bool Reception::RealmMayLogIn(std::string_view realm) const {
+  const std::vector<std::string>& realms = settings_.common().realms;
+  if (realms.empty()) return realm == View(ticket_->server->realm);
+  return std::find(realms.begin(), realms.end(), realm) != realms.end();
+}
+
+bool Reception::CheckBindings() {
+  if (settings_.bindings == BindingsRule::kOff) return true;
+  const std::optional<std::string> channel = ChannelHash();
+  const bool none = clients_bindings_ == std::string(kBindingsSize, '\0');
+  if (channel && clients_bindings_ == *channel) {
+    bound_ = true;
+  } else if (settings_.bindings == BindingsRule::kRequire) {
+    return Refuse("bindings", "the client is not bound to this channel");
+  } else if (channel && (!none || ClientKnowsBindings())) {
+    return Refuse("bindings", "the client is bound to another channel");
+  }
+  return true;
+}
+
+bool Reception::ClientKnowsBindings() const {
+  AuthorizationData found(context_);
+  if (krb5_find_authdata(context_, nullptr, authenticator_->authorization_data,
+                         kApOptions, found.Out()) != 0 ||
+      found.get() == nullptr) {
+    return false;
+  }
+  for (krb5_authdata** each = found.get(); *each != nullptr; ++each) {
+    const krb5_authdata& options = **each;
+    if (options.length == sizeof(uint32_t) &&
+        (LittleEndian(options.contents) & kClientKnowsBindings) != 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// Of the application data, and no addresses (RFC 4121, 4.1.1.2). Nothing where
+// none is known, or the system's policy knows no MD5.
+std::optional<std::string> Reception::ChannelHash() {
+  if (!bindings_) return std::nullopt;
+  std::string structure(16, '\0');
+  AppendLittleEndian(static_cast<uint32_t>(bindings_->size()), &structure);
+  structure += *bindings_;
+  const krb5_data data = DataOf(structure);
+  Checksum hash(context_);
+  if (krb5_c_make_checksum(context_, CKSUMTYPE_RSA_MD5, nullptr, 0, &data,
+                           hash.Out()) != 0) {
+    hash.Forget();
+    return std::nullopt;
+  }
+  return std::string(reinterpret_cast<const char*>(hash->contents),
+                     hash->length);
+}
+
+bool Reception::MakeReply() {
+  Data ap_rep(context_);
+  if ((options_ & AP_OPTS_MUTUAL_REQUIRED) != 0 ||
+      (flags_ & kMutualFlag) != 0) {
+    const krb5_error_code code =
+        krb5_mk_rep(context_, auth_context_.get(), ap_rep.Out());
+    if (code != 0) ap_rep.Forget();
+    if (!Check("krb5_mk_rep", code)) return false;
+  }
+  reply_ = ReplyTo(token_, View(*ap_rep.get()));
+  return true;
+}
+
+// What tells two authenticators apart is taken from the decrypted one: nobody
+// without the ticket's key can change that, however the message around it is
+// encoded. It is remembered as a code made with that key.
+bool Reception::TakeOnce() {
+  if (!settings_.once) return true;
+  const krb5_authenticator& made = *authenticator_.get();
+  std::string text;
+  AppendLittleEndian(static_cast<uint32_t>(made.ctime), &text);
+  AppendLittleEndian(static_cast<uint32_t>(made.cusec), &text);
+  AppendLittleEndian(made.seq_number, &text);
+  text.append(reinterpret_cast<const char*>(made.checksum->contents),
+              made.checksum->length);
+  if (made.subkey != nullptr) {
+    text.append(reinterpret_cast<const char*>(made.subkey->contents),
+                made.subkey->length);
+  }
+  const krb5_data data = DataOf(text);
+  Checksum tag(context_);
+  const krb5_error_code code = krb5_c_make_checksum(
+      context_, 0, ticket_->enc_part2->session, kReplayUsage, &data, tag.Out());
+  if (code != 0) tag.Forget();
+  if (!Check("krb5_c_make_checksum", code)) return false;
+  const std::chrono::seconds life =
+      2 * kept_.Duration("clockskew", kClockskew) + kGrace;
+  const bool fresh = Replays::OfProcess().Take(
+      {reinterpret_cast<const char*>(tag->contents), tag->length}, life);
+  return fresh || Refuse("replay", "a token that was accepted already");
+}
+
+// The only place where a token is accepted.
+void Reception::Grant() {
+  acceptance_.step = "";
+  acceptance_.code = 0;
+  acceptance_.message.clear();
+  acceptance_.principal = std::move(principal_);
+  acceptance_.realm = View(ticket_->enc_part2->client->realm);
+  acceptance_.reply = std::move(reply_);
+  acceptance_.bound = bound_;
+  acceptance_.accepted = true;
+}
+
+}  // namespace
+
+Acceptance Accept(const AcceptorSettings& settings, std::string_view token,
+                  const std::optional<std::string>& bindings,
+                  KeptContext& kept) {
+  Acceptance acceptance;
+  if (kept.Get(settings.common().config, &acceptance) == nullptr) {
+    return acceptance;
+  }
+  return Reception(settings, token, bindings, kept).Hold();
+}
+
+}  // namespace kpass
