@@ -41,7 +41,7 @@ function copyOfEqual(settings: Settings): Copy | undefined {
   return copies.get(latest);
 }
 
-/** The files of krb5.conf. A value in an earlier file outranks the same value in a later one. */
+/** The krb5.conf files, in the order in which libkrb5 reads them: the first value found counts. */
 export function configFiles({ config }: Settings): readonly string[] {
   return config ?? listOf(binding.defaultConfig());
 }
