@@ -32,6 +32,7 @@ import {
 export * from '../../lib/testing/der';
 export {
   contextChecksum,
+  encodeName,
   KERBEROS,
   kerberosToken,
   MICROSOFT_KERBEROS,
