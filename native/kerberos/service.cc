@@ -129,7 +129,7 @@ bool Service::FindKey(NativeReport* report) {
 }
 
 bool Service::FindKeyOfAnyHost(NativeReport* report) {
-  constexpr char kStep[] = "krb5_kt_get_entry";
+  constexpr const char* kStep = "krb5_kt_get_entry";
   krb5_kt_cursor cursor;
   krb5_error_code code =
       krb5_kt_start_seq_get(context_, keytab_.get(), &cursor);

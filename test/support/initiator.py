@@ -9,7 +9,9 @@ target, form, mutual, *rest = sys.argv[1:]
 mechanism = gssapi.OID.from_int_seq(
     "1.3.6.1.5.5.2" if form == "spnego" else "1.2.840.113554.1.2.2"
 )
-flags = [gssapi.RequirementFlag.mutual_authentication] if mutual == "mutual" else []
+# An empty list would mean the default, which asks for proof.
+flag = gssapi.RequirementFlag
+flags = [flag.mutual_authentication if mutual == "mutual" else flag.integrity]
 bindings = None
 if rest:
     bindings = gssapi.raw.ChannelBindings(application_data=base64.b64decode(rest[0]))
@@ -24,10 +26,10 @@ context = gssapi.SecurityContext(
 token = context.step()
 print(base64.b64encode(token).decode(), flush=True)
 answer = base64.b64decode(sys.stdin.readline())
-if answer:
-    try:
+try:
+    if answer:
         context.step(answer)
-    except gssapi.exceptions.GSSError as error:
-        print("refused:", str(error).replace("\n", " "))
-        sys.exit()
-print("complete" if context.complete else "incomplete")
+    # An error of step() may come up only here.
+    print("complete" if context.complete else "incomplete")
+except gssapi.exceptions.GSSError as error:
+    print("refused:", str(error).replace("\n", " "))

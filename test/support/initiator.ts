@@ -34,11 +34,16 @@ export async function initiate(
   });
   const errors = text(child.stderr);
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
-  const first = await lines.next();
-  if (first.done) throw new Error(`the initiator has no token: ${await errors}`);
-  const answer = await accept(Buffer.from(first.value, 'base64'));
-  child.stdin.end(`${Buffer.from(answer ?? []).toString('base64')}\n`);
-  const last = await lines.next();
-  if (last.done) throw new Error(`the initiator ended: ${await errors}`);
-  return last.value;
+  const nextLine = async () => {
+    const { done, value } = await lines.next();
+    if (done) throw new Error(`the initiator ended: ${await errors}`);
+    return value;
+  };
+  try {
+    const answer = await accept(Buffer.from(await nextLine(), 'base64'));
+    child.stdin.end(`${Buffer.from(answer ?? []).toString('base64')}\n`);
+    return await nextLine();
+  } finally {
+    child.kill();
+  }
 }
