@@ -74,7 +74,7 @@ export class NativeOutcome implements NativeAsked {
 
 /**
  * native/kerberos/acceptor.h, struct Acceptance; its parts in the order in which
- * native/node/acceptor_functions.cc gives them.
+ * native/node/accept_call.cc gives them.
  */
 export class NativeAcceptance {
   constructor(

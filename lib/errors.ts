@@ -169,9 +169,11 @@ const MEANINGS: readonly Row<Meaning>[] = [
     meaning: 'ERR_KPASS_CONFIG',
   },
   // No KDC answers or is known; the KDC is unwell (29, 60); the clocks of KDC and machine differ.
+  // EAGAIN: no name server answers for a KDC's name (libkrb5's transport, translate_ai_error).
   {
     steps: KDC,
     codes: [
+      'EAGAIN',
       'KRB5_KDC_UNREACH',
       'KRB5_REALM_UNKNOWN',
       'KRB5_REALM_CANT_RESOLVE',

@@ -2,6 +2,13 @@
 
 #include "kerberos/as_request.h"
 
+#include <errno.h>
+
+#include <optional>
+#include <string>
+
+#include "net/site.h"
+
 namespace kpass {
 namespace {
 
@@ -64,6 +71,25 @@ krb5_error_code AsRequest::ByKeytab(krb5_keytab keytab,
         return krb5_get_init_creds_keytab(context_, out, client_, keytab,
                                           /*start_time=*/0, name, opt);
       });
+}
+
+// libkrb5 fails with EINVAL, and no text, for a KDC in krb5.conf that it cannot
+// read (since krb5 1.22 with ENAMETOOLONG for the path of a UNIX socket).
+bool CheckExchange(const KeptContext& kept, const char* step,
+                   krb5_error_code code,
+                   std::initializer_list<std::string_view> realms,
+                   NativeReport* report) {
+  if (report->Check(kept.context(), step, code)) return true;
+  if (code != EINVAL && code != ENAMETOOLONG) return false;
+  for (const std::string_view realm : realms) {
+    const std::optional<std::string> mistake =
+        FindKdcMistake(kept, std::string(realm));
+    if (!mistake) continue;
+    report->step = "krb5.conf";
+    report->message = *mistake + ": " + report->message;
+    break;
+  }
+  return false;
 }
 
 }  // namespace kpass

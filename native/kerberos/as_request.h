@@ -6,7 +6,12 @@
 
 #include <krb5/krb5.h>
 
+#include <initializer_list>
+#include <string_view>
+
+#include "base/context.h"
 #include "base/krb5_ptr.h"
+#include "base/report.h"
 #include "kerberos/kdc_hooks.h"
 
 namespace kpass {
@@ -38,6 +43,13 @@ class AsRequest {
   const krb5_principal client_;
   const bool canonicalize_;
 };
+
+// As NativeReport::Check(), after an exchange with the KDCs of these realms. If
+// libkrb5 cannot read a KDC in krb5.conf, the report names it.
+bool CheckExchange(const KeptContext& kept, const char* step,
+                   krb5_error_code code,
+                   std::initializer_list<std::string_view> realms,
+                   NativeReport* report);
 
 }  // namespace kpass
 

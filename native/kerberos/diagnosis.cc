@@ -2,9 +2,11 @@
 
 #include "base/exit_gate.h"
 #include "base/krb5_ptr.h"
+#include "base/view.h"
 #include "kerberos/as_request.h"
 #include "kerberos/kdc_hooks.h"
 #include "kerberos/service.h"
+#include "net/site.h"
 
 namespace kpass {
 namespace {
@@ -64,8 +66,9 @@ void RecordTicketKey(krb5_context context, const krb5_creds& creds,
   report->enctype = EnctypeName(ticket->enc_part.enctype);
 }
 
-void LogIn(krb5_context context, KdcHooks& hooks, const Service& service,
+void LogIn(const KeptContext& kept, KdcHooks& hooks, const Service& service,
            LoginReport* report) {
+  krb5_context context = kept.context();
   Creds creds(context);
   AsRequest request(context, hooks, service.principal(),
                     /*canonicalize=*/false);
@@ -73,7 +76,10 @@ void LogIn(krb5_context context, KdcHooks& hooks, const Service& service,
       request.ByKeytab(service.keytab(), service.principal(), &creds);
   const bool direct = code != KRB5KDC_ERR_POLICY;
   if (!direct) code = request.ByKeytab(service.keytab(), nullptr, &creds);
-  if (!report->Check(context, "krb5_get_init_creds_keytab", code)) return;
+  if (!CheckExchange(kept, "krb5_get_init_creds_keytab", code,
+                     {View(service.principal()->realm)}, report)) {
+    return;
+  }
   // A policy that refuses the ticket here refuses it by way of a TGT, too.
   if (!direct) return;
   RecordTicketKey(context, *creds.get(), report);
@@ -121,7 +127,7 @@ KdcsReport LocateKdcs(const Settings& settings, const std::string& realm) {
     if (kept.Get(settings.config, &report) == nullptr) return report;
     site = Site::Of(kept, realm, /*primary=*/false);
   }
-  report.named = Kdcs::NamedIn(site);
+  report.named = FindNamedKdcs(site);
   return report;
 }
 
@@ -155,7 +161,7 @@ LoginReport LogInWithKeytab(const Settings& settings,
     Service service(context, settings);
     if (service.TakeName(service_name, &report) &&
         service.OpenKeytab(&report)) {
-      LogIn(context, hooks, service, &report);
+      LogIn(kept, hooks, service, &report);
     }
   }
   report.trace = log.Take();

@@ -7,16 +7,13 @@
 
 #include "base/exit_gate.h"
 #include "base/krb5_ptr.h"
+#include "base/view.h"
 
 namespace kpass {
 namespace {
 
 // The last number that libkrb5's table has for an error of the protocol.
 constexpr krb5_ui_4 kMaxProtocolError = 127;
-
-std::string_view View(const krb5_data& data) {
-  return {data.data, data.length};
-}
 
 bool Is(MessageType type, const krb5_data& data) {
   return kpass::Is(type, View(data));
@@ -43,6 +40,7 @@ KdcHooks::~KdcHooks() {
 
 void KdcHooks::BeginTry(krb5_const_principal client) {
   client_realm_ = View(client->realm);
+  ended_ = false;
   if (transport_) transport_->BeginTry();
 }
 
@@ -71,10 +69,10 @@ krb5_error_code KdcHooks::MayLeave(const krb5_data& realm,
   // With canonicalization, a KDC or its impostor may refer the client to
   // another realm. Nothing that the password encrypts is sent there.
   if (View(realm) != client_realm_) return KRB5KDC_ERR_WRONG_REALM;
-  // After a refusal libkrb5 tries the password again at the primary KDC, which
-  // would count twice toward a lockout. If no KDC answers, libkrb5 returns the
-  // refusal.
-  return refusal_ != 0 ? KRB5_KDC_UNREACH : 0;
+  // After an error libkrb5 begins again at the primary KDC, where a wrong
+  // password would count once more toward a lockout. If no KDC answers, libkrb5
+  // returns the first error.
+  return refusal_ != 0 || ended_ ? KRB5_KDC_UNREACH : 0;
 }
 
 // libkrb5 calls this after its own transport has a reply or an error.
@@ -106,6 +104,10 @@ krb5_error_code KdcHooks::Carry(const krb5_data& realm,
     delivery = Delivery{ENOMEM, {}, {}};
   }
   if (!delivery) return 0;
+  // Only here: the transport has asked the primary KDC itself.
+  if (delivery->kind != RequestKind::kOther) {
+    ended_ = EndsAsExchange(delivery->reply);
+  }
   if (!ReenterLibkrb5(delivery->kind)) return KRB5_KDC_UNREACH;
   if (delivery->code != 0) return delivery->code;
   krb5_data bytes = {};

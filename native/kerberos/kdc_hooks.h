@@ -86,7 +86,11 @@ class KdcHooks {
   std::optional<Transport> transport_;  // none: libkrb5's own
   std::optional<ComputeSlot> slot_;     // while a key is made of the password
   std::string client_realm_;
-  krb5_error_code refusal_ = 0;  // of the password, by a KDC
+
+  // One attempt, one count: with either of these, no further AS-REQ leaves. (To
+  // which KDC the proof goes is for the transport to know.)
+  krb5_error_code refusal_ = 0;  // a KDC refused the password
+  bool ended_ = false;           // this try ended in any error
 };
 
 }  // namespace kpass

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/krb5_ptr.h"
+#include "base/view.h"
 #include "kerberos/as_request.h"
 #include "kerberos/service.h"
 #include "kerberos/user.h"
@@ -23,10 +24,6 @@ constexpr size_t kDeadStack =
 [[gnu::noinline]] void WipeDeadStack() {
   char dead[kDeadStack];
   Wipe(dead, sizeof dead);
-}
-
-std::string_view View(const krb5_data& data) {
-  return {data.data, data.length};
 }
 
 }  // namespace
@@ -140,6 +137,10 @@ class Conversation {
   bool Check(const char* step, krb5_error_code code) {
     return outcome_.Check(context_, step, code);
   }
+  bool CheckExchange(const char* step, krb5_error_code code) {
+    return kpass::CheckExchange(
+        kept_, step, code, {View(client_->realm), service_.realm()}, &outcome_);
+  }
   static TraceLog* TraceLogOf(Verification& verification) {
     return verification.settings_->trace ? &verification.trace_ : nullptr;
   }
@@ -213,7 +214,7 @@ bool Conversation::GetTicket() {
       (code == KRB5KDC_ERR_MUST_USE_USER2USER || code == KRB5KDC_ERR_POLICY)) {
     code = ticket_for(nullptr);
   }
-  return Check("krb5_get_init_creds_password", code);
+  return CheckExchange("krb5_get_init_creds_password", code);
 }
 
 // The ticket must be for the client that was asked for, but canonicalization
@@ -248,7 +249,7 @@ bool Conversation::VerifyTicket() {
   krb5_verify_init_creds_opt_set_ap_req_nofail(&opt, 1);
   // NULL itself for the credential cache: with a pointer to a null cache,
   // libkrb5 would keep the ticket in a cache of the whole process.
-  if (!Check(
+  if (!CheckExchange(
           "krb5_verify_init_creds",
           krb5_verify_init_creds(context_, creds_.get(), service_.principal(),
                                  service_.keytab(), nullptr, &opt))) {

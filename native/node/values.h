@@ -19,6 +19,9 @@ std::string TextOf(Napi::Value value);
 std::optional<std::string> OptionalText(Napi::Value value);
 std::vector<std::string> TextsOf(Napi::Value value);
 
+// Of a Uint8Array.
+std::string BytesOf(Napi::Value value);
+
 // The bytes of a string or a Uint8Array, without a copy that is not wiped.
 Secret SecretOf(Napi::Env env, Napi::Value value);
 
@@ -27,7 +30,7 @@ Napi::Array ListOf(Napi::Env env, const std::vector<std::string>& texts);
 // A list of lines; null if it is empty, as it is unless the caller asked.
 Napi::Value TraceOf(Napi::Env env, const Trace& trace);
 
-// What settings() has made.
+// The settings that settings() made.
 const Settings& SettingsOf(Napi::Value value);
 
 }  // namespace kpass

@@ -14,7 +14,10 @@ describe('KDCs that DNS names', () => {
   after(() => realm?.stop());
 
   /** The outcome of each of two logins, the questions of kpass' own, and libkrb5's and kpass' trace. */
-  async function logIn(kdcs: readonly Srv[], { uri = undefined as string | undefined, more = '' }) {
+  async function logIn(
+    kdcs: readonly Srv[],
+    { uri = undefined as string | undefined, more = '', transport = 'kpass' },
+  ) {
     await using dns = await nameServer(kdcs, uri);
     const env = await asCResolver(dns.port, realm.folder);
     const config = await realm.writeConfig({
@@ -22,7 +25,11 @@ describe('KDCs that DNS names', () => {
       more: `[libdefaults]\n  dns_lookup_kdc = true\n${more}`,
     });
     const source = `
-      const verifier = new Verifier({ ...options, trace: (line) => console.log(line) });
+      const verifier = new Verifier({
+        ...options,
+        transport: '${transport}',
+        trace: (line) => console.log(line),
+      });
       const ask = () => verifier.verify('alice', 'wonderland')
         .then((v) => String(v.verified), (error) => error.code);
       ask().then(async (first) => console.log('outcomes', first, await ask()));`;
@@ -76,8 +83,24 @@ describe('KDCs that DNS names', () => {
     assert(asked.length > 0);
   });
 
-  it('are none where DNS says that there is no such service', async () => {
-    const { outcomes } = await logIn([{ port: 0, target: '.' }], {});
-    assert.equal(outcomes, 'ERR_KPASS_KDC ERR_KPASS_KDC');
-  });
+  for (const transport of ['kpass', 'libkrb5']) {
+    it(`are none where DNS says that there is no such service, with ${transport}’s transport`, async () => {
+      const { outcomes } = await logIn([{ port: 0, target: '.' }], { transport });
+      assert.equal(outcomes, 'ERR_KPASS_KDC ERR_KPASS_KDC');
+    });
+
+    it(`are all tried, however many DNS names, with ${transport}’s transport`, async () => {
+      const closed = Array.from({ length: 80 }, (_, i) => ({ port: i + 1 }));
+      const { outcomes } = await logIn([...closed, { port: realm.port, priority: 1 }], {
+        transport,
+      });
+      assert.equal(outcomes, 'true true');
+    });
+
+    it(`are tried where one of them has no address, with ${transport}’s transport`, async () => {
+      const gone = { port: realm.port, target: 'no-such-host.invalid' };
+      const { outcomes } = await logIn([gone, { port: realm.port, priority: 1 }], { transport });
+      assert.equal(outcomes, 'true true');
+    });
+  }
 });

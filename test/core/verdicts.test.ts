@@ -454,27 +454,29 @@ describe('verdicts', () => {
     });
   });
 
-  describe('a keytab that others can read', () => {
-    it('is warned of, once', async () => {
-      const keytab = await realm.writeKeytab('HTTP/localhost');
-      await chmod(keytab, 0o640);
-      const warnings: Error[] = [];
-      const note = (warning: Error) => warnings.push(warning);
-      process.on('warning', note);
-      try {
-        for (let i = 0; i < 3; i++) {
-          const wanted = { service: 'HTTP', keytab };
-          assert.equal(await kpassIn(realm, 'alice', 'wonderland', wanted), true);
+  describe('a keytab that others can read or change', () => {
+    for (const mode of [0o640, 0o620, 0o604, 0o602]) {
+      it(`is warned of, once: mode ${mode.toString(8)}`, async () => {
+        const keytab = await realm.writeKeytab('HTTP/localhost');
+        await chmod(keytab, mode);
+        const warnings: Error[] = [];
+        const note = (warning: Error) => warnings.push(warning);
+        process.on('warning', note);
+        try {
+          for (let i = 0; i < 3; i++) {
+            const wanted = { service: 'HTTP', keytab };
+            assert.equal(await kpassIn(realm, 'alice', 'wonderland', wanted), true);
+          }
+          await new Promise(setImmediate);
+        } finally {
+          process.off('warning', note);
+          await rm(keytab);
         }
-        await new Promise(setImmediate);
-      } finally {
-        process.off('warning', note);
-        await rm(keytab);
-      }
-      const codes = warnings.map((warning) => (warning as NodeJS.ErrnoException).code);
-      assert.deepEqual(codes, ['KPASS_KEYTAB_MODE']);
-      assert.match(warnings[0]?.message ?? '', new RegExp(keytab));
-    });
+        const codes = warnings.map((warning) => (warning as NodeJS.ErrnoException).code);
+        assert.deepEqual(codes, ['KPASS_KEYTAB_MODE']);
+        assert.match(warnings[0]?.message ?? '', new RegExp(keytab));
+      });
+    }
 
     it('is not when only its owner can', async () => {
       const warnings: Error[] = [];

@@ -1,5 +1,5 @@
-// What is written twice, in two places that must agree: the sources of the two builds, and
-// libkrb5's error numbers.
+// What two places say must agree: the sources of the two builds, and libkrb5's error numbers. And
+// the native code is in layers.
 
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -12,12 +12,19 @@ const read = (path: string) => readFileSync(join(PACKAGE, path), 'utf8');
 const sources = (text: string) =>
   [...new Set(text.match(/\bnative\/(base|net|kerberos|node)\/\w+\.cc\b/g))].sort();
 
+/** Each folder of native/ includes itself and the folders before it. */
+const LAYERS = ['base', 'net', 'kerberos', 'node'];
+const files = LAYERS.flatMap((layer) =>
+  readdirSync(join(PACKAGE, 'native', layer)).map((name) => ({
+    layer,
+    path: `native/${layer}/${name}`,
+  })),
+);
+
 describe('the two builds', () => {
   it('name the same sources, which are all there are', () => {
-    const there = ['base', 'net', 'kerberos', 'node']
-      .flatMap((layer) =>
-        readdirSync(join(PACKAGE, 'native', layer)).map((name) => `native/${layer}/${name}`),
-      )
+    const there = files
+      .map(({ path }) => path)
       .filter((path) => path.endsWith('.cc'))
       .sort();
     deepEqual(sources(read('binding.gyp')), there);
@@ -31,6 +38,38 @@ describe('the two builds', () => {
       equal(one(path, /NAPI_VERSION[= ](\d+)/), String(napi_versions[0]), path);
     }
     equal(one('binding.gyp', /-std=c\+\+(\d+)"/), one('CMakeLists.txt', /CXX_STANDARD (\d+)/));
+  });
+});
+
+describe('the layers of native/', () => {
+  const includes = files.flatMap(({ layer, path }) =>
+    [...read(path).matchAll(/^#include "(.+)"/gm)].map(([, included = '']) => ({
+      layer,
+      line: `${path} includes ${included}`,
+      from: included.split('/')[0] ?? '',
+    })),
+  );
+
+  it('include only themselves and those before them', () => {
+    // Each file includes something: an empty list would prove nothing.
+    ok(includes.length > files.length, `${includes.length} includes in ${files.length} files`);
+    const upward = includes.filter(
+      ({ layer, from }) => !LAYERS.slice(0, LAYERS.indexOf(layer) + 1).includes(from),
+    );
+    deepEqual(
+      upward.map(({ line }) => line),
+      [],
+    );
+  });
+
+  it('know Node-API in node/ only', () => {
+    const others = files.filter(
+      ({ layer, path }) => layer !== 'node' && /<(napi|node_api)\.h>/.test(read(path)),
+    );
+    deepEqual(
+      others.map(({ path }) => path),
+      [],
+    );
   });
 });
 

@@ -1,12 +1,13 @@
 /** What is left of realms when they, or their processes, have ended. */
 import { deepEqual, rejects } from 'node:assert/strict';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { belongsTo } from './processes';
 
 /** A folder that is there while it is used. */
 export async function withTemporaryFolder(use: (folder: string) => Promise<void>): Promise<void> {
@@ -26,16 +27,9 @@ export async function nothingIsLeft(folder: string): Promise<void> {
   deepEqual(left(), []);
 }
 
-/** Processes in whose environment the folder is: those that its user started. */
+/** Processes that belong to the folder: those that its user started. */
 export function processesOf(folder: string): string[] {
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  return pids.filter((pid) => {
-    try {
-      return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(folder);
-    } catch {
-      return false; // another user's, or gone meanwhile
-    }
-  });
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && belongsTo(name, folder));
 }
 
 /** Resolves when nobody listens on the port of 127.0.0.1. */

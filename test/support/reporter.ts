@@ -6,9 +6,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { type MochaOptions, type Runner, reporters } from 'mocha';
+import { belongsTo } from './processes';
 
 /** How long the process may take to end, in ms: more than any deadline that is left behind. */
 const PATIENCE = 15_000;
+
+/** The KDCs by the names of their programs: MIT's, Samba's and Heimdal's. */
+const KDCS = ['krb5kdc', 'samba', 'kdc'];
 
 class Reporter extends reporters.Spec {
   constructor(runner: Runner, options: MochaOptions) {
@@ -39,18 +43,14 @@ class Reporter extends reporters.Spec {
 
 /** The KDCs that this run started and that are still there. */
 function survivors(): string[] {
-  return readdirSync('/proc')
-    .filter((pid) => {
-      try {
-        return (
-          readFileSync(`/proc/${pid}/comm`, 'utf8') === 'krb5kdc\n' &&
-          readFileSync(`/proc/${pid}/environ`, 'utf8').includes(tmpdir())
-        );
-      } catch {
-        return false; // No process, or one that has ended, or somebody else's.
-      }
-    })
-    .map((pid) => `krb5kdc ${pid}`);
+  return readdirSync('/proc').flatMap((pid) => {
+    try {
+      const name = readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+      return KDCS.includes(name) && belongsTo(pid, tmpdir()) ? [`${name} ${pid}`] : [];
+    } catch {
+      return []; // No process, or one that has ended.
+    }
+  });
 }
 
 export = Reporter;

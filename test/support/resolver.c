@@ -5,11 +5,25 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <dlfcn.h>
+#include <netdb.h>
 #include <resolv.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+/* libkrb5 puts a dot behind the names of SRV records, and no hosts file has
+ * 'localhost.'. And for one name, no name server answers. */
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+                struct addrinfo **found) {
+  int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **) =
+      (int (*)(const char *, const char *, const struct addrinfo *, struct addrinfo **))dlsym(
+          RTLD_NEXT, "getaddrinfo");
+  if (name != NULL && strcmp(name, "localhost.") == 0) name = "localhost";
+  if (name != NULL && strcmp(name, "no-answer.invalid") == 0) return EAI_AGAIN;
+  return real(name, service, hints, found);
+}
 
 #ifdef __GLIBC__
 int __res_ninit(res_state state) {
