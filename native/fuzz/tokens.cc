@@ -67,18 +67,8 @@ krb5_context Context() {
 
 // --- Tokens to begin with ----------------------------------------------------
 
-Element Field(int number, Element value) {
-  return Tree(static_cast<unsigned char>(0xa0 | number), {std::move(value)});
-}
-
 Element Text(const std::string& text) { return Primitive(0x1b, text); }
 Element Octets(std::string bytes) { return Primitive(0x04, std::move(bytes)); }
-
-Element Name(const std::vector<std::string>& parts) {
-  Element names = Tree(0x30, {});
-  for (const std::string& part : parts) names.children.push_back(Text(part));
-  return Tree(0x30, {Field(0, Integer(1)), Field(1, std::move(names))});
-}
 
 Element Typed(int32_t type, std::string bytes) {
   return Tree(0x30,
@@ -159,14 +149,14 @@ Contents ContentsFor(const Person& person, Binding binding, bool mutual,
            {Tree(0x30,
                  {Field(0, Primitive(0x03, flags)),
                   Field(1, Typed(kEnctype, SessionKey())),
-                  Field(2, Text(person.realm)), Field(3, Name(person.name)),
+                  Field(2, Text(person.realm)), Field(3, Name(1, person.name)),
                   Field(4, Typed(1, "")), Field(5, Primitive(0x18, kNowText)),
                   Field(6, Primitive(0x18, kNowText)),
                   Field(7, Primitive(0x18, kLaterText)),
                   Field(10, Tree(0x30, {Typed(1, std::string("0\0", 2))}))})}));
   contents.authenticator = Encode(Tree(
       0x62, {Tree(0x30, {Field(0, Integer(5)), Field(1, Text(person.realm)),
-                         Field(2, Name(person.name)),
+                         Field(2, Name(1, person.name)),
                          Field(3, Typed(0x8003, Checksum(binding, mutual))),
                          Field(4, Integer(microseconds)),
                          Field(5, Primitive(0x18, kNowText)),
@@ -205,7 +195,7 @@ std::string ApReq(const std::string& ticket, const std::string& authenticator,
   if (mutual) options[1] = '\x20';
   Element encrypted = Tree(
       0x61, {Tree(0x30, {Field(0, Integer(5)), Field(1, Text("EXAMPLE.COM")),
-                         Field(2, Name({"HTTP", "localhost"})),
+                         Field(2, Name(1, {"HTTP", "localhost"})),
                          Field(3, Encrypted(ticket))})});
   return Encode(
       Tree(0x6e, {Tree(0x30, {Field(0, Integer(5)), Field(1, Integer(14)),
@@ -234,7 +224,7 @@ const std::vector<Genuine>& AllGenuine() {
                          Binding binding, const char* first) {
       const bool mutual = made->size() % 2 == 0;
       Genuine each;
-      each.client = person.realm + Encode(Name(person.name));
+      each.client = person.realm + Encode(Name(1, person.name));
       each.principal = principal;
       each.binding = binding;
       each.contents = ContentsFor(person, binding, mutual, ++microseconds);

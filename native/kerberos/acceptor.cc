@@ -6,16 +6,14 @@
 
 #include "kerberos/acceptor.h"
 
-#include <strings.h>
-
 #include <algorithm>
-#include <array>
 #include <list>
 
 #include "base/krb5_ptr.h"
 #include "kerberos/replays.h"
 #include "kerberos/service.h"
 #include "kerberos/spnego.h"
+#include "kerberos/user.h"
 
 namespace kpass {
 namespace {
@@ -25,8 +23,6 @@ using Authenticator = Krb5Ptr<krb5_authenticator*, krb5_free_authenticator>;
 using Ticket = Krb5Ptr<krb5_ticket*, krb5_free_ticket>;
 using Checksum = Krb5Value<krb5_checksum, krb5_free_checksum_contents>;
 using AuthorizationData = Krb5Ptr<krb5_authdata**, krb5_free_authdata>;
-
-constexpr size_t kMaxUserBytes = 256;
 
 // RFC 4121, 4.1.1: how long the bindings are, they, and flags, in the order of
 // little-endian machines; then what is not looked at.
@@ -50,6 +46,9 @@ constexpr krb5_keyusage kReplayUsage = 1023;
 constexpr std::chrono::seconds kClockskew{300};
 constexpr std::chrono::seconds kGrace{300};
 
+// How long this machine's name is remembered.
+constexpr std::chrono::seconds kNameLife{60};
+
 std::string_view View(const krb5_data& data) {
   return {data.data, data.length};
 }
@@ -72,34 +71,6 @@ void AppendLittleEndian(uint32_t value, std::string* bytes) {
   for (const int shift : {0, 8, 16, 24}) {
     bytes->push_back(static_cast<char>(value >> shift & 0xff));
   }
-}
-
-// Whether it is UTF-8 (RFC 3629) without control characters, C1 included.
-bool IsPlain(std::string_view text) {
-  for (size_t i = 0; i < text.size();) {
-    const auto first = static_cast<unsigned char>(text[i]);
-    size_t more = 0;
-    uint32_t least = 0x20;
-    uint32_t point = first;
-    if (first >= 0xf0) {
-      more = 3, least = 0x10000, point = first & 0x07;
-    } else if (first >= 0xe0) {
-      more = 2, least = 0x800, point = first & 0x0f;
-    } else if (first >= 0xc0) {
-      more = 1, least = 0xa0, point = first & 0x1f;
-    } else if (first >= 0x7f) {
-      return false;
-    }
-    if (first > 0xf4 || text.size() - i <= more) return false;
-    for (const char next : text.substr(i + 1, more)) {
-      if ((next & 0xc0) != 0x80) return false;
-      point = point << 6 | (next & 0x3f);
-    }
-    if (point < least || point > 0x10ffff) return false;
-    if (point >= 0xd800 && point < 0xe000) return false;  // half a pair
-    i += 1 + more;
-  }
-  return true;
 }
 
 // Of a ticket that may be for another of the services: worth another try.
@@ -157,9 +128,8 @@ class Reception {
   bool TakeOnce();
   void Grant();
 
-  bool AddService(Ref<Settings> settings);
+  bool FindService(Service& service, const Settings& settings);
   krb5_error_code ReadTicketFor(const Service& service);
-  bool RealmMayLogIn(std::string_view realm) const;
   bool ClientKnowsBindings() const;
   std::optional<std::string> ChannelHash();
 
@@ -167,9 +137,7 @@ class Reception {
     return acceptance_.Check(context_, step, code);
   }
   bool Refuse(const char* step, const char* words) {
-    acceptance_.code = 0;
-    acceptance_.message = words;
-    return acceptance_.Refuse(step);
+    return acceptance_.Refuse(step, words);
   }
 
   const AcceptorSettings& settings_;
@@ -195,11 +163,21 @@ class Reception {
 bool Reception::FindServices() {
   for (const Ref<Settings>& each : settings_.services) {
     Service& service = services_.emplace_back(context_, *each);
-    const bool found = settings_.any_host ? service.FindAnyHost(&acceptance_)
-                                          : service.FindName(&acceptance_);
+    const bool found = FindService(service, *each);
     acceptance_.service = service.name();
     if (!found) return false;
   }
+  return true;
+}
+
+bool Reception::FindService(Service& service, const Settings& settings) {
+  if (settings_.any_host) return service.FindAnyHost(&acceptance_);
+  if (settings.host) return service.FindName(&acceptance_);
+  if (const auto name = settings_.own_name.Get()) {
+    return service.TakeName(*name, &acceptance_);
+  }
+  if (!service.FindName(&acceptance_)) return false;
+  settings_.own_name.Put(service.name());
   return true;
 }
 
@@ -291,45 +269,15 @@ bool Reception::ReadChecksum() {
   return true;
 }
 
-// The same rules as for a name that is typed. krb5_rd_req takes any.
+// krb5_rd_req takes any.
 bool Reception::CheckClient() {
   const krb5_enc_tkt_part& part = *ticket_->enc_part2;
   if ((part.flags & TKT_FLG_ANONYMOUS) != 0) {
     return Refuse("client", "an anonymous ticket");
   }
-  const krb5_const_principal client = part.client;
-  if (!RealmMayLogIn(View(client->realm))) {
-    return Refuse("realm", "a client of a realm that may not log in");
-  }
-  for (krb5_int32 i = 0; i < client->length; ++i) {
-    if (client->data[i].length == 0) return Refuse("client", "an empty name");
-  }
-  if (client->length == 0) return Refuse("client", "an empty name");
-  const std::string_view first = View(client->data[0]);
-  constexpr std::string_view kWellKnown = "WELLKNOWN";  // RFC 6111
-  if (first.size() == kWellKnown.size() &&
-      strncasecmp(first.data(), kWellKnown.data(), first.size()) == 0) {
-    return Refuse("client", "a well-known name");
-  }
-  UnparsedName name(context_);
-  if (!Check("krb5_unparse_name",
-             krb5_unparse_name(context_, client, name.Out()))) {
-    return false;
-  }
-  const std::string_view text = name.get();
-  // The backslash: of a separator, a control or a NUL within one of the parts.
-  if (text.size() > kMaxUserBytes ||
-      text.find('\\') != std::string_view::npos || !IsPlain(text)) {
-    return Refuse("client", "a malformed name");
-  }
-  principal_ = text;
-  return true;
-}
-
-bool Reception::RealmMayLogIn(std::string_view realm) const {
-  const std::vector<std::string>& realms = settings_.common().realms;
-  if (realms.empty()) return realm == View(ticket_->server->realm);
-  return std::find(realms.begin(), realms.end(), realm) != realms.end();
+  return NameOfClient(context_, part.client, settings_.common().realms,
+                      std::string(View(ticket_->server->realm)), &principal_,
+                      &acceptance_);
 }
 
 bool Reception::CheckBindings() {
@@ -436,6 +384,18 @@ void Reception::Grant() {
 }
 
 }  // namespace
+
+std::optional<std::string> RememberedName::Get() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (std::chrono::steady_clock::now() >= end_) return std::nullopt;
+  return name_;
+}
+
+void RememberedName::Put(std::string name) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  name_ = std::move(name);
+  end_ = std::chrono::steady_clock::now() + kNameLife;
+}
 
 Acceptance Accept(const AcceptorSettings& settings, std::string_view token,
                   const std::optional<std::string>& bindings,

@@ -7,6 +7,8 @@
 
 #include <krb5/krb5.h>
 
+#include <chrono>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,6 +27,19 @@ namespace kpass {
 // (RFC 5929). kAllow: only a client that is bound to another one is refused.
 enum class BindingsRule { kOff, kAllow, kRequire };
 
+// The service's principal where its host is this machine: that may take DNS,
+// for which not each accept is to wait.
+class RememberedName {
+ public:
+  std::optional<std::string> Get() const;
+  void Put(std::string name);
+
+ private:
+  mutable std::mutex mutex_;
+  std::string name_;
+  std::chrono::steady_clock::time_point end_;
+};
+
 // What many accepts share: several threads read it.
 struct AcceptorSettings final : public RefCounted {
   // One, or one for each host. The first one's realms, keytab and krb5.conf are
@@ -33,6 +48,7 @@ struct AcceptorSettings final : public RefCounted {
   bool any_host = false;  // that the keytab has a key of, whatever services say
   BindingsRule bindings = BindingsRule::kAllow;
   bool once = true;  // a token is accepted once
+  mutable RememberedName own_name;
 
   const Settings& common() const { return *services.front(); }
 };
