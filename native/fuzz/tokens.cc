@@ -326,41 +326,51 @@ Acceptance AcceptBy(const Rules& rules, bool once, std::string_view token) {
 
 // --- What must hold ----------------------------------------------------------
 
-void CheckBinding(const Rules& rules, Binding binding, bool bound) {
+// Null, or what is wrong with accepting a client that has this binding.
+const char* WrongBinding(const Rules& rules, Binding binding, bool bound) {
   const bool looked = rules.bindings != BindingsRule::kOff;
   const bool same = binding == Binding::kOurs && rules.channel.has_value();
-  if (bound != (looked && same)) Violated("bound, or not, and wrongly so");
+  if (bound != (looked && same)) return "bound, or not, and wrongly so";
   if (rules.bindings == BindingsRule::kRequire && !bound) {
-    Violated("accepted unbound");
+    return "accepted unbound";
   }
   if (looked && rules.channel && binding == Binding::kAnothers) {
-    Violated("accepted from another channel");
+    return "accepted from another channel";
   }
+  return nullptr;
 }
 
-// The genuine one of which this is in the token: its ticket, its authenticator.
-const Genuine* GenuineIn(std::string_view token, std::string Genuine::*part) {
-  const Genuine* found = nullptr;
+// All of the genuine tokens of which this is in the token: the ticket, or the
+// authenticator. libkrb5 passes over what it does not know, so that there may
+// be more than one.
+std::vector<const Genuine*> GenuineIn(std::string_view token,
+                                      std::string Genuine::*part) {
+  std::vector<const Genuine*> found;
   for (const Genuine& each : AllGenuine()) {
-    if (token.find(each.*part) == std::string_view::npos) continue;
-    if (found == nullptr || found->principal.empty()) found = &each;
+    if (token.find(each.*part) != std::string_view::npos) {
+      found.push_back(&each);
+    }
   }
   return found;
 }
 
-// One client's authenticator goes with each of its tickets: they have one key.
+// A client's authenticators go with each of its tickets: they have one key.
 void CheckToken(std::string_view token, const Rules& rules,
                 const Acceptance& acceptance) {
-  const Genuine* const ticket = GenuineIn(token, &Genuine::ticket);
-  const Genuine* const made = GenuineIn(token, &Genuine::authenticator);
-  if (ticket == nullptr || ticket->principal.empty() || made == nullptr) {
-    Violated("accepted what is not genuine");
+  const char* wrong = "accepted what is not genuine";
+  for (const Genuine* ticket : GenuineIn(token, &Genuine::ticket)) {
+    if (ticket->principal.empty() ||
+        acceptance.principal != ticket->principal ||
+        acceptance.realm != "EXAMPLE.COM") {
+      continue;
+    }
+    for (const Genuine* made : GenuineIn(token, &Genuine::authenticator)) {
+      if (made->client != ticket->client) continue;
+      wrong = WrongBinding(rules, made->binding, acceptance.bound);
+      if (wrong == nullptr) return;
+    }
   }
-  if (acceptance.principal != ticket->principal ||
-      acceptance.realm != "EXAMPLE.COM" || made->client != ticket->client) {
-    Violated("accepted as somebody else");
-  }
-  CheckBinding(rules, made->binding, acceptance.bound);
+  Violated(wrong);
 }
 
 bool IsPlainAscii(std::string_view text) {
@@ -426,12 +436,14 @@ void CheckDecrypted(const Contents& contents, const Rules& rules,
     Violated("accepted without its checksum");
   }
   const std::string sent(reinterpret_cast<char*>(checksum->contents) + 4, 16);
-  CheckBinding(rules,
-               sent == std::string(16, '\0') ? Binding::kNone
-               : sent == Checksum(Binding::kOurs, false).substr(4, 16)
-                   ? Binding::kOurs
-                   : Binding::kAnothers,
-               acceptance.bound);
+  const char* const wrong =
+      WrongBinding(rules,
+                   sent == std::string(16, '\0') ? Binding::kNone
+                   : sent == Checksum(Binding::kOurs, false).substr(4, 16)
+                       ? Binding::kOurs
+                       : Binding::kAnothers,
+                   acceptance.bound);
+  if (wrong != nullptr) Violated(wrong);
   krb5_free_enc_tkt_part(Context(), part);
   krb5_free_authenticator(Context(), authenticator);
 }
@@ -522,10 +534,12 @@ void Try(const Input& input) {
   const Acceptance once = AcceptBy(rules, true, token);
   if (once.accepted && !acceptance.accepted) Violated("accepted for once");
   if (!once.accepted) return;
-  const std::string made =
-      input.kind == Kind::kContents
-          ? contents.authenticator
-          : GenuineIn(token, &Genuine::authenticator)->contents.authenticator;
+  std::string made = contents.authenticator;
+  if (input.kind == Kind::kToken) {
+    const auto all = GenuineIn(token, &Genuine::authenticator);
+    if (all.size() != 1) return;
+    made = all.front()->contents.authenticator;
+  }
   if (Taken().size() < Replays::kMost && !Taken().insert(made).second) {
     Violated("accepted twice");
   }
