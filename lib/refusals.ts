@@ -50,6 +50,7 @@ const REFUSALS: readonly Row<Refusal>[] = [
     meaning: 'malformed',
   },
   { steps: RD_REQ, codes: /^ASN1_/, meaning: 'malformed' },
+  { steps: ['krb5_find_authdata'], codes: 'any', meaning: 'malformed' },
   // All else that these calls fail with, the client or its KDC has caused: a PAC that is no PAC gives
   // EINVAL or ERANGE. The keytab was found to have the key before.
   {

@@ -6,6 +6,8 @@
 
 #include "kerberos/acceptor.h"
 
+#include <errno.h>
+
 #include <algorithm>
 #include <list>
 
@@ -130,8 +132,8 @@ class Reception {
 
   bool FindService(Service& service, const Settings& settings);
   krb5_error_code ReadTicketFor(const Service& service);
-  bool ClientKnowsBindings() const;
-  std::optional<std::string> ChannelHash();
+  bool HashChannel(std::optional<std::string>* channel);
+  bool ReadApOptions(bool* knows_bindings);
 
   bool Check(const char* step, krb5_error_code code) {
     return acceptance_.Check(context_, step, code);
@@ -282,51 +284,53 @@ bool Reception::CheckClient() {
 
 bool Reception::CheckBindings() {
   if (settings_.bindings == BindingsRule::kOff) return true;
-  const std::optional<std::string> channel = ChannelHash();
-  const bool none = clients_bindings_ == std::string(kBindingsSize, '\0');
-  if (channel && clients_bindings_ == *channel) {
-    bound_ = true;
-  } else if (settings_.bindings == BindingsRule::kRequire) {
-    return Refuse("bindings", "the client is not bound to this channel");
-  } else if (channel && (!none || ClientKnowsBindings())) {
-    return Refuse("bindings", "the client is bound to another channel");
-  }
-  return true;
-}
-
-bool Reception::ClientKnowsBindings() const {
-  AuthorizationData found(context_);
-  if (krb5_find_authdata(context_, nullptr, authenticator_->authorization_data,
-                         kApOptions, found.Out()) != 0 ||
-      found.get() == nullptr) {
-    return false;
-  }
-  for (krb5_authdata** each = found.get(); *each != nullptr; ++each) {
-    const krb5_authdata& options = **each;
-    if (options.length == sizeof(uint32_t) &&
-        (LittleEndian(options.contents) & kClientKnowsBindings) != 0) {
-      return true;
-    }
-  }
-  return false;
+  std::optional<std::string> channel;
+  bool knows_bindings = false;
+  if (!HashChannel(&channel) || !ReadApOptions(&knows_bindings)) return false;
+  bound_ = channel && clients_bindings_ == *channel;
+  const bool to_another =
+      clients_bindings_ != std::string(kBindingsSize, '\0') || knows_bindings;
+  const bool refused = settings_.bindings == BindingsRule::kRequire
+                           ? !bound_
+                           : channel && !bound_ && to_another;
+  return !refused ||
+         Refuse("bindings", "the client is not bound to this channel");
 }
 
 // Of the application data, and no addresses (RFC 4121, 4.1.1.2). Nothing where
 // none is known, or the system's policy knows no MD5.
-std::optional<std::string> Reception::ChannelHash() {
-  if (!bindings_) return std::nullopt;
+bool Reception::HashChannel(std::optional<std::string>* channel) {
+  if (!bindings_) return true;
   std::string structure(16, '\0');
   AppendLittleEndian(static_cast<uint32_t>(bindings_->size()), &structure);
   structure += *bindings_;
   const krb5_data data = DataOf(structure);
   Checksum hash(context_);
-  if (krb5_c_make_checksum(context_, CKSUMTYPE_RSA_MD5, nullptr, 0, &data,
-                           hash.Out()) != 0) {
+  const krb5_error_code code = krb5_c_make_checksum(
+      context_, CKSUMTYPE_RSA_MD5, nullptr, 0, &data, hash.Out());
+  if (code != 0) {
     hash.Forget();
-    return std::nullopt;
+    return code != ENOMEM || Check("krb5_c_make_checksum", code);
   }
-  return std::string(reinterpret_cast<const char*>(hash->contents),
-                     hash->length);
+  *channel = {reinterpret_cast<const char*>(hash->contents), hash->length};
+  return true;
+}
+
+bool Reception::ReadApOptions(bool* knows_bindings) {
+  AuthorizationData found(context_);
+  const krb5_error_code code =
+      krb5_find_authdata(context_, nullptr, authenticator_->authorization_data,
+                         kApOptions, found.Out());
+  if (!Check("krb5_find_authdata", code)) return false;
+  for (krb5_authdata** each = found.get(); each != nullptr && *each != nullptr;
+       ++each) {
+    const krb5_authdata& options = **each;
+    if (options.length == sizeof(uint32_t) &&
+        (LittleEndian(options.contents) & kClientKnowsBindings) != 0) {
+      *knows_bindings = true;
+    }
+  }
+  return true;
 }
 
 bool Reception::MakeReply() {
