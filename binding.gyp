@@ -28,6 +28,7 @@
         "native/kerberos/acceptor.cc",
         "native/kerberos/as_request.cc",
         "native/kerberos/diagnosis.cc",
+        "native/kerberos/enctypes.cc",
         "native/kerberos/kdc_hooks.cc",
         "native/kerberos/replays.cc",
         "native/kerberos/service.cc",

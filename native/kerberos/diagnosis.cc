@@ -4,6 +4,7 @@
 #include "base/krb5_ptr.h"
 #include "base/view.h"
 #include "kerberos/as_request.h"
+#include "kerberos/enctypes.h"
 #include "kerberos/kdc_hooks.h"
 #include "kerberos/service.h"
 #include "net/site.h"
@@ -12,8 +13,6 @@ namespace kpass {
 namespace {
 
 using Ticket = Krb5Ptr<krb5_ticket*, krb5_free_ticket>;
-
-constexpr size_t kMaxEnctypeName = 100;
 
 // Nobody abandons a diagnosis.
 class Unattended final : public Sender {
@@ -25,14 +24,6 @@ class Unattended final : public Sender {
  private:
   const Interrupt interrupt_;
 };
-
-std::string EnctypeName(krb5_enctype enctype) {
-  char name[kMaxEnctypeName] = {};
-  if (krb5_enctype_to_name(enctype, /*shortest=*/0, name, sizeof name) == 0) {
-    return name;
-  }
-  return "enctype " + std::to_string(enctype);
-}
 
 // Leaves out an entry whose principal has no text.
 void AddKey(krb5_context context, const krb5_keytab_entry& entry,
@@ -70,7 +61,7 @@ void LogIn(const KeptContext& kept, KdcHooks& hooks, const Service& service,
            LoginReport* report) {
   krb5_context context = kept.context();
   Creds creds(context);
-  AsRequest request(context, hooks, service.principal(),
+  AsRequest request(kept, hooks, service.principal(),
                     /*canonicalize=*/false);
   krb5_error_code code =
       request.ByKeytab(service.keytab(), service.principal(), &creds);

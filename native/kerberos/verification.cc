@@ -26,6 +26,14 @@ constexpr size_t kDeadStack =
   Wipe(dead, sizeof dead);
 }
 
+// Errors for a direct request that the KDC may not give for a TGT: it gives out
+// no ticket for the service here, or has only an old key for it. (The user's
+// list of encryption types holds for the direct request only.)
+bool MayBeAboutService(krb5_error_code code) {
+  return code == KRB5KDC_ERR_MUST_USE_USER2USER || code == KRB5KDC_ERR_POLICY ||
+         code == KRB5KDC_ERR_ETYPE_NOSUPP;
+}
+
 }  // namespace
 
 // libkrb5 takes the password as a C string, so "right\0junk" would pass.
@@ -201,7 +209,7 @@ bool Conversation::OpenKeytab() {
 // with canonicalization, which AD and Samba grant with a TGT only.
 bool Conversation::GetTicket() {
   RecordAsked(std::string(View(client_->realm)));
-  AsRequest request(context_, hooks_, client_.get(), settings_.canonicalize);
+  AsRequest request(kept_, hooks_, client_.get(), settings_.canonicalize);
   const auto ticket_for = [&](krb5_const_principal service) {
     return request.ByPassword(verification_.password_.c_str(), service,
                               &creds_);
@@ -210,11 +218,9 @@ bool Conversation::GetTicket() {
       !settings_.canonicalize &&
       krb5_realm_compare(context_, client_.get(), service_.principal());
   krb5_error_code code = ticket_for(direct ? service_.principal() : nullptr);
-  if (direct &&
-      (code == KRB5KDC_ERR_MUST_USE_USER2USER || code == KRB5KDC_ERR_POLICY)) {
-    code = ticket_for(nullptr);
-  }
-  return CheckExchange("krb5_get_init_creds_password", code);
+  if (direct && MayBeAboutService(code)) code = ticket_for(nullptr);
+  return request.CheckPassword(code, {View(client_->realm), service_.realm()},
+                               &outcome_);
 }
 
 // The ticket must be for the client that was asked for, but canonicalization

@@ -159,7 +159,8 @@ std::vector<Way> Kdcs::WaysTo(const std::vector<Place>& places) {
     freeaddrinfo(found);
   }
   std::vector<Way> ways = std::move(udp);
-  ways.insert(ways.end(), tcp.begin(), tcp.end());
+  // Not insert(): a newer libstdc++ than the floor would be needed.
+  for (const Way& way : tcp) ways.push_back(way);
   return ways;
 }
 

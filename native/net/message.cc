@@ -37,6 +37,29 @@ bool ProvesNothing(int64_t padata_type) {
   }
 }
 
+// Of the padata types in a KDC's error. The others say how to make the key, or
+// what the KDC can do.
+bool IsMechanism(int64_t padata_type) {
+  switch (padata_type) {
+    case 3:    // PA-PW-SALT
+    case 10:   // PA-AFS3-SALT
+    case 11:   // PA-ETYPE-INFO
+    case 19:   // PA-ETYPE-INFO2
+    case 133:  // PA-FX-COOKIE
+    case 136:  // PA-FX-FAST
+    case 138:  // PA-ENCRYPTED-CHALLENGE: under armor only
+      return false;
+    default:
+      return !ProvesNothing(padata_type);
+  }
+}
+
+bool TakesPassword(int64_t padata_type) {
+  constexpr int64_t kEncTimestamp = 2;
+  constexpr int64_t kSpake = 151;
+  return padata_type == kEncTimestamp || padata_type == kSpake;
+}
+
 // Whether an entry of a padata list may prove the password.
 bool AnyProves(std::string_view padata) {
   auto list = Find(padata, der::kSequence);
@@ -58,6 +81,21 @@ bool Is(MessageType type, std::string_view message) {
 std::optional<int64_t> ErrorCode(std::string_view message) {
   const auto fields = FieldsOf(message, MessageType::kKrbError);
   return fields ? Integer(*fields, Context(6)) : std::nullopt;
+}
+
+ProofAsked ProofAskedIn(std::string_view reply) {
+  const auto fields = FieldsOf(reply, MessageType::kKrbError);
+  const auto field = fields ? Find(*fields, Context(12)) : std::nullopt;
+  const auto data = field ? Find(*field, der::kOctetString) : std::nullopt;
+  auto methods = data ? Find(*data, der::kSequence) : std::nullopt;
+  ProofAsked asked = ProofAsked::kNone;
+  while (const auto method = methods ? Take(&*methods) : std::nullopt) {
+    const auto type = Integer(method->content, Context(1));
+    if (!type || !IsMechanism(*type)) continue;
+    if (TakesPassword(*type)) return ProofAsked::kPassword;
+    asked = ProofAsked::kOther;
+  }
+  return asked;
 }
 
 bool EndsAsExchange(std::string_view reply) {

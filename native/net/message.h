@@ -34,6 +34,12 @@ constexpr int64_t kMorePreauthRequired = 91;
 // cannot be read.
 std::optional<int64_t> ErrorCode(std::string_view message);
 
+// The proof that an error asks for. kPassword: one that a password can give
+// without armor, an encrypted timestamp (RFC 4120, 5.2.7.2) or SPAKE
+// (RFC 9588). kOther: a certificate, a token. kNone: it names no mechanism.
+enum class ProofAsked { kNone, kOther, kPassword };
+ProofAsked ProofAskedIn(std::string_view reply);
+
 // Whether the reply is an error that ends an AS exchange.
 bool EndsAsExchange(std::string_view reply);
 

@@ -1,7 +1,5 @@
-/**
- * As much of DER as the fault proxy needs to understand a Kerberos message and to forge an error
- * (RFC 4120, section 5). Fields are found by their context tag, as the RFC numbers them.
- */
+// As much of DER as the fault proxy needs to understand a Kerberos message and to forge an error
+// (RFC 4120, section 5). Fields are found by their context tag, as the RFC numbers them.
 
 interface Element {
   tag: number;

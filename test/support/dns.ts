@@ -1,4 +1,5 @@
-/** A name server on loopback that knows where one realm's KDCs are, and nothing else. */
+// A name server on loopback that knows only the KDCs of one realm.
+
 import { execFile } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
@@ -19,11 +20,11 @@ export interface Srv {
 
 export interface NameServer extends AsyncDisposable {
   port: number;
-  /** Node's own options that make its program ask here. */
+  /** Options for Node that make its resolver ask this server. */
   asResolver: readonly string[];
 }
 
-/** Of any realm: what `_kerberos._udp` and `_kerberos._tcp` are, and, with `uri`, `_kerberos`. */
+/** For any realm, it knows `_kerberos._udp`, `_kerberos._tcp` and, with `uri`, `_kerberos`. */
 export async function nameServer(kdcs: readonly Srv[], uri?: string): Promise<NameServer> {
   const socket = createSocket('udp4').bind(0, '127.0.0.1');
   await once(socket, 'listening');
@@ -41,7 +42,7 @@ export async function nameServer(kdcs: readonly Srv[], uri?: string): Promise<Na
   };
 }
 
-/** Environment variables that make a program of the C library, libkrb5 included, ask there. */
+/** Environment variables that make a program's C library, and so libkrb5, ask the server. */
 export async function asCResolver(port: number, folder: string): Promise<NodeJS.ProcessEnv> {
   const library = join(folder, 'resolver.so');
   const source = join(__dirname, 'resolver.c');
@@ -52,7 +53,7 @@ export async function asCResolver(port: number, folder: string): Promise<NodeJS.
 /** RFC 1035, 4.1. */
 function answer(query: Buffer, kdcs: readonly Srv[], uri: string | undefined): Buffer {
   const question = query.subarray(12, query.indexOf(0, 12) + 5);
-  const name = question.toString('latin1'); // a byte of length before each label
+  const name = question.toString('latin1'); // each label follows a byte with its length
   const type = question.readUInt16BE(question.length - 4);
   const isSrv = /^._kerberos._(udp|tcp)/s.test(name);
   const isUri = uri !== undefined && /^._kerberos[^_]*$/s.test(name);
@@ -64,7 +65,7 @@ function answer(query: Buffer, kdcs: readonly Srv[], uri: string | undefined): B
     numbers(isSrv || isUri ? 0x8580 : 0x8583, 1, records.length, 0, 0),
   ]);
   const answers = records.map((data) =>
-    // The question's name, the type, the class IN, a TTL of a minute.
+    // The question's name, the type, the class IN, and a TTL of one minute.
     Buffer.concat([numbers(0xc00c, type, 1, 0, 60, data.length), data]),
   );
   return Buffer.concat([header, question, ...answers]);

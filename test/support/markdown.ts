@@ -1,4 +1,5 @@
-// Reads the parts of the manual that tests compare with the code: headings, links, tables, programs.
+// Reads the parts of the manual that tests compare with the code: headings, links, tables,
+// programs.
 
 /** The text between one heading and the next one of the same or a higher level. */
 export function sectionOf(markdown: string, heading: string): string {

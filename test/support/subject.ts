@@ -1,4 +1,5 @@
-/** kpass as the tests call it: in a realm, for its service HTTP/localhost, unless told otherwise. */
+// Calls kpass in a test realm, for its service HTTP/localhost by default.
+
 import assert from 'node:assert/strict';
 import {
   Acceptor,
@@ -31,7 +32,7 @@ export function verifierFor(realm: AnyRealm, more: Partial<VerifierOptions> = {}
   return new Verifier(optionsFor(realm, more));
 }
 
-/** kpass() in this realm. */
+/** Calls kpass() in this realm. */
 export function kpassIn(
   realm: AnyRealm,
   user: string,
@@ -42,7 +43,7 @@ export function kpassIn(
   return kpass(user, password, service, host, keytab, options);
 }
 
-/** The KpassError that a promise rejects with; fails when there is none. */
+/** The KpassError that a promise rejects with; fails if it does not. */
 export async function failureOf(promise: Promise<unknown>): Promise<KpassError> {
   const outcome = await promise.then(
     (value) => ({ value }),

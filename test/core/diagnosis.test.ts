@@ -5,11 +5,11 @@ import { deepEqual, equal, match } from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Realm } from 'kpass/testing';
-import { binding, FIRST_CONFIG, type KdcsReport, LAST_CONFIG } from '../lib/binding';
-import { runProgram } from './support/child';
-import { asCResolver, nameServer, type Srv } from './support/dns';
+import { binding, FIRST_CONFIG, type KdcsReport, LAST_CONFIG } from '../../lib/binding';
+import { runProgram } from '../support/child';
+import { asCResolver, nameServer, type Srv } from '../support/dns';
 
-const BINDING = join(__dirname, '..', 'dist', 'binding.js');
+const BINDING = join(__dirname, '../../dist/binding.js');
 
 describe('the addon tells doctor', () => {
   let realm: Realm;
