@@ -18,7 +18,8 @@ Acceptance OutOfMemory() {
 
 Napi::Value BytesOrNull(Napi::Env env, const std::string& bytes) {
   if (bytes.empty()) return env.Null();
-  return Napi::Buffer<char>::Copy(env, bytes.data(), bytes.size());
+  const auto copy = Napi::Buffer<char>::Copy(env, bytes.data(), bytes.size());
+  return {env, copy};
 }
 
 }  // namespace
