@@ -14,19 +14,19 @@ import type { VerifierOptions } from './verifier.js';
 export interface AcceptorOptions
   extends Pick<VerifierOptions, 'service' | 'host' | 'keytab' | 'realms' | 'config' | 'trace'> {
   /**
-   * Hosts in place of `host`, for a service that browsers know under several names: a ticket for any
-   * of them is accepted. 'any': all that the keytab has a key of, in the service's realm.
+   * Hosts in place of `host`, for a service with several names: a ticket for any of them is accepted.
+   * 'any': all hosts of the service's realm with a key in the keytab.
    */
   hosts?: readonly string[] | 'any' | undefined;
   /**
-   * Whether a client must be bound to the channel of its token (RFC 5929), which `accept` is told.
-   * 'off': it is not looked at, as behind a proxy that ends TLS. Default, 'allow': a client that is
-   * bound to another channel is refused. 'require': a client that is bound to none is refused too.
+   * Whether a client must be bound to the channel that `accept` gets (RFC 5929). 'off': no, for a
+   * server behind a proxy that ends TLS. Default, 'allow': a client that is bound to another channel is
+   * refused. 'require': a client that is bound to no channel is refused too.
    */
   bindings?: 'off' | 'allow' | 'require' | undefined;
   /**
-   * Accept each token once. Default: true. This process remembers the last 100,000; others do not
-   * know of them. False: for a proxy that sends a request again.
+   * Accept each token once. Default: true. The process remembers the last 100,000 tokens, and no other
+   * process knows them. False: for a server behind a proxy that repeats requests.
    */
   replay?: boolean | undefined;
 }
@@ -37,8 +37,8 @@ export interface AcceptOptions {
   /** ms for this accept, including the wait for a thread. Default: 10,000. */
   timeout?: number | undefined;
   /**
-   * The channel that the token came through, as RFC 5929 names it: 'tls-server-end-point:' and the
-   * hash of the server's certificate. Default, null: not known.
+   * The channel of the token (RFC 5929): 'tls-server-end-point:' and the hash of the server's
+   * certificate. Default, null: unknown.
    */
   bindings?: Uint8Array | null | undefined;
 }
@@ -50,9 +50,9 @@ export type Acceptance =
       principal: string;
       /** The account's realm: 'EXAMPLE.COM'. */
       realm: string;
-      /** The token for the client, to go with the answer, whatever that is. Null: the client wants none. */
+      /** The token to send to the client with the answer. Null: the client asks for none. */
       reply: Uint8Array | null;
-      /** Whether the client is bound to the channel that `accept` was told. */
+      /** Whether the client is bound to the channel that `accept` got. */
       bound: boolean;
     }
   | { accepted: false; reason: RefusalReason };
@@ -72,7 +72,7 @@ export interface AcceptorStats {
   failed: number;
 }
 
-/** An accept computes for some 50 µs. A second thread is for a keytab on a slow file system. */
+/** An accept takes some 50 µs. The second thread is for a keytab on a slow file system. */
 const THREADS = 2;
 const QUEUE = 1024;
 
@@ -106,13 +106,13 @@ export class Acceptor {
   }
 
   /**
-   * Whether the token proves that its sender is the client named in its ticket.
+   * Verifies with the service's key that the client has the ticket in the token.
    *
    * @param token the bytes of `Authorization: Negotiate …`, decoded: SPNEGO, or Kerberos alone; read
    *   before this returns
-   * @returns what became of it: whatever a client can cause is a refusal. Rejects with a
-   *   {@link KpassError} for what is the operator's (the keytab, krb5.conf, too much to do), with the
-   *   signal's reason if the signal is aborted, and with a TypeError for arguments of the wrong type.
+   * @returns the acceptance. A client can cause only a refusal. Rejects with a {@link KpassError} for
+   *   the operator's faults (keytab, krb5.conf, too many accepts at once), with the signal's reason if
+   *   the signal is aborted, and with a TypeError for arguments of the wrong type.
    */
   accept(token: Uint8Array, options?: AcceptOptions): Promise<Acceptance> {
     try {
@@ -142,7 +142,7 @@ export class Acceptor {
     binding.closePool(this.#pool);
   }
 
-  /** Made again when those of its services are, after a change of KRB5_CONFIG. */
+  /** Makes new settings after a change of KRB5_CONFIG. */
   #nativeSettings(): NativeAcceptorSettings {
     const services = this.#services.map(nativeSettings);
     const last = this.#native;

@@ -1,4 +1,4 @@
-// Accepts on their way through a pool.
+// The accepts of an Acceptor, on a pool of threads.
 
 import type { Acceptance } from './acceptor.js';
 import { binding, NativeAcceptance, type NativeAcceptorSettings, type Pool } from './binding.js';

@@ -1,4 +1,4 @@
-// Verifications on their way through a pool.
+// Verifications, on a pool of threads.
 
 import { binding, type NativeAsked, NativeOutcome, type Pool } from './binding.js';
 import { refused } from './credentials.js';

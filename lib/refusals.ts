@@ -5,7 +5,7 @@ import { lookUp, type Meaning, meaningOf, type Row } from './errors.js';
 /**
  * Why an accept came to `accepted: false`.
  *
- * - `malformed`: the token is not what RFC 4178 and RFC 4121 describe, or lacks their checksum
+ * - `malformed`: the token is not in the form of RFC 4178 and RFC 4121, or has not their checksum
  * - `mechanism`: NTLM or another mechanism than Kerberos, or Kerberos without its token
  * - `ticket`: the service's key does not decrypt the ticket, or the ticket is not a valid one: it is
  *   for another service or another key version, or it was changed. The keytab may be out of date
@@ -51,8 +51,8 @@ const REFUSALS: readonly Row<Refusal>[] = [
   },
   { steps: RD_REQ, codes: /^ASN1_/, meaning: 'malformed' },
   { steps: ['krb5_find_authdata'], codes: 'any', meaning: 'malformed' },
-  // All else that these calls fail with, the client or its KDC has caused: a PAC that is no PAC gives
-  // EINVAL or ERANGE. The keytab was found to have the key before.
+  // The client or its KDC causes all other errors of these calls: a PAC of garbage, for example, gives
+  // EINVAL or ERANGE. kpass has found the service's key in the keytab before.
   {
     steps: [...RD_REQ, 'krb5_mk_rep', 'krb5_c_make_checksum', 'krb5_unparse_name'],
     codes: 'any',

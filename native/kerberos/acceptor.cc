@@ -1,8 +1,7 @@
-// What becomes of a token, top to bottom: Reception::Hold is its order.
+// One accept, in the order of Reception::Hold().
 //
 // krb5_rd_req decrypts the ticket and the authenticator, and compares them with
-// each other and with the clock. The rest of what makes a client one that may
-// log in is checked here.
+// each other and with the clock. This file makes all other checks.
 
 #include "kerberos/acceptor.h"
 
@@ -26,8 +25,8 @@ using Ticket = Krb5Ptr<krb5_ticket*, krb5_free_ticket>;
 using Checksum = Krb5Value<krb5_checksum, krb5_free_checksum_contents>;
 using AuthorizationData = Krb5Ptr<krb5_authdata**, krb5_free_authdata>;
 
-// RFC 4121, 4.1.1: how long the bindings are, they, and flags, in the order of
-// little-endian machines; then what is not looked at.
+// The checksum of RFC 4121, 4.1.1, in little-endian order: the size of the
+// bindings, the bindings, the flags. kpass ignores the rest.
 constexpr krb5_cksumtype kContextChecksum = 0x8003;
 constexpr size_t kBindingsAt = 4;
 constexpr size_t kBindingsSize = 16;
@@ -35,20 +34,20 @@ constexpr size_t kFlagsAt = 20;
 constexpr size_t kLeastChecksum = 24;
 constexpr uint32_t kMutualFlag = 2;
 
-// [MS-KILE] 3.2.5.8: the client knows channel bindings, and would have sent
-// some. (krb5.h has neither before 1.19.)
+// [MS-KILE] 3.2.5.8: a client with this option sends channel bindings if it has
+// any. (krb5.h has the type only since 1.19.)
 constexpr krb5_authdatatype kApOptions = 143;
 constexpr uint32_t kClientKnowsBindings = 0x4000;
 
-// RFC 3961, 4: of those that are an implementation's own.
+// RFC 4120, 7.5.1 reserves 512 to 1023 for an implementation's own use.
 constexpr krb5_keyusage kReplayUsage = 1023;
 
-// A token's authenticator is good from clockskew before its time to clockskew
-// after. The rest is for clocks that are set back meanwhile.
+// krb5_rd_req takes an authenticator for at most twice the clockskew. kGrace is
+// for a clock that is set back meanwhile. kClockskew: libkrb5's default.
 constexpr std::chrono::seconds kClockskew{300};
 constexpr std::chrono::seconds kGrace{300};
 
-// How long this machine's name is remembered.
+// The time for which RememberedName remembers.
 constexpr std::chrono::seconds kNameLife{60};
 
 std::string_view View(const krb5_data& data) {
@@ -57,7 +56,7 @@ std::string_view View(const krb5_data& data) {
 
 krb5_data DataOf(std::string_view text) {
   krb5_data data = {};
-  // libkrb5 takes no const ones; it does not write there.
+  // libkrb5 takes no const data, but does not write to it.
   data.data = const_cast<char*>(text.data());
   data.length = static_cast<unsigned>(text.size());
   return data;
@@ -75,7 +74,7 @@ void AppendLittleEndian(uint32_t value, std::string* bytes) {
   }
 }
 
-// Of a ticket that may be for another of the services: worth another try.
+// Whether the ticket may be for another one of the services.
 bool MayBeAnothers(krb5_error_code code) {
   switch (code) {
     case KRB5KRB_AP_ERR_NOT_US:
@@ -88,8 +87,8 @@ bool MayBeAnothers(krb5_error_code code) {
   }
 }
 
-// The state of one accept. Every step returns whether to go on, and has noted
-// in `acceptance_` why not.
+// The state of one accept. Each step returns whether to go on, and fills
+// `acceptance_` if not.
 class Reception {
  public:
   Reception(const AcceptorSettings& settings, std::string_view token,
@@ -153,7 +152,7 @@ class Reception {
   krb5_flags options_ = 0;
   Ticket ticket_;
   Authenticator authenticator_;
-  std::string_view clients_bindings_;  // the hash of them; zeros: none
+  std::string_view clients_bindings_;  // their hash; zeros: none
   uint32_t flags_ = 0;
   std::string principal_;  // the client's
   bool bound_ = false;
@@ -161,7 +160,6 @@ class Reception {
   Acceptance acceptance_;
 };
 
-// One, or one for each of the hosts.
 bool Reception::FindServices() {
   for (const Ref<Settings>& each : settings_.services) {
     Service& service = services_.emplace_back(context_, *each);
@@ -183,9 +181,8 @@ bool Reception::FindService(Service& service, const Settings& settings) {
   return true;
 }
 
-// Without the service's key nothing can be decrypted. Looked for before the
-// token is read: krb5_rd_req takes a keytab that cannot be read for a client's
-// fault. Of several services, those without a key are left out.
+// Looks for the keys before the token is read: krb5_rd_req reports an
+// unreadable keytab as the client's fault. Drops the services that have no key.
 bool Reception::FindKeys() {
   for (auto service = services_.begin(); service != services_.end();) {
     const bool opened = service->OpenKeytab(&acceptance_);
@@ -219,7 +216,7 @@ bool Reception::ReadTicket() {
   for (const Service& service : services_) {
     const krb5_error_code code = ReadTicketFor(service);
     if (code == 0) return true;
-    // Of all, the words about the service that the ticket names are of use.
+    // The most useful message is about the service that the ticket names.
     if (noted == 0 || noted == KRB5KRB_AP_ERR_NOT_US || !MayBeAnothers(code)) {
       Check("krb5_rd_req", code);
       noted = code;
@@ -232,23 +229,23 @@ bool Reception::ReadTicket() {
 krb5_error_code Reception::ReadTicketFor(const Service& service) {
   krb5_error_code code = krb5_auth_con_init(context_, auth_context_.Out());
   if (code != 0) return code;
-  // Not KRB5_AUTH_CONTEXT_DO_TIME: that opens MIT's replay cache, a file. The
-  // authenticator's time is compared all the same. The other two are for the
-  // reply, as MIT's own acceptor has them.
+  // KRB5_AUTH_CONTEXT_DO_TIME would open MIT's replay cache, which is a file.
+  // krb5_rd_req checks the authenticator's time without it, too. The two flags
+  // here are for the reply, as in MIT's own acceptor.
   code = krb5_auth_con_setflags(
       context_, auth_context_.get(),
       KRB5_AUTH_CONTEXT_DO_SEQUENCE | KRB5_AUTH_CONTEXT_USE_SUBKEY);
   if (code != 0) return code;
   krb5_auth_context auth_context = auth_context_.get();
   const krb5_data ap_req = DataOf(token_.ap_req);
-  // A service must be given: without one, any ticket will do that any key of
-  // the keytab opens, be it for another service on this host.
+  // Without a service, krb5_rd_req takes a ticket for any service that has a
+  // key in the keytab.
   return krb5_rd_req(context_, &auth_context, &ap_req, service.principal(),
                      service.keytab(), &options_, ticket_.Out());
 }
 
-// RFC 4121, 4.1.1. krb5_rd_req is content with none, or with any other: such an
-// authenticator may have been made for another protocol.
+// RFC 4121, 4.1.1. krb5_rd_req takes an authenticator without a checksum, or
+// with another one: it may have been made for another protocol.
 bool Reception::ReadChecksum() {
   if ((options_ & AP_OPTS_USE_SESSION_KEY) != 0) {
     return Refuse("token", "a ticket for user-to-user authentication");
@@ -271,7 +268,7 @@ bool Reception::ReadChecksum() {
   return true;
 }
 
-// krb5_rd_req takes any.
+// krb5_rd_req takes a client of any name and of any realm.
 bool Reception::CheckClient() {
   const krb5_enc_tkt_part& part = *ticket_->enc_part2;
   if ((part.flags & TKT_FLG_ANONYMOUS) != 0) {
@@ -297,8 +294,8 @@ bool Reception::CheckBindings() {
          Refuse("bindings", "the client is not bound to this channel");
 }
 
-// Of the application data, and no addresses (RFC 4121, 4.1.1.2). Nothing where
-// none is known, or the system's policy knows no MD5.
+// The hash of the application data, without addresses (RFC 4121, 4.1.1.2). None
+// if the channel is unknown, or if the system's policy forbids MD5.
 bool Reception::HashChannel(std::optional<std::string>* channel) {
   if (!bindings_) return true;
   std::string structure(16, '\0');
@@ -346,9 +343,9 @@ bool Reception::MakeReply() {
   return true;
 }
 
-// What tells two authenticators apart is taken from the decrypted one: nobody
-// without the ticket's key can change that, however the message around it is
-// encoded. It is remembered as a code made with that key.
+// Knows an authenticator by its decrypted fields: nobody can change them
+// without the ticket's key. The message around them can be encoded in several
+// ways. Replays gets a code that is made with that key.
 bool Reception::TakeOnce() {
   if (!settings_.once) return true;
   const krb5_authenticator& made = *authenticator_.get();
@@ -375,7 +372,7 @@ bool Reception::TakeOnce() {
   return fresh || Refuse("replay", "a token that was accepted already");
 }
 
-// The only place where a token is accepted.
+// The only place that accepts a token.
 void Reception::Grant() {
   acceptance_.step = "";
   acceptance_.code = 0;

@@ -1,6 +1,7 @@
-// Accepts a user's ticket, which the client sends in a token of Negotiate
-// (RFC 4559): no password, and no KDC is asked. By libkrb5 itself, without
-// GSSAPI: so it obeys this library's krb5.conf, and its errors are libkrb5's.
+// Accepts a user's ticket, which a client sends in a token of Negotiate
+// (RFC 4559). Sees no password, and asks no KDC. It uses libkrb5 and not
+// GSSAPI, which reads no krb5.conf but the system's, and renumbers libkrb5's
+// errors.
 
 #ifndef KPASS_ACCEPTOR_H_
 #define KPASS_ACCEPTOR_H_
@@ -23,12 +24,12 @@
 
 namespace kpass {
 
-// Whether a client must be bound to the channel that its token came through
-// (RFC 5929). kAllow: only a client that is bound to another one is refused.
+// Whether a client must be bound to the channel of its token (RFC 5929).
+// kAllow: refuses a client only if it is bound to another channel.
 enum class BindingsRule { kOff, kAllow, kRequire };
 
-// The service's principal where its host is this machine: that may take DNS,
-// for which not each accept is to wait.
+// The service's principal, for a service on this machine. Finding this
+// machine's name may take DNS, and an accept must not wait for DNS each time.
 class RememberedName {
  public:
   std::optional<std::string> Get() const;
@@ -40,12 +41,11 @@ class RememberedName {
   std::chrono::steady_clock::time_point end_;
 };
 
-// What many accepts share: several threads read it.
+// The settings of many accepts. Several threads read them.
 struct AcceptorSettings final : public RefCounted {
-  // One, or one for each host. The first one's realms, keytab and krb5.conf are
-  // those of all.
+  // One, or one for each host. They differ in the host alone.
   std::vector<Ref<Settings>> services;
-  bool any_host = false;  // that the keytab has a key of, whatever services say
+  bool any_host = false;  // any host with a key in the keytab will do
   BindingsRule bindings = BindingsRule::kAllow;
   bool once = true;  // a token is accepted once
   mutable RememberedName own_name;
@@ -67,8 +67,8 @@ struct Acceptance : NativeReport {
 };
 
 // Accepts the token or says why not, on the calling thread. `bindings`: the
-// channel's application data, such as 'tls-server-end-point:' and a hash, where
-// it is known.
+// channel's application data, such as 'tls-server-end-point:' and a hash; none
+// if it is unknown.
 Acceptance Accept(const AcceptorSettings& settings, std::string_view token,
                   const std::optional<std::string>& bindings,
                   KeptContext& kept);

@@ -1,8 +1,8 @@
-// Which tokens this process has accepted, for as long as their authenticators
-// are good: each is taken once (RFC 4120, 3.2.3).
+// The tokens that this process has accepted, so that it accepts each once
+// (RFC 4120, 3.2.3).
 //
-// In memory, not in MIT's file: anybody who can write to /var/tmp can plant a
-// link there in that file's place, and stop all logins.
+// MIT's replay cache is a file in /var/tmp. There, any user of the machine can
+// put a link in its place, and so stop all logins. This one is in memory.
 
 #ifndef KPASS_REPLAYS_H_
 #define KPASS_REPLAYS_H_
@@ -19,13 +19,13 @@ namespace kpass {
 
 class Replays {
  public:
-  // When there are more, the oldest are forgotten.
+  // One more, and it forgets the oldest.
   static constexpr size_t kMost = 100'000;
 
   // The one memory of the process, for all of its threads.
   static Replays& OfProcess();
 
-  // Whether the tag is new. It is known from then on, for `life`.
+  // Returns whether the tag is new, and remembers it for `life`.
   bool Take(std::string_view tag, std::chrono::seconds life);
 
  private:
@@ -39,8 +39,8 @@ class Replays {
   void ForgetFirst();
 
   std::mutex mutex_;
-  std::deque<Entry> entries_;  // in the order in which they came
-  std::unordered_set<std::string_view> known_;  // of their tags
+  std::deque<Entry> entries_;                   // the oldest first
+  std::unordered_set<std::string_view> known_;  // the tags in entries_
 };
 
 }  // namespace kpass

@@ -49,8 +49,8 @@ bool Service::FindName(NativeReport* report) {
          report->Check(context_, "krb5_parse_name", KRB5_PARSE_MALFORMED);
 }
 
-// krb5_sname_match: the empty host of a host-based service matches any. Such a
-// name is not sent through DNS.
+// In krb5_sname_match, a host-based service with an empty host matches any
+// host. libkrb5 does not send such a name through DNS.
 bool Service::FindAnyHost(NativeReport* report) {
   any_host_ = true;
   name_ = settings_.service + "/";

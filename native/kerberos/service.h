@@ -27,8 +27,8 @@ class Service {
   // Finds the service's principal and its realm.
   bool FindName(NativeReport* report);
 
-  // Finds the realm alone, and takes the service on any host: a principal that
-  // krb5_rd_req and FindKey() match with each of the keytab's.
+  // Finds the realm, and makes a principal that stands for the service on any
+  // host: krb5_rd_req and FindKey() match it with the keytab's principals.
   bool FindAnyHost(NativeReport* report);
 
   // Takes a principal from elsewhere in place of FindName().

@@ -19,7 +19,7 @@ constexpr unsigned char Context(int number) {
 constexpr std::string_view kSpnego = "\x2b\x06\x01\x05\x05\x02";
 constexpr std::string_view kKerberos =
     "\x2a\x86\x48\x86\xf7\x12\x01\x02\x02";  // 1.2.840.113554.1.2.2
-// Windows 2000's, of a 16 bit overflow. Windows still offers it first.
+// An overflow in Windows 2000 made this OID. Windows still offers it first.
 constexpr std::string_view kMicrosoftKerberos =
     "\x2a\x86\x48\x82\xf7\x12\x01\x02\x02";  // 1.2.840.48018.1.2.2
 
@@ -35,8 +35,8 @@ struct Element {
   std::string_view content;
 };
 
-// Takes the first element off `bytes`; nothing where there is no whole one, or
-// its length is not written as DER wants it.
+// Takes the first element off `bytes`. Nothing if it is incomplete, or if its
+// length is not in DER's form.
 std::optional<Element> Take(std::string_view* bytes) {
   const auto byte = [bytes](size_t i) {
     return static_cast<unsigned char>((*bytes)[i]);
@@ -79,7 +79,7 @@ bool IsKerberos(std::string_view oid) {
   return oid == kKerberos || oid == kMicrosoftKerberos;
 }
 
-// RFC 2743, 3.1: an OID, and what its mechanism makes of the rest.
+// RFC 2743, 3.1: a mechanism's OID, and the mechanism's own bytes.
 struct ContextToken {
   std::string_view mechanism;
   std::string_view inner;
@@ -111,7 +111,7 @@ NegotiateToken ReadKerberos(const ContextToken& context) {
   if (context.inner.substr(0, kApReq.size()) != kApReq) return Malformed();
   NegotiateToken token;
   token.ap_req = context.inner.substr(kApReq.size());
-  // libkrb5 does not look at what comes after.
+  // libkrb5 ignores bytes behind the AP-REQ.
   if (!Only(token.ap_req, kApReqTag)) return Malformed();
   token.kind = NegotiateToken::Kind::kKerberos;
   token.mechanism = context.mechanism;
@@ -123,9 +123,9 @@ struct NegTokenInit {
   std::optional<std::string_view> mech_token;
 };
 
-// RFC 4178, 4.2.1. The flags and the MIC are not looked at: the first is for
-// nobody's use any more, and the second is not needed with the mechanism that
-// the client likes best (section 5).
+// RFC 4178, 4.2.1. Ignores the flags, which no client uses any more, and the
+// MIC, which is not needed for the mechanism that the client offers first
+// (section 5).
 std::optional<NegTokenInit> ReadNegTokenInit(std::string_view bytes) {
   const auto choice = Only(bytes, Context(0));
   auto fields = choice ? Only(*choice, kSequence) : std::nullopt;
@@ -181,7 +181,7 @@ NegotiateToken ReadToken(std::string_view token) {
 
   const auto init = ReadNegTokenInit(outer->inner);
   if (!init) return Malformed();
-  // Without its token, even Kerberos would take another message each way.
+  // Kerberos without its token would take another message each way.
   if (!IsKerberos(init->first_mechanism) || !init->mech_token) {
     return OtherMechanism();
   }
@@ -199,8 +199,8 @@ std::string ReplyTo(const NegotiateToken& token, std::string_view ap_rep) {
                   Write(kOid, token.mechanism).append(kApRep).append(ap_rep));
   }
   if (token.offered.empty()) return proof;
-  // RFC 4178, 4.2.2. The mechanism is the one that was offered first, whichever
-  // of Kerberos' two it is: Windows believes no other.
+  // RFC 4178, 4.2.2. The mechanism is the OID that the client offered first:
+  // Windows rejects the other OID of Kerberos.
   std::string fields = Write(Context(0), Write(kEnumerated, kAcceptCompleted)) +
                        Write(Context(1), Write(kOid, token.offered));
   if (!proof.empty()) fields += Write(Context(2), Write(kOctets, proof));
