@@ -13,7 +13,8 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
+#include <chrono>
+#include <map>
 
 #include "der.h"
 #include "kerberos/acceptor.h"
@@ -491,10 +492,25 @@ void CheckRead(std::string_view token) {
   }
 }
 
-// Of what authenticators are made of, all that were accepted once.
-std::set<std::string>& Taken() {
-  static auto* const taken = new std::set<std::string>;
+using Clock = std::chrono::steady_clock;
+
+// The decrypted authenticators that were accepted once, with the time of that.
+std::map<std::string, Clock::time_point>& Taken() {
+  static auto* const taken = new std::map<std::string, Clock::time_point>;
   return *taken;
+}
+
+// The stage's clock stands still, so an authenticator stays good. But Replays
+// goes by the steady clock, and forgets one when it would be good no more.
+void CheckOnce(const std::string& made) {
+  if (Taken().size() >= Replays::kMost) return;  // Replays forgets the oldest
+  const Clock::time_point now = Clock::now();
+  const auto [entry, is_new] = Taken().emplace(made, now);
+  if (is_new) return;
+  if (now - entry->second < 2 * std::chrono::seconds(kClockskew)) {
+    Violated("accepted twice");
+  }
+  entry->second = now;
 }
 
 Contents ContentsIn(const std::string& bytes) {
@@ -540,9 +556,7 @@ void Try(const Input& input) {
     if (all.size() != 1) return;
     made = all.front()->contents.authenticator;
   }
-  if (Taken().size() < Replays::kMost && !Taken().insert(made).second) {
-    Violated("accepted twice");
-  }
+  CheckOnce(made);
 }
 
 }  // namespace
