@@ -76,6 +76,19 @@ export interface AcceptorStats {
 const THREADS = 2;
 const QUEUE = 1024;
 
+const ACCEPTOR_KEYS = [
+  'service',
+  'host',
+  'keytab',
+  'realms',
+  'config',
+  'trace',
+  'hosts',
+  'bindings',
+  'replay',
+] as const;
+const ACCEPT_KEYS = ['signal', 'timeout', 'bindings'] as const;
+
 /**
  * Accepts tickets for one service. It has its own threads: no accept waits for a login at a KDC.
  *
@@ -92,12 +105,14 @@ export class Acceptor {
   #closed = false;
 
   constructor(options: AcceptorOptions) {
-    const { service, host, keytab, realms, config, trace } = optionsObject(
-      'options',
-      options ?? null,
-    );
-    this.#settings = checkSettings({ service, host, keytab, realms, config, trace });
-    this.#rules = checkRules(options);
+    const {
+      hosts: names,
+      bindings,
+      replay,
+      ...given
+    } = optionsObject('options', options ?? null, ACCEPTOR_KEYS);
+    this.#settings = checkSettings(given);
+    this.#rules = checkRules(names, bindings, replay);
     const { hosts } = this.#rules;
     this.#services = Array.isArray(hosts)
       ? hosts.map((each) => ({ ...this.#settings, host: each }))
@@ -117,8 +132,9 @@ export class Acceptor {
   accept(token: Uint8Array, options?: AcceptOptions): Promise<Acceptance> {
     try {
       if (!isUint8Array(token)) throw wrongType('token', 'a Uint8Array', token);
-      const { signal, timeout = this.#settings.timeout } = checkCallOptions(options);
-      const bindings = checkChannel(options?.bindings);
+      const { bindings: channel, ...call } = optionsObject('options', options, ACCEPT_KEYS);
+      const { signal, timeout = this.#settings.timeout } = checkCallOptions(call);
+      const bindings = checkChannel(channel);
       if (this.#closed) {
         throw new KpassError('ERR_KPASS_CLOSED', 'the acceptor is closed', { step: 'close' });
       }
@@ -162,8 +178,7 @@ interface Rules {
   readonly replay: boolean;
 }
 
-function checkRules(options: unknown): Rules {
-  const { hosts, bindings = 'allow', replay = true } = optionsObject('options', options);
+function checkRules(hosts: unknown, bindings: unknown = 'allow', replay: unknown = true): Rules {
   if (typeof replay !== 'boolean') throw wrongType('replay', 'a boolean', replay);
   return { hosts: checkHosts(hosts), bindings: checkBindings(bindings), replay };
 }
