@@ -10,6 +10,9 @@ import { type MochaOptions, type Runner, reporters } from 'mocha';
 /** How long the process may take to end, in ms: more than any deadline that is left behind. */
 const PATIENCE = 15_000;
 
+/** The KDCs by the names of their programs: MIT's, Samba's and Heimdal's. */
+const KDCS = ['krb5kdc', 'samba', 'kdc'];
+
 class Reporter extends reporters.Spec {
   constructor(runner: Runner, options: MochaOptions) {
     super(runner, options);
@@ -39,18 +42,16 @@ class Reporter extends reporters.Spec {
 
 /** The KDCs that this run started and that are still there. */
 function survivors(): string[] {
-  return readdirSync('/proc')
-    .filter((pid) => {
-      try {
-        return (
-          readFileSync(`/proc/${pid}/comm`, 'utf8') === 'krb5kdc\n' &&
-          readFileSync(`/proc/${pid}/environ`, 'utf8').includes(tmpdir())
-        );
-      } catch {
-        return false; // No process, or one that has ended, or somebody else's.
-      }
-    })
-    .map((pid) => `krb5kdc ${pid}`);
+  return readdirSync('/proc').flatMap((pid) => {
+    try {
+      const name = readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+      if (!KDCS.includes(name)) return [];
+      const isOurs = readFileSync(`/proc/${pid}/environ`, 'utf8').includes(tmpdir());
+      return isOurs ? [`${name} ${pid}`] : [];
+    } catch {
+      return []; // No process, or one that has ended, or somebody else's.
+    }
+  });
 }
 
 export = Reporter;

@@ -5,8 +5,11 @@ import type { Realm } from 'kpass/testing';
 
 export const SERVICE = 'HTTP/localhost';
 
+/** A realm of any KDC: of kpass/testing, heimdal.ts or samba.ts. */
+export type AnyRealm = Pick<Realm, 'keytab' | 'config'>;
+
 /** Options for a verifier in this realm. */
-export function optionsFor(realm: Realm, more: Partial<VerifierOptions> = {}): VerifierOptions {
+export function optionsFor(realm: AnyRealm, more: Partial<VerifierOptions> = {}): VerifierOptions {
   return {
     service: 'HTTP',
     host: 'localhost',
@@ -16,13 +19,13 @@ export function optionsFor(realm: Realm, more: Partial<VerifierOptions> = {}): V
   };
 }
 
-export function verifierFor(realm: Realm, more: Partial<VerifierOptions> = {}): Verifier {
+export function verifierFor(realm: AnyRealm, more: Partial<VerifierOptions> = {}): Verifier {
   return new Verifier(optionsFor(realm, more));
 }
 
 /** kpass() in this realm. */
 export function kpassIn(
-  realm: Realm,
+  realm: AnyRealm,
   user: string,
   password: string | Uint8Array,
   more: KpassOptions & Pick<VerifierOptions, 'service' | 'host' | 'keytab'> = { service: 'HTTP' },
