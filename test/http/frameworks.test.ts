@@ -1,12 +1,13 @@
 // Each of the examples, which are the documentation, with the real package that it is about: started
 // as a process of its own beside a real realm, and asked over TLS.
 
-import { deepEqual, doesNotMatch, equal, match, notEqual, ok } from 'node:assert/strict';
-import { copyFile, readFile, rm } from 'node:fs/promises';
+import { deepEqual, doesNotMatch, equal, match, notEqual } from 'node:assert/strict';
+import { copyFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Realm } from 'kpass/testing';
 import { BasicStrategy } from 'passport-http';
 import { type Answer, basic, Example } from '../../examples/https-basic/run';
+import { partOfExample, recipes } from '../support/recipes';
 import { SERVICE } from '../support/subject';
 
 /** By whom the header is read: by kpass/http, or by the framework's plugin, which may be lenient. */
@@ -179,24 +180,17 @@ describe('the examples', () => {
     deepEqual(read, ['alice', 'wonderland']);
   });
 
-  it('are where the recipes of the README come from, line by line', async () => {
-    const root = join(__dirname, '../..');
-    const readme = await readFile(join(root, 'README.md'), 'utf8');
-    const recipes = /^## Recipes$(.*?)^## /ms.exec(readme)?.[1] ?? '';
-    for (const { file } of Object.values(EXAMPLES)) {
-      const recipe = recipes.split(/^### /m).find((text) => text.includes(`(examples/${file})`));
-      ok(recipe, `no recipe links to ${file}`);
-      const example = linesOf(await readFile(join(root, 'examples', file), 'utf8'));
-      const code = /^```js\n(.*?)^```$/ms.exec(recipe)?.[1];
-      ok(code, `no code for ${file}`);
-      for (const line of linesOf(code)) ok(example.includes(line), `${file} has no line ${line}`);
-    }
+  it('are where the recipes of docs/recipes.md come from, line by line', () => {
+    const shown = recipes();
+    deepEqual(
+      shown.map(({ file }) => file).sort(),
+      Object.values(EXAMPLES)
+        .map(({ file }) => file)
+        .sort(),
+    );
+    for (const recipe of shown) equal(recipe.code, partOfExample(recipe), recipe.file);
   });
 });
-
-function linesOf(text: string): string[] {
-  return text.split('\n').map((line) => line.trim());
-}
 
 /** Neither what was sent, nor anything of how it was verified. */
 function holdsNoDetail({ headers, body }: Answer): void {

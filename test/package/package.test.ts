@@ -60,6 +60,10 @@ describe('the package', function () {
       'dist/index.js',
       'dist/http/index.js',
       'dist/testing/index.js',
+      'docs/architecture.md',
+      'docs/http.md',
+      'docs/login.svg',
+      'docs/options.md',
       'native/conf/first.conf',
       'native/conf/last.conf',
       'native/kerberos/verification.cc',
@@ -72,6 +76,7 @@ describe('the package', function () {
     const strangers = files.filter(
       (file) =>
         !/^package\/(dist\/.*\.(js|d\.ts)|native\/.*\.(cc|h|conf)|[A-Z]+(\.md)?)$/.test(file) &&
+        !/^package\/docs\/[a-z-]+\.(md|svg)$/.test(file) &&
         !/^package\/(package\.json|binding\.gyp|scripts\/install\/(install|pkg-config)\.cjs)$/.test(
           file,
         ) &&
@@ -181,7 +186,7 @@ describe('the package', function () {
       assert.equal(await runFile(project, command, 'realm.cjs', source), 'true\nfalse\n');
     });
 
-    it('by Deno, with the permissions that the README names', async () => {
+    it('by Deno, with the permissions that docs/platforms.md names', async () => {
       const deno = [runtime('deno'), 'run', '--allow-ffi', '--allow-read', '--allow-env'] as const;
       for (const [name, source] of Object.entries({ 'esm.mjs': ESM, 'cjs.cjs': CJS })) {
         assert.equal(await runFile(project, deno, name, source, env), 'true\n', name);
