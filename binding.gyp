@@ -23,6 +23,7 @@
         "native/kerberos/as_request.cc",
         "native/kerberos/diagnosis.cc",
         "native/kerberos/kdc_hooks.cc",
+        "native/kerberos/realms.cc",
         "native/kerberos/service.cc",
         "native/kerberos/trace.cc",
         "native/kerberos/user.cc",

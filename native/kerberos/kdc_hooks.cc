@@ -7,6 +7,7 @@
 
 #include "base/exit_gate.h"
 #include "base/krb5_ptr.h"
+#include "kerberos/realms.h"
 
 namespace kpass {
 namespace {
@@ -121,6 +122,10 @@ krb5_error_code KdcHooks::Carry(const krb5_data& realm,
 krb5_error_code KdcHooks::ReadReply(const krb5_data& message,
                                     const krb5_data& reply,
                                     krb5_data** replacement) {
+  if (Is(MessageType::kAsReq, message)) {
+    const krb5_error_code code = CheckSpelling(reply);
+    if (code != 0) return code;
+  }
   if (!Is(MessageType::kKrbError, reply)) return 0;
   KrbError error(context_);
   if (krb5_rd_error(context_, &reply, error.Out()) != 0) return 0;
@@ -128,6 +133,19 @@ krb5_error_code KdcHooks::ReadReply(const krb5_data& message,
   return Is(MessageType::kAsReq, message)
              ? ReadAsError(*error.get())
              : ReplaceTgsError(error.get(), replacement);
+}
+
+// Active Directory answers for EXAMPLE.COM when it is asked for example.com.
+// Without canonicalization, libkrb5 takes that for a forgery.
+krb5_error_code KdcHooks::CheckSpelling(const krb5_data& reply) {
+  const auto realm = ClientRealm(View(reply));
+  if (!realm || *realm == client_realm_ ||
+      !SameApartFromCase(*realm, client_realm_)) {
+    return 0;
+  }
+  other_spelling_ = *realm;
+  refusal_ = KRB5KDC_ERR_WRONG_REALM;
+  return refusal_;
 }
 
 krb5_error_code KdcHooks::ReadAsError(const krb5_error& error) {

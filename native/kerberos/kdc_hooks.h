@@ -62,6 +62,10 @@ class KdcHooks {
   // refusal, if libkrb5 has only heard that the hooks stopped its next try.
   krb5_error_code EndTry(krb5_error_code code) const;
 
+  // The realm for which a KDC has answered, if that differs in case alone from
+  // the client's realm. Empty: no KDC has done so.
+  const std::string& other_spelling() const { return other_spelling_; }
+
  private:
   static krb5_error_code OnSend(krb5_context, void* data,
                                 const krb5_data* realm,
@@ -78,6 +82,7 @@ class KdcHooks {
   bool ReenterLibkrb5(RequestKind kind);
   krb5_error_code ReadReply(const krb5_data& message, const krb5_data& reply,
                             krb5_data** replacement);
+  krb5_error_code CheckSpelling(const krb5_data& reply);
   krb5_error_code ReadAsError(const krb5_error& error);
   krb5_error_code ReplaceTgsError(krb5_error* error, krb5_data** replacement);
 
@@ -86,7 +91,8 @@ class KdcHooks {
   std::optional<Transport> transport_;  // none: libkrb5's own
   std::optional<ComputeSlot> slot_;     // while a key is made of the password
   std::string client_realm_;
-  krb5_error_code refusal_ = 0;  // of the password, by a KDC
+  std::string other_spelling_;
+  krb5_error_code refusal_ = 0;  // a KDC answered; no other is asked
 };
 
 }  // namespace kpass

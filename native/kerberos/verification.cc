@@ -6,6 +6,7 @@
 
 #include "base/krb5_ptr.h"
 #include "kerberos/as_request.h"
+#include "kerberos/realms.h"
 #include "kerberos/service.h"
 #include "kerberos/user.h"
 
@@ -182,8 +183,9 @@ bool Conversation::NameService() {
 }
 
 bool Conversation::NameClient() {
-  return ParseUser(context_, verification_.user_, settings_.realms,
-                   service_.realm(), &client_, &outcome_);
+  return CheckRealms(settings_, service_.realm(), &outcome_) &&
+         ParseUser(context_, verification_.user_, settings_, service_.realm(),
+                   &client_, &outcome_);
 }
 
 // Comes before any message: without the service's key nothing can be verified.
@@ -212,6 +214,12 @@ bool Conversation::GetTicket() {
   if (direct &&
       (code == KRB5KDC_ERR_MUST_USE_USER2USER || code == KRB5KDC_ERR_POLICY)) {
     code = ticket_for(nullptr);
+  }
+  if (!hooks_.other_spelling().empty()) {
+    return RefuseSpelling("the KDC was asked for users of " +
+                              std::string(View(client_->realm)) +
+                              ", and answers for " + hooks_.other_spelling(),
+                          &outcome_);
   }
   return Check("krb5_get_init_creds_password", code);
 }

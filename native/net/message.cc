@@ -3,8 +3,10 @@
 namespace kpass {
 namespace {
 
-// Universal and context-specific tags. All but kInteger are constructed.
+// Universal and context-specific tags. All but kInteger and
+// kGeneralString are constructed.
 constexpr unsigned char kInteger = 0x02;
+constexpr unsigned char kGeneralString = 0x1b;
 constexpr unsigned char kSequence = 0x30;
 constexpr unsigned char Context(int number) {
   return static_cast<unsigned char>(0xa0 | number);
@@ -106,6 +108,15 @@ bool Is(MessageType type, std::string_view message) {
 std::optional<int64_t> ErrorCode(std::string_view message) {
   const auto fields = FieldsOf(message, MessageType::kKrbError);
   return fields ? Integer(*fields, Context(6)) : std::nullopt;
+}
+
+std::optional<std::string_view> ClientRealm(std::string_view reply) {
+  const bool refers = ErrorCode(reply) == kWrongRealm;
+  const auto fields = FieldsOf(
+      reply, refers ? MessageType::kKrbError : MessageType::kAsRep);
+  const auto field =
+      fields ? Find(*fields, Context(refers ? 7 : 3)) : std::nullopt;
+  return field ? Find(*field, kGeneralString) : std::nullopt;
 }
 
 RequestKind KindOf(std::string_view request) {

@@ -14,6 +14,7 @@ namespace kpass {
 
 enum class MessageType : unsigned char {
   kAsReq = 0x60 | 10,
+  kAsRep = 0x60 | 11,
   kKrbError = 0x60 | 30,
 };
 
@@ -32,6 +33,11 @@ constexpr int64_t kMorePreauthRequired = 91;
 // The error-code of a KRB-ERROR. Nothing: the message is no KRB-ERROR, or
 // cannot be read.
 std::optional<int64_t> ErrorCode(std::string_view message);
+
+// The realm of the client that an AS-REP is for, or of the client that a
+// KRB-ERROR with kWrongRealm refers to. Nothing: it is another message, or
+// cannot be read.
+std::optional<std::string_view> ClientRealm(std::string_view reply);
 
 // kAsReqWithProof: the AS-REQ may hold something that was made with the
 // password, and the KDC may count it as a try.
