@@ -1,6 +1,7 @@
 #include "kerberos/user.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string_view>
 #include <vector>
 
@@ -13,6 +14,20 @@ constexpr size_t kMaxUserBytes = 256;
 
 // WELLKNOWN/ANONYMOUS gets tickets for any password (RFC 8062).
 constexpr std::string_view kWellKnown = "WELLKNOWN/";
+
+// Unicode's separators.
+constexpr std::string_view kBlanks[] = {
+    " ",      "\u00a0", "\u1680", "\u2000", "\u2001", "\u2002", "\u2003",
+    "\u2004", "\u2005", "\u2006", "\u2007", "\u2008", "\u2009", "\u200a",
+    "\u2028", "\u2029", "\u202f", "\u205f", "\u3000"};
+
+bool BeginsOrEndsBlank(std::string_view text) {
+  return std::any_of(std::begin(kBlanks), std::end(kBlanks), [text](auto blank) {
+    return text.size() >= blank.size() &&
+           (text.substr(0, blank.size()) == blank ||
+            text.substr(text.size() - blank.size()) == blank);
+  });
+}
 
 bool Contains(const std::vector<std::string>& list, const std::string& text) {
   return std::find(list.begin(), list.end(), text) != list.end();
@@ -39,7 +54,7 @@ bool IsWellFormed(const std::string& user) {
   const size_t at = user.find('@');
   if (at != user.rfind('@') || at + 1 == user.size()) return false;
   const std::string_view name = std::string_view(user).substr(0, at);
-  return !name.empty() && name.front() != ' ' && name.back() != ' ' &&
+  return !name.empty() && !BeginsOrEndsBlank(name) &&
          !SameApartFromCase(name.substr(0, kWellKnown.size()), kWellKnown);
 }
 
