@@ -29,6 +29,7 @@
         "native/kerberos/diagnosis.cc",
         "native/kerberos/enctypes.cc",
         "native/kerberos/kdc_hooks.cc",
+        "native/kerberos/realms.cc",
         "native/kerberos/service.cc",
         "native/kerberos/trace.cc",
         "native/kerberos/user.cc",

@@ -12,7 +12,7 @@ import {
   NO_THREAD,
   type Pool,
 } from './binding.js';
-import { refused } from './credentials.js';
+import { nameUnlessRefused } from './credentials.js';
 import { Deadlines, type Expiring } from './deadlines.js';
 import { deadlinePassed, KpassError } from './errors.js';
 import { tellFailure, tellTrace, tellVerdict } from './events.js';
@@ -35,8 +35,11 @@ interface CallTerms<Result> {
   readonly signal: AbortSignal | undefined;
   /** Counts the end of this call. */
   readonly counts: Counts;
-  /** Turns the outcome into the caller's result. Throws if the outcome is an error. */
-  readonly conclude: (outcome: NativeOutcome, user: string) => Result;
+  /**
+   * Turns the outcome into the caller's result. `name` is the name that was asked for; empty if it was
+   * refused. Throws if the outcome is an error.
+   */
+  readonly conclude: (outcome: NativeOutcome, name: string) => Result;
 }
 
 /**
@@ -52,9 +55,10 @@ export function verify<Result>(
 ): Promise<Result> {
   // One promise for each call: an async function or a chain of promises would make more.
   return new Promise((resolve, reject) => {
-    const call = new Call(terms, user, resolve, reject);
+    const name = nameUnlessRefused(user, password, terms.settings);
+    const call = new Call(terms, name ?? '', resolve, reject);
     if (terms.signal?.aborted) call.fail(terms.signal.reason);
-    else if (refused(user, password)) call.conclude(REFUSED);
+    else if (name === null) call.conclude(REFUSED);
     else call.submit(pool, password);
   });
 }
@@ -98,7 +102,7 @@ const pending = pendingCalls();
 
 class Call<Result> implements Pending, Expiring {
   readonly #terms: CallTerms<Result>;
-  readonly #user: string;
+  readonly #name: string;
   readonly #resolve: (result: Result) => void;
   readonly #reject: (reason: unknown) => void;
   readonly #started = performance.now();
@@ -107,12 +111,12 @@ class Call<Result> implements Pending, Expiring {
 
   constructor(
     terms: CallTerms<Result>,
-    user: string,
+    name: string,
     resolve: (result: Result) => void,
     reject: (reason: unknown) => void,
   ) {
     this.#terms = terms;
-    this.#user = user;
+    this.#name = name;
     this.#resolve = resolve;
     this.#reject = reject;
   }
@@ -121,7 +125,7 @@ class Call<Result> implements Pending, Expiring {
     const { settings, timeout, signal } = this.#terms;
     const native = nativeSettings(settings);
     const id = withBytesOffHeap(password, (bytes) =>
-      binding.submit(pool, native, this.#user, bytes, timeout),
+      binding.submit(pool, native, this.#name, bytes, timeout),
     );
     if (id < 0) {
       this.fail(notAdmitted(id));
@@ -157,7 +161,7 @@ class Call<Result> implements Pending, Expiring {
 
   conclude(outcome: NativeOutcome): void {
     try {
-      const result = this.#terms.conclude(outcome, this.#user);
+      const result = this.#terms.conclude(outcome, this.#name);
       this.#terms.counts[outcome.verified ? 'verified' : 'denied']++;
       tellVerdict(this.#terms.settings, this.#started, outcome);
       this.#resolve(result);

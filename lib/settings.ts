@@ -1,5 +1,6 @@
 // The options of a Verifier and of kpass(), checked once. The defaults are filled in here.
 
+import { checkDomains, checkUpnSuffixes } from './name-settings.js';
 import {
   flag,
   nonEmptyText,
@@ -27,6 +28,10 @@ export interface Settings {
   readonly realms: readonly string[];
   /** Null: the files of KRB5_CONFIG, or the system's. */
   readonly config: readonly string[] | null;
+  /** Need `canonicalize`. */
+  readonly upnSuffixes: readonly string[];
+  /** The realm of each domain. The domain's case is folded (names.ts). */
+  readonly domains: ReadonlyMap<string, string>;
   readonly canonicalize: boolean;
   /** ms */
   readonly timeout: number;
@@ -53,13 +58,17 @@ export function checkSettings(options: unknown): Settings {
   const given = optionsObject('options', options ?? null);
   const host = optionalText('host', given.host);
   if (host === '') throw wrongValue('host', 'must not be empty', host);
+  const realms = given.realms === undefined ? [] : texts('realms', given.realms);
+  const canonicalize = flag('canonicalize', given.canonicalize);
   return {
     service: nonEmptyText('service', given.service),
     host,
     keytab: optionalText('keytab', given.keytab) || null,
-    realms: given.realms === undefined ? [] : texts('realms', given.realms),
+    realms,
+    upnSuffixes: checkUpnSuffixes(given.upnSuffixes, canonicalize),
+    domains: checkDomains(given.domains, realms),
     config: checkConfig(given.config),
-    canonicalize: flag('canonicalize', given.canonicalize),
+    canonicalize,
     timeout: checkTimeout(given.timeout) ?? DEFAULT_TIMEOUT,
     trace: checkTrace(given.trace),
     transport: checkTransport(given.transport),

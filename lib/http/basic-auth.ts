@@ -1,5 +1,6 @@
 // basicAuth(): HTTP Basic over TLS, against Kerberos.
 
+import { checkSettings } from '../settings.js';
 import { Verifier } from '../verifier.js';
 import { authWith, type BasicAuth } from './auth.js';
 import { Basic } from './basic.js';
@@ -13,6 +14,7 @@ import { Verifications } from './verifications.js';
  */
 export function basicAuth(options: BasicAuthOptions): BasicAuth {
   const settings = checkHttpOptions(options);
-  const verifications = new Verifications(new Verifier(options), settings);
+  const verifier = new Verifier(options);
+  const verifications = new Verifications(verifier, checkSettings(options), settings);
   return authWith(new Basic(settings.realm, verifications), settings.secure);
 }

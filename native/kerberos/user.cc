@@ -1,47 +1,67 @@
 #include "kerberos/user.h"
 
-#include <strings.h>
-
 #include <algorithm>
+#include <iterator>
 #include <string_view>
+#include <vector>
+
+#include "base/view.h"
+#include "kerberos/realms.h"
 
 namespace kpass {
 namespace {
 
 constexpr size_t kMaxUserBytes = 256;
-constexpr std::string_view kWellKnown = "WELLKNOWN";
 
 // WELLKNOWN/ANONYMOUS gets tickets for any password (RFC 8062).
-bool IsWellKnown(const krb5_data& first) {
-  return first.length == kWellKnown.size() &&
-         strncasecmp(first.data, kWellKnown.data(), first.length) == 0;
+constexpr std::string_view kWellKnown = "WELLKNOWN/";
+
+// Unicode's separators.
+constexpr std::string_view kBlanks[] = {
+    " ",      "\u00a0", "\u1680", "\u2000", "\u2001", "\u2002", "\u2003",
+    "\u2004", "\u2005", "\u2006", "\u2007", "\u2008", "\u2009", "\u200a",
+    "\u2028", "\u2029", "\u202f", "\u205f", "\u3000"};
+
+bool BeginsOrEndsBlank(std::string_view text) {
+  return std::any_of(
+      std::begin(kBlanks), std::end(kBlanks), [text](auto blank) {
+        return text.size() >= blank.size() &&
+               (text.substr(0, blank.size()) == blank ||
+                text.substr(text.size() - blank.size()) == blank);
+      });
 }
 
-}  // namespace
+bool Contains(const std::vector<std::string>& list, const std::string& text) {
+  return std::find(list.begin(), list.end(), text) != list.end();
+}
 
-bool ParseUser(krb5_context context, const std::string& user,
-               const std::vector<std::string>& realms,
-               const std::string& service_realm, Principal* principal,
-               NativeReport* report) {
-  const auto allowed = [&](const std::string& realm) {
-    return realms.empty()
-               ? realm == service_realm
-               : std::find(realms.begin(), realms.end(), realm) != realms.end();
-  };
-
-  std::string name = user;
-  const size_t at = name.find('@');
-  if (at == std::string::npos) {
-    name += "@" + (allowed(service_realm) ? service_realm : realms.front());
-  } else if (!allowed(name.substr(at + 1))) {
-    // Refused here: libkrb5 would look up that realm's KDC and talk to it.
-    return report->Refuse("realm");
+// Control characters of ASCII, and those of Latin-1 in UTF-8.
+bool HoldsControl(std::string_view text) {
+  unsigned char last = 0;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) return true;
+    if (last == 0xc2 && byte >= 0x80 && byte < 0xa0) return true;
+    last = byte;
   }
+  return false;
+}
 
-  if (user.empty() || user.size() > kMaxUserBytes ||
-      name.find('\\') != std::string::npos) {
-    return report->Refuse("input");
-  }
+// Whether this is one name and at most one realm. Active Directory takes
+// 'alice ' for alice, which would be a second name of one account.
+bool IsWellFormed(const std::string& user) {
+  if (user.size() > kMaxUserBytes || HoldsControl(user)) return false;
+  // libkrb5 reads an escape after a backslash.
+  if (user.find('\\') != std::string::npos) return false;
+  const size_t at = user.find('@');
+  if (at != user.rfind('@') || at + 1 == user.size()) return false;
+  const std::string_view name = std::string_view(user).substr(0, at);
+  return !name.empty() && !BeginsOrEndsBlank(name) &&
+         !SameApartFromCase(name.substr(0, kWellKnown.size()), kWellKnown);
+}
+
+bool ParsePrincipal(krb5_context context, const std::string& name,
+                    Principal* principal, NativeReport* report) {
   krb5_error_code code =
       krb5_parse_name(context, name.c_str(), principal->Out());
   if (code == KRB5_PARSE_MALFORMED) return report->Refuse("input");
@@ -50,12 +70,55 @@ bool ParseUser(krb5_context context, const std::string& user,
   code = krb5_unparse_name(context, principal->get(), text.Out());
   if (!report->Check(context, "krb5_unparse_name", code)) return false;
   // libkrb5 must have read the same name that the user typed.
-  if (text.get() != name || principal->get()->length < 1 ||
-      principal->get()->data[0].length == 0 ||
-      IsWellKnown(principal->get()->data[0])) {
-    return report->Refuse("input");
+  const bool same = text.get() == name && principal->get()->length > 0 &&
+                    principal->get()->data[0].length > 0;
+  return same || report->Refuse("input");
+}
+
+bool ParseEnterprise(krb5_context context, const std::string& name,
+                     const std::string& realm, Principal* principal,
+                     NativeReport* report) {
+  const std::string full = name + "@" + realm;
+  const krb5_error_code code = krb5_parse_name_flags(
+      context, full.c_str(), KRB5_PRINCIPAL_PARSE_ENTERPRISE, principal->Out());
+  if (code == KRB5_PARSE_MALFORMED) return report->Refuse("input");
+  if (!report->Check(context, "krb5_parse_name_flags", code)) return false;
+  const krb5_principal read = principal->get();
+  const bool same = read->type == KRB5_NT_ENTERPRISE_PRINCIPAL &&
+                    read->length == 1 && View(read->data[0]) == name &&
+                    View(read->realm) == realm;
+  return same || report->Refuse("input");
+}
+
+}  // namespace
+
+bool ParseUser(krb5_context context, const std::string& user,
+               const Settings& settings, const std::string& service_realm,
+               Principal* principal, NativeReport* report) {
+  if (!IsWellFormed(user)) return report->Refuse("input");
+  const bool listed = !settings.realms.empty();
+  const auto may_log_in = [&](const std::string& realm) {
+    return listed ? Contains(settings.realms, realm)
+                  : SameApartFromCase(realm, service_realm);
+  };
+  const std::string& home =
+      may_log_in(service_realm) ? service_realm : settings.realms.front();
+
+  const size_t at = user.find('@');
+  if (at == std::string::npos) {
+    return ParsePrincipal(context, user + "@" + home, principal, report);
   }
-  return true;
+  const std::string suffix = user.substr(at + 1);
+  if (may_log_in(suffix)) {
+    const std::string& realm = listed ? suffix : service_realm;
+    return ParsePrincipal(context, user.substr(0, at + 1) + realm, principal,
+                          report);
+  }
+  if (settings.canonicalize && Contains(settings.upn_suffixes, suffix)) {
+    return ParseEnterprise(context, user, home, principal, report);
+  }
+  // Refused here: libkrb5 would look up that realm's KDC and talk to it.
+  return report->Refuse("realm");
 }
 
 }  // namespace kpass
