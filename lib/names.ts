@@ -36,9 +36,17 @@ function withRealm(typed: string, { realms, upnSuffixes, domains }: NameSettings
   }
   const [name, suffix] = cut(typed, '@');
   if (suffix === undefined) return name;
-  const spelled = spelledAs(suffix, realms) ?? spelledAs(suffix, upnSuffixes);
+  const spelled =
+    spelledAs(suffix, realms) ??
+    spelledAs(suffix, upnSuffixes) ??
+    spelledAs(suffix, [...domains.values()]);
   if (spelled === undefined && realms.length > 0) return null;
-  return `${name}@${spelled ?? suffix}`;
+  return `${name}@${spelled ?? smallLetters(suffix)}`;
+}
+
+/** For the native side, which compares ASCII apart from case. */
+function smallLetters(text: string): string {
+  return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 
 /** The text before and after the first separator, without blanks at either end of both. */

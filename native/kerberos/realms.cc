@@ -50,8 +50,11 @@ std::string EntryApartFromCase(krb5_context context, krb5_keytab keytab,
   krb5_kt_cursor cursor = nullptr;
   if (krb5_kt_start_seq_get(context, keytab, &cursor) != 0) return found;
   KeytabEntry entry(context);
-  while (found.empty() &&
-         krb5_kt_next_entry(context, keytab, entry.Out(), &cursor) == 0) {
+  while (found.empty()) {
+    if (krb5_kt_next_entry(context, keytab, entry.Out(), &cursor) != 0) {
+      entry.Forget();
+      break;
+    }
     UnparsedName name(context);
     if (krb5_principal_compare_any_realm(context, entry->principal,
                                          principal) &&
