@@ -37,6 +37,9 @@ const TAKEN: readonly (readonly [string, string, boolean])[] = [
   ['carol', 'carol', true],
   ['carol@example.com', 'carol', true],
   ['robert.b@corp.example', 'bob', false],
+  // Samba ignores case alone: it tells two encodings of a letter apart
+  ['zoë', 'zoë', true],
+  ['ZOË', 'zoë', true],
   // The UPN's name is not the account's
   ['dora.d@example.com', 'dora', false],
 ];
@@ -52,6 +55,8 @@ const NOT_TAKEN = [
   'OTHER\\alice',
   'EXAMPLE\\carol@corp.example',
   'nobody@corp.example',
+  'zoe\u0308',
+  'zoe',
 ];
 
 describe('names as people type them, in an Active Directory domain', () => {
@@ -62,6 +67,7 @@ describe('names as people type them, in an Active Directory domain', () => {
       upnSuffixes: ['corp.example', 'sales.example'],
       users: {
         alice: 'wonderland',
+        zoë: 'wonderland',
         bob: { password: 'wonderland', upn: 'robert.b@corp.example' },
         carol: { password: 'wonderland', upn: 'carol@corp.example' },
         dora: { password: 'wonderland', upn: 'dora.d@example.com' },

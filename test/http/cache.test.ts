@@ -150,7 +150,7 @@ describe('the memory of kpass/http', () => {
         'EXAMPLE\\alice',
         ' example\\alice ',
       ];
-      const requests = spellings.map((name) => [basic(name, users.alice), 200] as const);
+      const requests = spellings.map((name): [string, number] => [basic(name, users.alice), 200]);
       assert.equal(await messagesFor(...requests), LOGIN);
     });
 
