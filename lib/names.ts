@@ -1,13 +1,18 @@
 // Names as people type them, and the name that a KDC is asked for. The native side reads that name
 // again (native/kerberos/user.cc), and knows what this file does not: the service's own realm.
 
-import type { Settings } from './settings.js';
-
 /** The longest name, in bytes of UTF-8: as it is typed, and as it is asked for. */
 const MAX_USER_BYTES = 256;
 
 /** The settings that say what a name may look like. */
-export type NameSettings = Pick<Settings, 'realms' | 'upnSuffixes' | 'domains'>;
+export interface NameSettings {
+  /** Whose users may log in. Empty: the service's own realm. */
+  readonly realms: readonly string[];
+  /** Need canonicalization. */
+  readonly upnSuffixes: readonly string[];
+  /** The realm of each domain. The domain's case is folded. */
+  readonly domains: ReadonlyMap<string, string>;
+}
 
 /**
  * The name to ask a KDC for. All spellings of one name give the same, save for the name's own case:

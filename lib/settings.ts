@@ -1,6 +1,7 @@
 // The options of a Verifier and of kpass(), checked once. The defaults are filled in here.
 
 import { checkDomains, checkUpnSuffixes } from './name-settings.js';
+import type { NameSettings } from './names.js';
 import {
   flag,
   nonEmptyText,
@@ -18,20 +19,14 @@ const MAX_THREADS = 1024;
 const MAX_QUEUE = 2 ** 31 - 1;
 
 /** The service that users log in to, and how their passwords are verified. */
-export interface Settings {
+export interface Settings extends NameSettings {
   readonly service: string;
   /** Null: this machine's canonical name. */
   readonly host: string | null;
   /** Null: libkrb5's default keytab. */
   readonly keytab: string | null;
-  /** Empty: the service's own realm. */
-  readonly realms: readonly string[];
   /** Null: the files of KRB5_CONFIG, or the system's. */
   readonly config: readonly string[] | null;
-  /** Need `canonicalize`. */
-  readonly upnSuffixes: readonly string[];
-  /** The realm of each domain. The domain's case is folded (names.ts). */
-  readonly domains: ReadonlyMap<string, string>;
   readonly canonicalize: boolean;
   /** ms */
   readonly timeout: number;
