@@ -29,7 +29,8 @@ export function nameUnlessRefused(
   return passwordCanBeRight(password) ? askedName(user, settings) : null;
 }
 
-function passwordCanBeRight(password: string | Uint8Array): boolean {
+/** False for a password that no KDC can have, or that libkrb5 would read as another one. */
+export function passwordCanBeRight(password: string | Uint8Array): boolean {
   if (password.length === 0 || password.length > MAX_PASSWORD_BYTES) return false;
   if (typeof password === 'string') {
     return (

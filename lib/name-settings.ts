@@ -1,7 +1,7 @@
 // The options that say which names people may type, checked once: `upnSuffixes` and `domains`.
 
 import { foldCase } from './names.js';
-import { nonEmptyText, optionsObject, wrongType, wrongValue } from './validate.js';
+import { nonEmptyText, wrongType, wrongValue } from './validate.js';
 
 export function checkUpnSuffixes(value: unknown, canonicalize: boolean): readonly string[] {
   if (value === undefined) return [];
@@ -19,7 +19,7 @@ export function checkDomains(
   realms: readonly string[],
 ): ReadonlyMap<string, string> {
   const domains = new Map<string, string>();
-  for (const [domain, given] of Object.entries(optionsObject('domains', value))) {
+  for (const [domain, given] of pairsOf(value)) {
     const realm = nonEmptyText(`domains.${domain}`, given);
     const folded = foldCase(part('a name in domains', domain));
     if (realms.length > 0 && !realms.includes(realm)) {
@@ -31,6 +31,13 @@ export function checkDomains(
     domains.set(folded, realm);
   }
   return domains;
+}
+
+function pairsOf(value: unknown = {}): [string, unknown][] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw wrongType('domains', 'an object', value);
+  }
+  return Object.entries(value);
 }
 
 /** The part of a name before a backslash or after an @. One with these signs could never be typed. */

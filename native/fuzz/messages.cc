@@ -1,11 +1,10 @@
 // Fuzzes the readers of message.h: whether an AS-REQ may prove the password,
 // the code of an error, and the realm of the client.
 //
-// What must hold:
-// - MayProvePassword() is true wherever libkrb5's own decoder, which a KDC
-// uses,
-//   finds a padata type that is not in kHarmless;
-// - for valid DER, each reader gives the right answer.
+// Two rules must hold:
+// - MayProvePassword() is true if libkrb5's own decoder finds a padata type
+//   that is not in kHarmless. A KDC uses that decoder.
+// - For valid DER, each reader gives the right answer.
 
 #include <krb5/krb5.h>
 #include <string.h>
@@ -87,10 +86,10 @@ std::string AnyMessage(Random& random) {
   return Below(3, random) == 0 ? AnyError(random) : AnyAsReq(random);
 }
 
-// --- The same, read in other ways --------------------------------------------
+// --- Other readers of the same messages --------------------------------------
 
-// Whether libkrb5 finds types that are not harmless. Nothing: it cannot read
-// the message.
+// Whether libkrb5 finds types that are not harmless. Returns nothing if libkrb5
+// cannot read the message.
 std::optional<bool> KdcSeesOthers(std::string_view message) {
   const krb5_data data = DataOf(message);
   krb5_kdc_req* request = nullptr;
@@ -104,7 +103,7 @@ std::optional<bool> KdcSeesOthers(std::string_view message) {
   return others;
 }
 
-// Nothing: `bytes` are not valid DER.
+// Returns nothing if `bytes` are not valid DER.
 std::optional<std::vector<Element>> ParseDer(std::string_view bytes) {
   std::vector<Element> message;
   if (!ParseElements(bytes, &message)) return std::nullopt;
@@ -117,7 +116,8 @@ std::optional<std::vector<Element>> ParseDer(std::string_view bytes) {
   return message;
 }
 
-// The only child, if there is exactly one, with this tag and a fitting content.
+// The only child of the element. Returns null unless there is exactly one child
+// and it has this tag and content of the right kind.
 const Element* Only(const Element* element, unsigned char tag) {
   if (element == nullptr || element->children.size() != 1) return nullptr;
   const Element& child = element->children.front();
@@ -140,8 +140,8 @@ std::optional<int64_t> NumberIn(const Element* field) {
   return value;
 }
 
-// The fields of a well-formed message: each at most once, in this order, and no
-// others.
+// The fields of a well-formed message: each field at most once, in this order,
+// and no other fields.
 const std::vector<Element>* FieldsOf(const std::vector<Element>& message,
                                      unsigned char tag,
                                      std::string_view order) {
@@ -156,8 +156,8 @@ const std::vector<Element>* FieldsOf(const std::vector<Element>& message,
   return &fields->children;
 }
 
-// Whether a well-formed AS-REQ has types that are not harmless. Nothing: it is
-// not well-formed.
+// Whether a well-formed AS-REQ has types that are not harmless. Returns nothing
+// if it is not well-formed.
 std::optional<bool> HasOthers(const std::vector<Element>& message) {
   const auto* fields = FieldsOf(message, 0x6a, "\xa1\xa2\xa3\xa4");
   if (fields == nullptr) return std::nullopt;

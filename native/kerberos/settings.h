@@ -1,4 +1,4 @@
-// For which service, and how, users are verified.
+// The service that users log in to, and the settings of a verification.
 
 #ifndef KPASS_SETTINGS_H_
 #define KPASS_SETTINGS_H_
@@ -12,7 +12,7 @@
 
 namespace kpass {
 
-// Never changed once it is shared.
+// No Settings changes after it is shared.
 struct Settings : public RefCounted {
   std::string service;                // 'HTTP'
   std::optional<std::string> host;    // as written; none: this machine's name

@@ -13,8 +13,38 @@ namespace {
 
 constexpr size_t kMaxUserBytes = 256;
 
+// Whether it is UTF-8 (RFC 3629) without control characters, C1 included.
+bool IsPlain(std::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const auto first = static_cast<unsigned char>(text[i]);
+    size_t more = 0;
+    uint32_t least = 0x20;
+    uint32_t point = first;
+    if (first >= 0xf0) {
+      more = 3, least = 0x10000, point = first & 0x07;
+    } else if (first >= 0xe0) {
+      more = 2, least = 0x800, point = first & 0x0f;
+    } else if (first >= 0xc0) {
+      more = 1, least = 0xa0, point = first & 0x1f;
+    } else if (first >= 0x7f) {
+      return false;
+    }
+    if (first > 0xf4 || text.size() - i <= more) return false;
+    for (const char next : text.substr(i + 1, more)) {
+      if ((next & 0xc0) != 0x80) return false;
+      point = point << 6 | (next & 0x3f);
+    }
+    if (point < least || point > 0x10ffff) return false;
+    if (point >= 0xd800 && point < 0xe000) return false;  // half a pair
+    i += 1 + more;
+  }
+  return true;
+}
+
 // WELLKNOWN/ANONYMOUS gets tickets for any password (RFC 8062).
-constexpr std::string_view kWellKnown = "WELLKNOWN/";
+bool IsWellKnown(std::string_view first) {
+  return SameApartFromCase(first, "WELLKNOWN");
+}
 
 // Unicode's separators.
 constexpr std::string_view kBlanks[] = {
@@ -35,29 +65,23 @@ bool Contains(const std::vector<std::string>& list, const std::string& text) {
   return std::find(list.begin(), list.end(), text) != list.end();
 }
 
-// Control characters of ASCII, and those of Latin-1 in UTF-8.
-bool HoldsControl(std::string_view text) {
-  unsigned char last = 0;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) return true;
-    if (last == 0xc2 && byte >= 0x80 && byte < 0xa0) return true;
-    last = byte;
-  }
-  return false;
+// Whether users of the realm may log in. `realms` empty: only the service's.
+bool MayLogIn(const std::string& realm, const std::vector<std::string>& realms,
+              const std::string& service_realm) {
+  return realms.empty() ? realm == service_realm : Contains(realms, realm);
 }
 
 // Whether this is one name and at most one realm. Active Directory takes
 // 'alice ' for alice, which would be a second name of one account.
 bool IsWellFormed(const std::string& user) {
-  if (user.size() > kMaxUserBytes || HoldsControl(user)) return false;
+  if (user.size() > kMaxUserBytes || !IsPlain(user)) return false;
   // libkrb5 reads an escape after a backslash.
   if (user.find('\\') != std::string::npos) return false;
   const size_t at = user.find('@');
   if (at != user.rfind('@') || at + 1 == user.size()) return false;
   const std::string_view name = std::string_view(user).substr(0, at);
   return !name.empty() && !BeginsOrEndsBlank(name) &&
-         !SameApartFromCase(name.substr(0, kWellKnown.size()), kWellKnown);
+         !IsWellKnown(name.substr(0, name.find('/')));
 }
 
 bool ParsePrincipal(krb5_context context, const std::string& name,
@@ -119,6 +143,34 @@ bool ParseUser(krb5_context context, const std::string& user,
   }
   // Refused here: libkrb5 would look up that realm's KDC and talk to it.
   return report->Refuse("realm");
+}
+
+bool NameOfClient(krb5_context context, krb5_const_principal client,
+                  const std::vector<std::string>& realms,
+                  const std::string& service_realm, std::string* name,
+                  NativeReport* report) {
+  if (!MayLogIn(std::string(View(client->realm)), realms, service_realm)) {
+    return report->Refuse("realm", "a client of a realm that may not log in");
+  }
+  for (krb5_int32 i = 0; i < client->length; ++i) {
+    if (client->data[i].length != 0) continue;
+    return report->Refuse("client", "a client with an empty name");
+  }
+  if (client->length < 1 || IsWellKnown(View(client->data[0]))) {
+    return report->Refuse("client", "a client that is nobody");
+  }
+  UnparsedName text(context);
+  if (!report->Check(context, "krb5_unparse_name",
+                     krb5_unparse_name(context, client, text.Out()))) {
+    return false;
+  }
+  *name = text.get();
+  // A backslash: a separator, a control character or a NUL is in a part.
+  if (name->size() > kMaxUserBytes || name->find('\\') != std::string::npos ||
+      !IsPlain(*name)) {
+    return report->Refuse("client", "a client with a malformed name");
+  }
+  return true;
 }
 
 }  // namespace kpass

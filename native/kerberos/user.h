@@ -26,6 +26,15 @@ bool ParseUser(krb5_context context, const std::string& user,
                const Settings& settings, const std::string& service_realm,
                Principal* principal, NativeReport* report);
 
+// Finds the name of a ticket's client, 'alice@REALM'. libkrb5 takes a ticket
+// with any name; here the rules of ParseUser() hold.
+//
+// Returns whether the client may log in, and fills the report if not.
+bool NameOfClient(krb5_context context, krb5_const_principal client,
+                  const std::vector<std::string>& realms,
+                  const std::string& service_realm, std::string* name,
+                  NativeReport* report);
+
 }  // namespace kpass
 
 #endif  // KPASS_USER_H_

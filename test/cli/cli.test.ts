@@ -94,7 +94,7 @@ describe('kpass check', () => {
     match(stdout, /^✗ alice: /);
   });
 
-  it('exits with 2 without a verdict, and says why and where to look', async () => {
+  it('exits with 2 without a verdict, and prints the reason and the next command', async () => {
     const { code, stdout, stderr } = await check('alice', 'wonderland', '-k', '/nonexistent');
     deepEqual([code, stdout], [2, '']);
     match(stderr, /\/nonexistent.*ERR_KPASS_KEYTAB/);
@@ -228,7 +228,7 @@ describe('kpass check', () => {
       });
     }
 
-    it('prints no escape sequence of a user name', async () => {
+    it('prints no escape sequence that a user name contains', async () => {
       const [node = '', file = '', verb = '', , ...rest] = command();
       const steps = [{ wait: 'Password of al?[2Jice: ', type: 'x\r' }];
       const session = await atTerminal([node, file, verb, 'al\x1b[2Jice', ...rest], steps);
@@ -278,7 +278,7 @@ describe('kpass realm', () => {
     });
   }
 
-  it('has the users and services asked for', async () => {
+  it('has the requested users and services', async () => {
     const { child, shown } = await started(
       ...[
         '-n',
