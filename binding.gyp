@@ -30,6 +30,7 @@
         "native/kerberos/diagnosis.cc",
         "native/kerberos/enctypes.cc",
         "native/kerberos/kdc_hooks.cc",
+        "native/kerberos/realms.cc",
         "native/kerberos/replays.cc",
         "native/kerberos/service.cc",
         "native/kerberos/spnego.cc",

@@ -27,6 +27,9 @@ interface SettingsRecord {
   keytab: string | null;
   /** Empty: the service's own realm. */
   realms: readonly string[];
+  upnSuffixes: readonly string[];
+  /** The realms that names with a domain get. */
+  domainRealms: readonly string[];
   canonicalize: boolean;
   trace: boolean;
   transport: Transport;

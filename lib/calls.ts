@@ -1,7 +1,7 @@
 // Verifications, on a pool of threads.
 
 import { binding, type NativeAsked, NativeOutcome, type Pool } from './binding.js';
-import { refused } from './credentials.js';
+import { nameUnlessRefused } from './credentials.js';
 import { deadlinePassed, type KpassError } from './errors.js';
 import { tellFailure, tellTrace, tellVerdict } from './events.js';
 import { nativeSettings } from './native-settings.js';
@@ -24,8 +24,11 @@ interface CallTerms<Result> {
   readonly signal: AbortSignal | undefined;
   /** Counts the end of this call. */
   readonly counts: Counts;
-  /** Turns the outcome into the caller's result. Throws if the outcome is an error. */
-  readonly conclude: (outcome: NativeOutcome, user: string) => Result;
+  /**
+   * Turns the outcome into the caller's result. `name` is the name that was asked for; empty if it was
+   * refused. Throws if the outcome is an error.
+   */
+  readonly conclude: (outcome: NativeOutcome, name: string) => Result;
 }
 
 /**
@@ -41,9 +44,10 @@ export function verify<Result>(
 ): Promise<Result> {
   // One promise for each call: an async function or a chain of promises would make more.
   return new Promise((resolve, reject) => {
-    const call = new Call(terms, user, resolve, reject);
+    const name = nameUnlessRefused(user, password, terms.settings);
+    const call = new Call(terms, name ?? '', resolve, reject);
     if (terms.signal?.aborted) call.fail(terms.signal.reason);
-    else if (refused(user, password)) call.conclude(REFUSED);
+    else if (name === null) call.conclude(REFUSED);
     else call.submit(pool, password);
   });
 }
@@ -66,19 +70,19 @@ const REFUSED: NativeOutcome = {
 
 class Call<Result> extends PendingCall<ConstructorParameters<typeof NativeOutcome>, NativeAsked> {
   readonly #terms: CallTerms<Result>;
-  readonly #user: string;
+  readonly #name: string;
   readonly #resolve: (result: Result) => void;
   readonly #reject: (reason: unknown) => void;
 
   constructor(
     terms: CallTerms<Result>,
-    user: string,
+    name: string,
     resolve: (result: Result) => void,
     reject: (reason: unknown) => void,
   ) {
     super(terms.timeout, terms.signal);
     this.#terms = terms;
-    this.#user = user;
+    this.#name = name;
     this.#resolve = resolve;
     this.#reject = reject;
   }
@@ -87,14 +91,14 @@ class Call<Result> extends PendingCall<ConstructorParameters<typeof NativeOutcom
     const { settings, timeout } = this.#terms;
     const native = nativeSettings(settings);
     const id = withBytesOffHeap(password, (bytes) =>
-      binding.submit(pool, native, this.#user, bytes, timeout),
+      binding.submit(pool, native, this.#name, bytes, timeout),
     );
     this.wait(id);
   }
 
   conclude(outcome: NativeOutcome): void {
     try {
-      const result = this.#terms.conclude(outcome, this.#user);
+      const result = this.#terms.conclude(outcome, this.#name);
       this.#terms.counts[outcome.verified ? 'verified' : 'denied']++;
       tellVerdict(this.#terms.settings, this.started, outcome);
       this.#resolve(result);

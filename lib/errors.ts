@@ -105,6 +105,8 @@ const MEANINGS: readonly Row<Meaning>[] = [
     codes: 'any',
     meaning: 'ERR_KPASS_CONFIG',
   },
+  // kpass's own: a realm that has another spelling, or a domain's realm whose users may not log in.
+  { steps: ['spelling', 'domains'], codes: 'any', meaning: 'ERR_KPASS_CONFIG' },
   // KRB5_KT_UNKNOWN_TYPE, KRB5_KT_BADNAME.
   { steps: ['krb5_kt_resolve'], codes: 'any', meaning: 'ERR_KPASS_CONFIG' },
   // ENOENT, EACCES, EISDIR, KRB5_KT_NOTFOUND, KRB5_KEYTAB_BADVNO, and other codes for garbage.
@@ -297,7 +299,10 @@ export function errorFrom(
   const subject = SUBJECTS[code]?.(outcome) ?? 'internal error';
   const words = outcome.message || krb5Name(outcome.code) || `code ${outcome.code}`;
   const message = `${subject}: ${words} (${outcome.step})`;
-  return new KpassError(code, printable(message), { step: outcome.step, krb5Code: outcome.code });
+  return new KpassError(code, printable(message), {
+    step: outcome.step,
+    ...(outcome.code !== 0 && { krb5Code: outcome.code }),
+  });
 }
 
 /** The error for a verification without a verdict at its deadline. */

@@ -1,5 +1,6 @@
 // basicAuth(): HTTP Basic over TLS, against Kerberos.
 
+import { checkSettings } from '../settings.js';
 import { Verifier } from '../verifier.js';
 import { authWith, type BasicAuth } from './auth.js';
 import { Basic } from './basic.js';
@@ -14,7 +15,8 @@ import { Verifications } from './verifications.js';
  */
 export function basicAuth(options: BasicAuthOptions): BasicAuth {
   const [settings, verifierOptions] = checkHttpOptions(options);
-  const verifications = new Verifications(new Verifier(verifierOptions), settings);
+  const verifier = new Verifier(verifierOptions);
+  const verifications = new Verifications(verifier, checkSettings(verifierOptions), settings);
   const verify = formOf(verifications);
   return authWith(new Basic(settings.realm, verifications), verify, settings);
 }

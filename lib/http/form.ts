@@ -1,7 +1,7 @@
 // The way in for a login form: a name and a password from the body of a request.
 
 import { isUint8Array } from 'node:util/types';
-import { refused } from '../credentials.js';
+import { passwordCanBeRight } from '../credentials.js';
 import { checkCallOptions } from '../settings.js';
 import type { Verdict } from '../verdict.js';
 import type { Verifications } from './verifications.js';
@@ -25,7 +25,7 @@ export function formOf(verifications: Verifications): VerifyForm {
     const { signal } = checkCallOptions(options);
     // A field that is missing, sent twice or an object comes from the network: no mistake of the program.
     if (typeof user !== 'string') return DENIED;
-    const bytes = bytesOf(user, password);
+    const bytes = bytesOf(password);
     if (bytes === null) return DENIED;
     const result = await verifications.verify(user, bytes, signal);
     if (typeof result === 'string') return { verified: false, reason: result };
@@ -34,10 +34,10 @@ export function formOf(verifications: Verifications): VerifyForm {
 }
 
 /** A copy of the password, for `verifications` to wipe. Null: it can never be right. */
-function bytesOf(user: string, password: unknown): Buffer | null {
+function bytesOf(password: unknown): Buffer | null {
   if (typeof password !== 'string' && !isUint8Array(password)) return null;
   // Before it becomes bytes, in which a lone surrogate would be another character.
-  if (refused(user, password)) return null;
+  if (!passwordCanBeRight(password)) return null;
   const size = typeof password === 'string' ? Buffer.byteLength(password) : password.length;
   const bytes = Buffer.alloc(size);
   if (typeof password === 'string') bytes.write(password);

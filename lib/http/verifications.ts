@@ -2,9 +2,10 @@
 // password with every request, and the KDC is not to be asked each time.
 
 import { unwatch, watch } from '../abort.js';
-import { refused } from '../credentials.js';
+import { nameUnlessRefused } from '../credentials.js';
 import type { DenialReason } from '../denials.js';
 import { KpassError } from '../errors.js';
+import type { NameSettings } from '../names.js';
 import type { Verdict } from '../verdict.js';
 import type { Verifier } from '../verifier.js';
 import { Cache } from './cache.js';
@@ -18,6 +19,7 @@ export type Result = Readonly<Identity> | DenialReason;
 
 export class Verifications {
   readonly #verifier: Verifier;
+  readonly #names: NameSettings;
   readonly #verified: Cache<Readonly<Identity>> | undefined;
   // A cache of its own: a flood of wrong passwords must not push out the verified ones.
   readonly #denied: Cache<DenialReason> | undefined;
@@ -25,8 +27,10 @@ export class Verifications {
   readonly #pending = new Map<string, Promise<Result>>();
   #closed = false;
 
-  constructor(verifier: Verifier, { cache, throttle }: HttpSettings) {
+  /** `names`: those of the verifier's settings. */
+  constructor(verifier: Verifier, names: NameSettings, { cache, throttle }: HttpSettings) {
     this.#verifier = verifier;
+    this.#names = names;
     if (cache !== null) {
       this.#verified = new Cache(cache.ttl, cache.max);
       this.#denied = new Cache(cache.denyTtl, cache.max);
@@ -56,22 +60,24 @@ export class Verifications {
     if (this.#closed) {
       throw new KpassError('ERR_KPASS_CLOSED', 'the verifier is closed', { step: 'close' });
     }
-    if (refused(user, password)) return 'credentials';
-    const digest = digestOf(user, password);
+    // From here on, all spellings of a name are one.
+    const name = nameUnlessRefused(user, password, this.#names);
+    if (name === null) return 'credentials';
+    const digest = digestOf(name, password);
     return (
       this.#verified?.get(digest) ??
       this.#denied?.get(digest) ??
       this.#pending.get(digest) ??
-      this.#begin(digest, user, password)
+      this.#begin(digest, name, password)
     );
   }
 
   /** One verification for all requests with the same credentials at the same time. */
-  #begin(digest: string, user: string, password: Uint8Array): Promise<Result> {
+  #begin(digest: string, name: string, password: Uint8Array): Promise<Result> {
     // The throttle may wait before it reads the password. Outside of Buffer's pool, which others read.
     const copy = Buffer.alloc(password.length);
     copy.set(password);
-    const verification = this.#ask(digest, user, copy).finally(() => {
+    const verification = this.#ask(digest, name, copy).finally(() => {
       copy.fill(0);
       this.#pending.delete(digest);
     });
@@ -79,9 +85,9 @@ export class Verifications {
     return verification;
   }
 
-  async #ask(digest: string, user: string, password: Uint8Array): Promise<Result> {
-    const verify = () => this.#verifier.verify(user, password);
-    const verdict = await (this.#throttle?.verify(user, digest, verify) ?? verify());
+  async #ask(digest: string, name: string, password: Uint8Array): Promise<Result> {
+    const verify = () => this.#verifier.verify(name, password);
+    const verdict = await (this.#throttle?.verify(name, digest, verify) ?? verify());
     if (verdict.verified) return this.#rememberVerified(digest, verdict);
     this.#denied?.set(digest, verdict.reason);
     return verdict.reason;

@@ -9,17 +9,13 @@
 
 #include "base/file_status.h"
 #include "base/view.h"
+#include "kerberos/realms.h"
 
 namespace kpass {
 namespace {
 
 constexpr size_t kMaxHostName = 255;     // of macOS; Linux has 64
 constexpr size_t kMaxKeytabName = 1100;  // MAX_KEYTAB_NAME_LEN, not public
-
-// Locale-independent.
-char LowerCase(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
 
 }  // namespace
 
@@ -120,9 +116,18 @@ bool Service::OpenKeytab(NativeReport* report) {
 bool Service::FindKey(NativeReport* report) {
   if (any_host_) return FindKeyOfAnyHost(report);
   KeytabEntry entry(context_);
-  return report->Check(context_, "krb5_kt_get_entry",
-                       krb5_kt_get_entry(context_, keytab_.get(),
-                                         principal_.get(), 0, 0, entry.Out()));
+  const krb5_error_code code = krb5_kt_get_entry(
+      context_, keytab_.get(), principal_.get(), 0, 0, entry.Out());
+  if (code == KRB5_KT_NOTFOUND) {
+    const std::string other =
+        EntryApartFromCase(context_, keytab_.get(), principal_.get());
+    if (!other.empty()) {
+      return RefuseSpelling("krb5.conf says " + realm_ +
+                                ", and the keytab has the key of " + other,
+                            report);
+    }
+  }
+  return report->Check(context_, "krb5_kt_get_entry", code);
 }
 
 bool Service::FindKeyOfAnyHost(NativeReport* report) {

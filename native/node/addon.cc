@@ -111,6 +111,8 @@ Napi::Value MakeSettings(const Napi::CallbackInfo& info) {
   settings->host = OptionalText(from.Get("host"));
   settings->keytab = OptionalText(from.Get("keytab"));
   settings->realms = TextsOf(from.Get("realms"));
+  settings->upn_suffixes = TextsOf(from.Get("upnSuffixes"));
+  settings->domain_realms = TextsOf(from.Get("domainRealms"));
   settings->canonicalize = from.Get("canonicalize").ToBoolean();
   settings->trace = from.Get("trace").ToBoolean();
   settings->libkrb5_transport = TextOf(from.Get("transport")) == "libkrb5";
