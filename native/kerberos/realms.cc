@@ -19,9 +19,8 @@ bool SameApartFromCase(std::string_view a, std::string_view b) {
 }
 
 bool RefuseSpelling(std::string message, NativeReport* report) {
-  report->message = std::move(message);
-  report->message += ". A realm's name has one spelling, capitals included";
-  return report->Refuse("spelling");
+  message += ". A realm's name has one spelling, capitals included";
+  return report->Refuse("spelling", message.c_str());
 }
 
 bool CheckRealms(const Settings& settings, const std::string& service_realm,
@@ -36,10 +35,10 @@ bool CheckRealms(const Settings& settings, const std::string& service_realm,
   if (!settings.realms.empty()) return true;
   for (const std::string& realm : settings.domain_realms) {
     if (realm == service_realm) continue;
-    report->message = "the option domains has the realm " + realm +
-                      ", and only users of " + service_realm +
-                      " may log in, unless the option realms says more";
-    return report->Refuse("domains");
+    const std::string words = "the option domains has the realm " + realm +
+                              ", and only users of " + service_realm +
+                              " may log in, unless the option realms says more";
+    return report->Refuse("domains", words.c_str());
   }
   return true;
 }
