@@ -1,7 +1,6 @@
 #include "kerberos/realms.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "base/krb5_ptr.h"
 #include "base/view.h"
@@ -18,9 +17,10 @@ bool SameApartFromCase(std::string_view a, std::string_view b) {
       [](char one, char other) { return LowerCase(one) == LowerCase(other); });
 }
 
-bool RefuseSpelling(std::string message, NativeReport* report) {
-  message += ". A realm's name has one spelling, capitals included";
-  return report->Refuse("spelling", message.c_str());
+bool RefuseSpelling(const std::string& mistake, NativeReport* report) {
+  const std::string words =
+      mistake + ". A realm's name has one spelling, capitals included";
+  return report->Refuse("spelling", words.c_str());
 }
 
 bool CheckRealms(const Settings& settings, const std::string& service_realm,

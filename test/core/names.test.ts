@@ -213,12 +213,10 @@ describe('names as people type them', () => {
       const table = (binding as never as Record<symbol, Map<number, unknown>>)[
         Symbol.for('kpass.pending')
       ];
-      const parts = await new Promise<ConstructorParameters<typeof NativeOutcome>>((settle) =>
-        table?.set(id, { settle }),
-      );
-      const outcome = new NativeOutcome(...parts);
+      type Parts = ConstructorParameters<typeof NativeOutcome>;
+      const parts = await new Promise<Parts>((settle) => table?.set(id, { settle }));
       table?.delete(id);
-      return outcome;
+      return new NativeOutcome(...parts);
     }
 
     const settingsOf = (more: Partial<VerifierOptions>) =>
