@@ -62,7 +62,8 @@ class Socket {
   explicit Socket(int type, int port) : Socket(socket(AF_INET, type, 0)) {
     sockaddr_in address = Loopback(port);
     setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof(kPatience));
-    connect(fd_, Generic(&address), sizeof(address));  // or the rest fails
+    // If this fails, the calls that follow fail as well.
+    connect(fd_, Generic(&address), sizeof(address));
   }
   Socket(const Socket &) = delete;
   Socket &operator=(const Socket &) = delete;
