@@ -135,7 +135,7 @@ Ref<Job> Pool::Next(std::unique_lock<std::mutex>& lock) {
   };
   while (!ready()) {
     if (closed_ && queue_.empty()) return {};
-    // By the system's clock: waiting by the steady clock needs glibc 2.30.
+    // Waits by the system's clock, because the steady clock needs glibc 2.30.
     const auto until = std::chrono::system_clock::now() + kIdle;
     if (work_.wait_until(lock, until) == std::cv_status::timeout && !ready()) {
       return {};

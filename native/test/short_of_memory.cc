@@ -145,7 +145,7 @@ int RunShortOfMemory(const Task& task) {
   for (const bool in_use : {false, true}) {
     KeptContext used;
     if (RunFailing(task, used, 0).verified != task.genuine) {
-      fputs("with all its memory it says otherwise\n", stderr);
+      fputs("with all its memory, it has another outcome\n", stderr);
       return 1;
     }
     long first = 1;

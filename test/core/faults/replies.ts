@@ -162,7 +162,8 @@ export const replyRows: readonly Row[] = [
     },
   },
   {
-    fault: 'more logins at such a KDC than there are processors, and one elsewhere; then the process exits',
+    fault:
+      'more logins at such a KDC than there are processors, and one elsewhere; then the process exits',
     outcome: 'true',
     waits: true,
     run: async (scene) => {
