@@ -73,7 +73,8 @@ class Socket {
     send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
   }
 
-  // Empty after a refusal, at the end, or after kPatience.
+  // Returns an empty text after a refusal, at the stream's end, or after
+  // kPatience.
   std::string Receive(size_t most, int flags) const {
     std::string bytes(most, '\0');
     const ssize_t size = recv(fd_, bytes.data(), most, flags);

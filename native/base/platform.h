@@ -28,7 +28,8 @@ void SetSignalMask(const sigset_t& mask, sigset_t* before);
 // A non-blocking socket that no other program inherits. -1: see errno.
 int OpenSocket(int family, int type);
 
-// As send(), but without SIGPIPE if the other side has closed the connection.
+// Does the same as send(), but without SIGPIPE if the other side has closed the
+// connection.
 ssize_t SendQuietly(int fd, const void* bytes, size_t size);
 
 // Returns enough room for the datagram that has come, or -1, with errno, if

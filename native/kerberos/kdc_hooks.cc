@@ -137,8 +137,8 @@ krb5_error_code KdcHooks::Carry(const krb5_data& realm,
     delivery = Delivery{ENOMEM, {}, {}};
   }
   if (!delivery) return 0;
-  // Only here such a reply ends the try: kpass's transport has asked the
-  // primary KDC itself.
+  // Such a reply ends the try only here, because kpass's transport has asked
+  // the primary KDC itself. libkrb5's transport has not.
   if (delivery->kind != RequestKind::kOther) {
     ended_ = EndsAsExchange(delivery->reply);
   }

@@ -89,7 +89,7 @@ class Exchange {
   const Clock::time_point begun_;
   std::vector<Due> due_;  // the earliest first
   std::vector<std::unique_ptr<Attempt>> attempts_;
-  bool unavailable_ = false;  // a KDC said that it is
+  bool unavailable_ = false;  // a KDC said that it cannot answer
 };
 
 }  // namespace kpass

@@ -53,7 +53,7 @@ Pool::Admission Pool::Submit(Ref<Job> job) {
   return Admission::kAccepted;
 }
 
-// False if the system refuses to start one.
+// Returns false if the system refuses to start a thread.
 bool Pool::StartThreadIfUseful() {
   if (idle_ >= queue_.size() || active_ + idle_ >= Places()) return true;
   try {

@@ -19,7 +19,8 @@ std::string TextOf(Napi::Value value);
 std::optional<std::string> OptionalText(Napi::Value value);
 std::vector<std::string> TextsOf(Napi::Value value);
 
-// The bytes of a string or a Uint8Array. Every copy that this makes is wiped.
+// The bytes of a string or a Uint8Array. SecretOf() makes no copy that is not
+// wiped.
 Secret SecretOf(Napi::Env env, Napi::Value value);
 
 Napi::Array ListOf(Napi::Env env, const std::vector<std::string>& texts);
