@@ -1,10 +1,10 @@
 // Fuzzes the readers of message.h: whether an AS-REQ may prove the password,
-// and the code of an error.
+// the code of an error, and the realm of the client.
 //
 // Two rules must hold:
 // - MayProvePassword() is true if libkrb5's own decoder finds a padata type
 //   that is not in kHarmless. A KDC uses that decoder.
-// - For valid DER, both readers give the right answer.
+// - For valid DER, each reader gives the right answer.
 
 #include <krb5/krb5.h>
 #include <string.h>
@@ -70,13 +70,14 @@ std::string AnyAsReq(Random& random) {
 
 // RFC 4120, 5.9.1.
 std::string AnyError(Random& random) {
-  constexpr std::array kCodes = {25, 24, 29, 52, 0, 127, -1, INT32_MAX};
+  constexpr std::array kCodes = {25, 24, 29, 52, 68, 0, 127, -1, INT32_MAX};
   return Encode(Tree(
       0x7e,
       {Tree(0x30,
             {Field(0, Integer(5)), Field(1, Integer(KRB5_ERROR)),
              Field(4, Primitive(0x18, "20300101000000Z")), Field(5, Integer(0)),
              Field(6, Integer(kCodes[Below(kCodes.size(), random)])),
+             Field(7, Primitive(0x1b, "example.com")),
              Field(9, Primitive(0x1b, "EXAMPLE.COM")),
              Field(10, Name(KRB5_NT_SRV_INST, {"HTTP", "localhost"}))})}));
 }
@@ -195,6 +196,14 @@ void CheckError(std::string_view bytes) {
   if (fields == nullptr) return;
   const auto number = NumberIn(Find(*fields, {0xa6}));
   if (number && number != code) Violated("another number than the error's");
+  const Element* realm = Only(Find(*fields, {0xa7}), 0x1b);
+  if (number && realm != nullptr) {
+    const auto read = ClientRealm(bytes);
+    if ((number == kWrongRealm) != read.has_value() ||
+        (read && *read != realm->content)) {
+      Violated("another realm than the error's");
+    }
+  }
 }
 
 }  // namespace

@@ -50,6 +50,11 @@ describe('kpass', () => {
     'an empty host': [['check', 'alice', '-H', ''], /host must not be empty/],
     'a user without a password': [['realm', '--user', 'alice'], /a name, a colon and a password/],
     'a service without a host': [['realm', '--service', 'HTTP'], /NAME\/HOST/],
+    'a UPN suffix without canonicalization': [
+      ['check', 'alice', '--upn-suffix', 'corp.example'],
+      /--upn-suffix needs --canonicalize/,
+    ],
+    'a domain without a realm': [['check', 'alice', '--domain', 'EXAMPLE'], /NAME=REALM/],
     'a stray word': [['realm', 'EXAMPLE.COM'], /EXAMPLE\.COM/],
     'two users for doctor': [['doctor', 'alice', 'bob'], /one user/],
   };
@@ -128,6 +133,25 @@ describe('kpass check', () => {
     equal((await check('alice', 'wonderland', '--canonicalize')).code, 0);
     equal((await check('alice', 'wonderland', '--realm', 'OTHER.ORG', '-r', realm.name)).code, 0);
     equal((await check('alice', 'wonderland', '--realm', 'OTHER.ORG', '--json')).code, 2);
+  });
+
+  it('takes names with a UPN suffix or a domain', async () => {
+    const domain = ['--domain', 'EXAMPLE=EXAMPLE.COM'];
+    const { code, stdout } = await check('example\\alice', 'wonderland', ...domain);
+    deepEqual([code, stdout.includes(' alice@EXAMPLE.COM: ')], [0, true]);
+    equal((await check('OTHER\\alice', 'wonderland', ...domain)).code, 1);
+    await realm.kadmin('addprinc', '-pw', 'wonderland', 'carol\\@corp.example');
+    const suffixes = ['a.example', 'corp.example'].flatMap((suffix) => ['--upn-suffix', suffix]);
+    const upn = ['--canonicalize', ...suffixes];
+    equal((await check('carol@CORP.example', 'wonderland', ...upn)).code, 0);
+    equal((await check('carol@other.example', 'wonderland', ...upn)).code, 1);
+  });
+
+  it('names them in the line that runs doctor', async () => {
+    const options = ['--canonicalize', '--upn-suffix', 'corp.example', '--domain', 'A=EXAMPLE.COM'];
+    const { code, stderr } = await check('alice', 'wonderland', ...options, '-k', '/nowhere');
+    equal(code, 2);
+    match(stderr, /--canonicalize --upn-suffix corp\.example --domain A=EXAMPLE\.COM\n/i);
   });
 
   it('reads all of stdin, and removes one newline at its end', async () => {
