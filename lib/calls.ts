@@ -15,10 +15,11 @@ import {
 import { refused } from './credentials.js';
 import { Deadlines, type Expiring } from './deadlines.js';
 import { deadlinePassed, KpassError } from './errors.js';
-import { tellFailure, tellTrace, tellVerdict } from './events.js';
+import { type Context, contextFor, tellFailure, tellTrace, tellVerdict, within } from './events.js';
 import { nativeSettings } from './native-settings.js';
 import { withBytesOffHeap } from './off-heap.js';
 import type { Settings } from './settings.js';
+import { now } from './time.js';
 
 /** How many calls have ended, by the kind of their end. */
 interface Counts {
@@ -52,10 +53,7 @@ export function verify<Result>(
 ): Promise<Result> {
   // One promise for each call: an async function or a chain of promises would make more.
   return new Promise((resolve, reject) => {
-    const call = new Call(terms, user, resolve, reject);
-    if (terms.signal?.aborted) call.fail(terms.signal.reason);
-    else if (refused(user, password)) call.conclude(REFUSED);
-    else call.submit(pool, password);
+    new Call(terms, user, resolve, reject).start(pool, password);
   });
 }
 
@@ -96,14 +94,18 @@ function pendingCalls(): Map<number, Pending> {
 
 const pending = pendingCalls();
 
+// Code of the caller's runs in here: the signal's methods, and those that listen. So a call settles
+// before it runs such code, and is never sent before its signal is watched.
 class Call<Result> implements Pending, Expiring {
   readonly #terms: CallTerms<Result>;
   readonly #user: string;
   readonly #resolve: (result: Result) => void;
   readonly #reject: (reason: unknown) => void;
-  readonly #started = performance.now();
+  readonly #started = now();
+  readonly #context: Context;
   #id = 0;
   #deadlines: Deadlines | undefined;
+  #ended = false;
 
   constructor(
     terms: CallTerms<Result>,
@@ -115,73 +117,98 @@ class Call<Result> implements Pending, Expiring {
     this.#user = user;
     this.#resolve = resolve;
     this.#reject = reject;
+    this.#context = contextFor(terms.settings);
   }
 
-  submit(pool: Pool, password: string | Uint8Array): void {
-    const { settings, timeout, signal } = this.#terms;
+  start(pool: Pool, password: string | Uint8Array): void {
+    const { signal } = this.#terms;
+    try {
+      if (signal !== undefined) watch(signal, this);
+      if (signal?.aborted) this.abort(signal.reason);
+      else if (refused(this.#user, password)) this.settle(REFUSED);
+      else if (!this.#ended) this.#submit(pool, password);
+    } catch (error) {
+      this.abort(error);
+    }
+  }
+
+  #submit(pool: Pool, password: string | Uint8Array): void {
+    const { settings, timeout } = this.#terms;
     const native = nativeSettings(settings);
     const id = withBytesOffHeap(password, (bytes) =>
       binding.submit(pool, native, this.#user, bytes, timeout),
     );
     if (id < 0) {
-      this.fail(notAdmitted(id));
+      this.#end();
+      this.#fail(notAdmitted(id));
       return;
     }
     this.#id = id;
     pending.set(id, this);
     this.#deadlines = Deadlines.of(timeout);
     this.#deadlines.add(this);
-    if (signal !== undefined) watch(signal, this);
   }
 
   get deadline(): number {
     return this.#started + this.#terms.timeout;
   }
 
-  /** The native side has the outcome. */
+  /** The outcome is there. */
   settle(outcome: NativeOutcome): void {
-    this.#forget();
-    tellTrace(this.#terms.settings.trace, outcome.trace);
-    this.conclude(outcome);
+    if (!this.#end()) return;
+    this.#tellTrace(outcome);
+    let result: Result;
+    try {
+      result = this.#terms.conclude(outcome, this.#user);
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    this.#terms.counts[outcome.verified ? 'verified' : 'denied']++;
+    this.#resolve(result);
+    this.#unwatch();
+    within(this.#context, tellVerdict, this.#terms.settings, this.#started, outcome);
   }
 
   abort(reason: unknown): void {
+    if (!this.#end()) return;
     this.#abandon();
-    this.fail(reason);
+    this.#fail(reason);
   }
 
   expire(): void {
+    if (!this.#end()) return;
     const { settings, timeout } = this.#terms;
-    this.fail(deadlinePassed(settings, timeout, this.#abandon()));
+    this.#fail(deadlinePassed(settings, timeout, this.#abandon()));
   }
 
-  conclude(outcome: NativeOutcome): void {
-    try {
-      const result = this.#terms.conclude(outcome, this.#user);
-      this.#terms.counts[outcome.verified ? 'verified' : 'denied']++;
-      tellVerdict(this.#terms.settings, this.#started, outcome);
-      this.#resolve(result);
-    } catch (error) {
-      this.fail(error);
-    }
-  }
-
-  fail(reason: unknown): void {
+  #fail(reason: unknown): void {
     this.#terms.counts.failed++;
-    tellFailure(this.#terms.settings, this.#started, reason);
     this.#reject(reason);
+    this.#unwatch();
+    within(this.#context, tellFailure, this.#terms.settings, this.#started, reason);
   }
 
   #abandon(): NativeAsked {
-    this.#forget();
     const asked = binding.abandon(this.#id);
-    tellTrace(this.#terms.settings.trace, asked.trace);
+    this.#tellTrace(asked);
     return asked;
   }
 
-  #forget(): void {
+  #tellTrace({ trace }: NativeAsked): void {
+    if (trace !== null) within(this.#context, tellTrace, this.#terms.settings.trace, trace);
+  }
+
+  /** False if the call has ended before. */
+  #end(): boolean {
+    if (this.#ended) return false;
+    this.#ended = true;
     pending.delete(this.#id);
     this.#deadlines?.delete(this);
+    return true;
+  }
+
+  #unwatch(): void {
     if (this.#terms.signal !== undefined) unwatch(this.#terms.signal, this);
   }
 }

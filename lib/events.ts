@@ -2,11 +2,13 @@
 // libkrb5's trace lines. Neither ever holds a password. The channel holds a user's name only if it was
 // verified: people type their password into the name field.
 
+import { AsyncResource } from 'node:async_hooks';
 import { channel } from 'node:diagnostics_channel';
-import type { NativeOutcome, NativeTrace } from './binding.js';
+import type { NativeOutcome } from './binding.js';
 import type { DenialReason } from './denials.js';
 import { KpassError, meaningOf, printable } from './errors.js';
 import type { Settings, Trace } from './settings.js';
+import { nextTick, now } from './time.js';
 
 /** One verification that has ended: the message of the channel 'kpass:verify'. */
 export interface VerifyEvent {
@@ -30,7 +32,26 @@ export interface VerifyEvent {
 
 const verifications = channel('kpass:verify');
 
-/** `started` is the time at which the verification began, by performance.now(). */
+/** The async context of a verification's caller. Undefined: nobody listens. */
+export type Context = AsyncResource | undefined;
+
+/** The present async context, if somebody listens to a verification with these settings. */
+export function contextFor({ trace }: Settings): Context {
+  const listened = trace !== undefined || verifications.hasSubscribers;
+  return listened ? new AsyncResource('kpass') : undefined;
+}
+
+/** Calls `tell` in the context. */
+export function within<Args extends unknown[]>(
+  context: Context,
+  tell: (...args: Args) => void,
+  ...args: Args
+): void {
+  if (context === undefined) tell(...args);
+  else context.runInAsyncScope(tell, undefined, ...args);
+}
+
+/** `started` is the time at which the verification began, by now(). */
 export function tellVerdict(settings: Settings, started: number, outcome: NativeOutcome): void {
   if (!verifications.hasSubscribers) return;
   const { verified, step, code, principal } = outcome;
@@ -64,14 +85,14 @@ function tell(
   started: number,
   end: Omit<VerifyEvent, 'service' | 'host' | 'duration'>,
 ): void {
-  const event: VerifyEvent = { service, host, duration: performance.now() - started, ...end };
+  const event: VerifyEvent = { service, host, duration: now() - started, ...end };
   verifications.publish(event);
 }
 
 /** Calls the listener in the next tick: an error that it throws does not change the verdict. */
-export function tellTrace(listener: Trace | undefined, trace: NativeTrace): void {
-  if (listener === undefined || trace === null) return;
-  process.nextTick(() => {
+export function tellTrace(listener: Trace | undefined, trace: readonly string[]): void {
+  if (listener === undefined) return;
+  nextTick(() => {
     for (const line of trace) listener(printable(line.trimEnd()));
   });
 }

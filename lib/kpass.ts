@@ -5,7 +5,8 @@ import { verify } from './calls.js';
 import { checkCredentials } from './credentials.js';
 import { DENIALS, NO_KEY } from './denials.js';
 import { KpassError } from './errors.js';
-import { checkCallOptions, checkSettings, DEFAULT_SIZES } from './settings.js';
+import { checkSettings, checkSignal, DEFAULT_SIZES, KPASS_KEYS } from './settings.js';
+import { optionsObject } from './validate.js';
 import { verdictOf } from './verdict.js';
 import type { VerifierOptions, VerifyOptions } from './verifier.js';
 
@@ -42,25 +43,18 @@ export async function kpass(
   options?: KpassOptions,
 ): Promise<boolean> {
   checkCredentials(user, password);
-  const { signal } = checkCallOptions(options);
-  const { realms, timeout, config, canonicalize, transport } = options ?? NO_OPTIONS;
-  const settings = checkSettings({
-    service,
-    host,
-    keytab,
-    realms,
-    timeout,
-    config,
-    canonicalize,
-    transport,
-  });
+  const { signal, ...given } = optionsObject('options', options, KPASS_KEYS);
+  const settings = checkSettings({ ...given, service, host, keytab });
   const pool = binding.sharedPool(DEFAULT_SIZES.threads, DEFAULT_SIZES.queue);
-  const terms = { settings, timeout: settings.timeout, signal, counts, conclude: isRight };
+  const terms = {
+    settings,
+    timeout: settings.timeout,
+    signal: checkSignal(signal),
+    counts,
+    conclude: isRight,
+  };
   return verify(pool, terms, user, password);
 }
-
-/** Without a prototype: a property added to Object.prototype is not an option. */
-const NO_OPTIONS: KpassOptions = Object.create(null);
 
 /** Nobody reads them: only a Verifier shows counts. */
 const counts = { verified: 0, denied: 0, failed: 0 };

@@ -49,8 +49,36 @@ interface Sizes {
 export const DEFAULT_SIZES: Sizes = { threads: 32, queue: 1024 };
 const DEFAULT_TIMEOUT = 10_000;
 
+/** The options of a Verifier. */
+export const VERIFIER_KEYS = [
+  'service',
+  'host',
+  'keytab',
+  'realms',
+  'timeout',
+  'threads',
+  'queue',
+  'config',
+  'canonicalize',
+  'transport',
+  'trace',
+] as const;
+
+/** The options of kpass(). */
+export const KPASS_KEYS = [
+  'realms',
+  'timeout',
+  'config',
+  'canonicalize',
+  'transport',
+  'signal',
+] as const;
+
+/** The options of verify(). */
+const CALL_KEYS = ['signal', 'timeout'] as const;
+
 export function checkSettings(options: unknown): Settings {
-  const given = optionsObject('options', options ?? null);
+  const given = optionsObject('options', options ?? null, VERIFIER_KEYS);
   const host = optionalText('host', given.host);
   if (host === '') throw wrongValue('host', 'must not be empty', host);
   return {
@@ -70,6 +98,7 @@ export function checkSizes(options: unknown): Sizes {
   const { threads = DEFAULT_SIZES.threads, queue = DEFAULT_SIZES.queue } = optionsObject(
     'options',
     options,
+    VERIFIER_KEYS,
   );
   return {
     threads: wholeNumber('threads', threads, 1, MAX_THREADS),
@@ -85,7 +114,7 @@ interface CallOptions {
 }
 
 export function checkCallOptions(options: unknown): CallOptions {
-  const given = optionsObject('options', options);
+  const given = optionsObject('options', options, CALL_KEYS);
   return { signal: checkSignal(given.signal), timeout: checkTimeout(given.timeout) };
 }
 
@@ -120,7 +149,7 @@ function checkTimeout(value: unknown): number | undefined {
   return value;
 }
 
-function checkSignal(value: unknown): AbortSignal | undefined {
+export function checkSignal(value: unknown): AbortSignal | undefined {
   if (value === undefined) return undefined;
   if (!isAbortSignal(value)) throw wrongType('signal', 'an AbortSignal', value);
   return value;

@@ -12,7 +12,7 @@ import { Verifications } from './verifications.js';
  * @throws TypeError (ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE) for options that can never work
  */
 export function basicAuth(options: BasicAuthOptions): BasicAuth {
-  const settings = checkHttpOptions(options);
-  const verifications = new Verifications(new Verifier(options), settings);
+  const [settings, verifierOptions] = checkHttpOptions(options);
+  const verifications = new Verifications(new Verifier(verifierOptions), settings);
   return authWith(new Basic(settings.realm, verifications), settings.secure);
 }

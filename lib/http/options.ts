@@ -2,7 +2,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import { MAX_TIMEOUT } from '../settings.js';
+import { MAX_TIMEOUT, VERIFIER_KEYS } from '../settings.js';
 import { nonEmptyText, optionsObject, wholeNumber, wrongType, wrongValue } from '../validate.js';
 import type { VerifierOptions } from '../verifier.js';
 
@@ -60,14 +60,27 @@ export interface HttpSettings {
 const MOST_ENTRIES = 1_000_000;
 const MOST_ATTEMPTS = 1_000;
 
-export function checkHttpOptions(options: unknown): HttpSettings {
-  const given = optionsObject('options', options ?? null);
-  return {
-    realm: checkRealm(given.realm),
-    cache: checkCache(given.cache),
-    throttle: checkThrottle(given.throttle),
-    secure: checkSecure(given.secure),
+const CACHE_KEYS = ['ttl', 'denyTtl', 'max'] as const;
+const THROTTLE_KEYS = ['attempts', 'window'] as const;
+
+const HTTP_KEYS = ['realm', 'cache', 'throttle', 'secure'] as const;
+
+/** The settings of kpass/http, and the options that are the Verifier's. */
+export function checkHttpOptions(options: unknown): [HttpSettings, VerifierOptions] {
+  const known = [...VERIFIER_KEYS, ...HTTP_KEYS];
+  const { realm, cache, throttle, secure, ...verifier } = optionsObject(
+    'options',
+    options ?? null,
+    known,
+  );
+  const settings = {
+    realm: checkRealm(realm),
+    cache: checkCache(cache),
+    throttle: checkThrottle(throttle),
+    secure: checkSecure(secure),
   };
+  // The Verifier checks them.
+  return [settings, verifier as unknown as VerifierOptions];
 }
 
 // RFC 9110, 5.6.4 allows more in a quoted-string. But browsers do not agree on a character set beyond
@@ -85,7 +98,11 @@ function checkCache(value: unknown): HttpSettings['cache'] {
   if (value !== undefined && typeof value !== 'object') {
     throw wrongType('cache', 'false or an object', value);
   }
-  const { ttl = 60_000, denyTtl = 10_000, max = 10_000 } = optionsObject('cache', value);
+  const {
+    ttl = 60_000,
+    denyTtl = 10_000,
+    max = 10_000,
+  } = optionsObject('cache', value, CACHE_KEYS);
   return {
     ttl: wholeNumber('cache.ttl', ttl, 0, MAX_TIMEOUT),
     denyTtl: wholeNumber('cache.denyTtl', denyTtl, 0, MAX_TIMEOUT),
@@ -95,7 +112,7 @@ function checkCache(value: unknown): HttpSettings['cache'] {
 
 function checkThrottle(value: unknown): HttpSettings['throttle'] {
   if (value === undefined) return null;
-  const { attempts, window } = optionsObject('throttle', value);
+  const { attempts, window } = optionsObject('throttle', value, THROTTLE_KEYS);
   return {
     attempts: wholeNumber('throttle.attempts', attempts, 1, MOST_ATTEMPTS),
     window: wholeNumber('throttle.window', window, 1, MAX_TIMEOUT),
