@@ -25,8 +25,8 @@ export class Accounts {
     this.#database = database;
   }
 
-  async add(name: string, password: string, options: UserOptions): Promise<void> {
-    checkOptions(options, USER_OPTIONS);
+  async add(name: string, password: string, given: UserOptions): Promise<void> {
+    const options = checkOptions(given, USER_OPTIONS);
     checkPassword(name, password);
     const flags = userFlags(options);
     const lockout = lockoutOf(options);

@@ -17,6 +17,9 @@ export interface Changes {
   more?: string | undefined;
 }
 
+/** Without a prototype: a property of Object.prototype is no change. */
+const NO_CHANGES: Changes = Object.create(null);
+
 export class RealmFiles {
   /** The KDC's port on 127.0.0.1. */
   port = 0;
@@ -64,7 +67,7 @@ export class RealmFiles {
   }
 
   /** The text of a krb5.conf for this realm. */
-  krb5Conf({ kdcs, primary, others = [], more }: Changes = {}): string {
+  krb5Conf({ kdcs, primary, others = [], more }: Changes = NO_CHANGES): string {
     const own = this.realmConf();
     if (kdcs !== undefined) Object.assign(own, { kdcs, primary: null });
     if (primary !== undefined) own.primary = primary;
