@@ -134,7 +134,19 @@ export function checkOptions<Options extends object>(
   return given;
 }
 
-/** Throws a TypeError for a missing password: JavaScript would pass the word 'undefined' on. */
+/** The most bytes of a password that kadmin.local reads. It would cut a longer one. */
+const MAX_PASSWORD_BYTES = 1022;
+
+/**
+ * Throws a TypeError for a missing password (JavaScript would pass the word 'undefined' on), and for
+ * one that kadmin.local cannot read whole: it reads a line.
+ */
 export function checkPassword(name: string, password: string): void {
   if (typeof password !== 'string') throw new TypeError(`the password of ${name} is no string`);
+  if (/[\n\0]/.test(password)) {
+    throw new TypeError(`the password of ${name} has a line feed or NUL, which kadmin cannot take`);
+  }
+  if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) {
+    throw new TypeError(`the password of ${name} is longer than ${MAX_PASSWORD_BYTES} bytes`);
+  }
 }

@@ -2,12 +2,11 @@
 // nothing in /etc and no system service. It is removed when this process ends, however it ends.
 
 import { randomUUID } from 'node:crypto';
-import { readFile, realpath, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Accounts } from './accounts.js';
 import { Database } from './database.js';
-import { ENCTYPES, RealmFiles } from './files.js';
+import { ENCTYPES, RealmFiles, temporaryFolder } from './files.js';
 import { Kdc } from './kdc.js';
 import { LeashedFolder } from './leash.js';
 import {
@@ -129,9 +128,7 @@ export class Realm implements AsyncDisposable {
   static async #start(given: RealmOptions, original: Realm | null): Promise<Realm> {
     const options = checkRealmOptions(given);
     const programs = findKdcPrograms(options.programs);
-    // The real path: through a link, one file would have two names.
-    const prefix = join(await realpath(tmpdir()), 'kpass-realm-');
-    const folder = await LeashedFolder.make(prefix);
+    const folder = await LeashedFolder.make(join(await temporaryFolder(), 'kpass-realm-'));
     const realm = new Realm(folder, programs, options, original);
     try {
       await realm.#create();
@@ -392,8 +389,10 @@ export class Realm implements AsyncDisposable {
   async #trust(other: string, password: string): Promise<void> {
     if (this.#trusts.has(other)) return;
     this.#trusts.set(other, password);
-    const key = ['-pw', password, '-e', `${ENCTYPES[0]}:normal`];
-    await this.kadmin('addprinc', ...key, `krbtgt/${other}@${this.name}`);
-    await this.kadmin('addprinc', ...key, `krbtgt/${this.name}@${other}`);
+    await this.#database.alone(async ({ withPassword }) => {
+      const query = ['addprinc', '-e', `${ENCTYPES[0]}:normal`];
+      await withPassword(password, ...query, `krbtgt/${other}@${this.name}`);
+      await withPassword(password, ...query, `krbtgt/${this.name}@${other}`);
+    });
   }
 }
