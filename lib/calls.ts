@@ -1,25 +1,12 @@
-// The pending calls. Each has its promise, its deadline and its signal. Only the deadline of a pending
-// call keeps the process alive; nothing else of kpass does. Thousands of calls may be pending, so a
-// call is small.
+// Verifications, on a pool of threads.
 
-import { unwatch, watch } from './abort.js';
-import {
-  binding,
-  FULL,
-  type NativeAsked,
-  NativeOutcome,
-  NO_MEMORY,
-  NO_THREAD,
-  type Pool,
-} from './binding.js';
-import { refused } from './credentials.js';
-import { Deadlines, type Expiring } from './deadlines.js';
-import { deadlinePassed, KpassError } from './errors.js';
-import { type Context, contextFor, tellFailure, tellTrace, tellVerdict, within } from './events.js';
+import { binding, type NativeAsked, NativeOutcome, type Pool } from './binding.js';
+import { nameUnlessRefused } from './credentials.js';
+import { deadlinePassed, type KpassError } from './errors.js';
+import { contextForVerify, tellFailure, tellVerdict } from './events.js';
 import { nativeSettings } from './native-settings.js';
 import { withBytesOffHeap } from './off-heap.js';
-import type { Settings } from './settings.js';
-import { now } from './time.js';
+import { PendingCall, type PendingTerms, type Reject, type Resolve } from './pending-call.js';
 
 /** How many calls have ended, by the kind of their end. */
 interface Counts {
@@ -29,15 +16,14 @@ interface Counts {
 }
 
 /** All that a call needs to know, apart from the user and the password. */
-interface CallTerms<Result> {
-  readonly settings: Settings;
-  /** ms */
-  readonly timeout: number;
-  readonly signal: AbortSignal | undefined;
+interface CallTerms<Result> extends PendingTerms {
   /** Counts the end of this call. */
   readonly counts: Counts;
-  /** Turns the outcome into the caller's result. Throws if the outcome is an error. */
-  readonly conclude: (outcome: NativeOutcome, user: string) => Result;
+  /**
+   * Turns the outcome into the caller's result. `name` is the name that was asked for; empty if it was
+   * refused. Throws if the outcome is an error.
+   */
+  readonly conclude: (outcome: NativeOutcome, name: string) => Result;
 }
 
 /**
@@ -53,7 +39,7 @@ export function verify<Result>(
 ): Promise<Result> {
   // One promise for each call: an async function or a chain of promises would make more.
   return new Promise((resolve, reject) => {
-    new Call(terms, user, resolve, reject).start(pool, password);
+    new Call(terms, resolve, reject).start(pool, user, password);
   });
 }
 
@@ -73,161 +59,64 @@ const REFUSED: NativeOutcome = {
   trace: null,
 };
 
-interface Pending {
-  settle(outcome: NativeOutcome): void;
-}
+class Call<Result> extends PendingCall<
+  CallTerms<Result>,
+  ConstructorParameters<typeof NativeOutcome>,
+  NativeOutcome,
+  NativeAsked,
+  Result
+> {
+  /** The name that was asked for; empty if it was refused. */
+  #name = '';
 
-// This file may be loaded more than once over one addon: jest loads it for each test file. The addon
-// takes one function that settles calls. So the table of pending calls is kept on the addon, and every
-// copy of this file uses it.
-const TABLE = Symbol.for('kpass.pending');
-const owner = binding as typeof binding & { [TABLE]?: Map<number, Pending> };
-
-function pendingCalls(): Map<number, Pending> {
-  if (owner[TABLE] === undefined) {
-    const table = new Map<number, Pending>();
-    owner[TABLE] = table;
-    binding.start((id, ...outcome) => table.get(id)?.settle(new NativeOutcome(...outcome)));
-  }
-  return owner[TABLE];
-}
-
-const pending = pendingCalls();
-
-// Code of the caller's runs in here: the signal's methods, and those that listen. So a call settles
-// before it runs such code, and is never sent before its signal is watched.
-class Call<Result> implements Pending, Expiring {
-  readonly #terms: CallTerms<Result>;
-  readonly #user: string;
-  readonly #resolve: (result: Result) => void;
-  readonly #reject: (reason: unknown) => void;
-  readonly #started = now();
-  readonly #context: Context;
-  #id = 0;
-  #deadlines: Deadlines | undefined;
-  #ended = false;
-
-  constructor(
-    terms: CallTerms<Result>,
-    user: string,
-    resolve: (result: Result) => void,
-    reject: (reason: unknown) => void,
-  ) {
-    this.#terms = terms;
-    this.#user = user;
-    this.#resolve = resolve;
-    this.#reject = reject;
-    this.#context = contextFor(terms.settings);
+  constructor(terms: CallTerms<Result>, resolve: Resolve<Result>, reject: Reject) {
+    super(terms, resolve, reject, contextForVerify(terms.settings));
   }
 
-  start(pool: Pool, password: string | Uint8Array): void {
-    const { signal } = this.#terms;
+  start(pool: Pool, user: string, password: string | Uint8Array): void {
     try {
-      if (signal !== undefined) watch(signal, this);
-      if (signal?.aborted) this.abort(signal.reason);
-      else if (refused(this.#user, password)) this.settle(REFUSED);
-      else if (!this.#ended) this.#submit(pool, password);
+      if (!this.watched()) return;
+      const name = nameUnlessRefused(user, password, this.terms.settings);
+      if (name === null) this.conclude(REFUSED);
+      else this.#submit(pool, name, password);
     } catch (error) {
       this.abort(error);
     }
   }
 
-  #submit(pool: Pool, password: string | Uint8Array): void {
-    const { settings, timeout } = this.#terms;
+  #submit(pool: Pool, name: string, password: string | Uint8Array): void {
+    const { settings, timeout } = this.terms;
+    this.#name = name;
     const native = nativeSettings(settings);
     const id = withBytesOffHeap(password, (bytes) =>
-      binding.submit(pool, native, this.#user, bytes, timeout),
+      binding.submit(pool, native, name, bytes, timeout),
     );
-    if (id < 0) {
-      this.#end();
-      this.#fail(notAdmitted(id));
-      return;
-    }
-    this.#id = id;
-    pending.set(id, this);
-    this.#deadlines = Deadlines.of(timeout);
-    this.#deadlines.add(this);
+    this.wait(id);
   }
 
-  get deadline(): number {
-    return this.#started + this.#terms.timeout;
+  protected outcomeOf(parts: ConstructorParameters<typeof NativeOutcome>): NativeOutcome {
+    return new NativeOutcome(...parts);
   }
 
-  /** The outcome is there. */
-  settle(outcome: NativeOutcome): void {
-    if (!this.#end()) return;
-    this.#tellTrace(outcome);
-    let result: Result;
-    try {
-      result = this.#terms.conclude(outcome, this.#user);
-    } catch (error) {
-      this.#fail(error);
-      return;
-    }
-    this.#terms.counts[outcome.verified ? 'verified' : 'denied']++;
-    this.#resolve(result);
-    this.#unwatch();
-    within(this.#context, tellVerdict, this.#terms.settings, this.#started, outcome);
+  protected resultOf(outcome: NativeOutcome): Result {
+    const result = this.terms.conclude(outcome, this.#name);
+    this.terms.counts[outcome.verified ? 'verified' : 'denied']++;
+    return result;
   }
 
-  abort(reason: unknown): void {
-    if (!this.#end()) return;
-    this.#abandon();
-    this.#fail(reason);
+  protected tellResult(outcome: NativeOutcome): void {
+    tellVerdict(this.terms.settings, this.started, outcome);
   }
 
-  expire(): void {
-    if (!this.#end()) return;
-    const { settings, timeout } = this.#terms;
-    this.#fail(deadlinePassed(settings, timeout, this.#abandon()));
+  protected countFailure(): void {
+    this.terms.counts.failed++;
   }
 
-  #fail(reason: unknown): void {
-    this.#terms.counts.failed++;
-    this.#reject(reason);
-    this.#unwatch();
-    within(this.#context, tellFailure, this.#terms.settings, this.#started, reason);
+  protected tellFailure(reason: unknown): void {
+    tellFailure(this.terms.settings, this.started, reason);
   }
 
-  #abandon(): NativeAsked {
-    const asked = binding.abandon(this.#id);
-    this.#tellTrace(asked);
-    return asked;
-  }
-
-  #tellTrace({ trace }: NativeAsked): void {
-    if (trace !== null) within(this.#context, tellTrace, this.#terms.settings.trace, trace);
-  }
-
-  /** False if the call has ended before. */
-  #end(): boolean {
-    if (this.#ended) return false;
-    this.#ended = true;
-    pending.delete(this.#id);
-    this.#deadlines?.delete(this);
-    return true;
-  }
-
-  #unwatch(): void {
-    if (this.#terms.signal !== undefined) unwatch(this.#terms.signal, this);
-  }
-}
-
-function notAdmitted(refusal: number): KpassError {
-  switch (refusal) {
-    case FULL:
-      return new KpassError('ERR_KPASS_BUSY', 'every thread is busy and the queue is full', {
-        step: 'queue',
-      });
-    case NO_THREAD:
-      return new KpassError('ERR_KPASS_INTERNAL', 'the system refuses to start a thread', {
-        step: 'pthread_create',
-      });
-    case NO_MEMORY:
-      return new KpassError('ERR_KPASS_INTERNAL', 'the system is out of memory', {
-        step: 'malloc',
-      });
-    default:
-      throw new RangeError(`unknown refusal ${refusal}`);
+  protected expired(asked: NativeAsked): KpassError {
+    return deadlinePassed(this.terms.settings, this.terms.timeout, asked);
   }
 }

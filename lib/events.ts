@@ -3,10 +3,13 @@
 // verified: people type their password into the name field.
 
 import { AsyncResource } from 'node:async_hooks';
-import { channel } from 'node:diagnostics_channel';
-import type { NativeOutcome } from './binding.js';
+import { type Channel, channel } from 'node:diagnostics_channel';
+import type { Acceptance } from './acceptor.js';
+import type { NativeAcceptance, NativeOutcome } from './binding.js';
 import type { DenialReason } from './denials.js';
 import { KpassError, meaningOf, printable } from './errors.js';
+import { krb5Name } from './krb5-codes.js';
+import type { RefusalReason } from './refusals.js';
 import type { Settings, Trace } from './settings.js';
 import { nextTick, now } from './time.js';
 
@@ -32,23 +35,18 @@ export interface VerifyEvent {
 
 const verifications = channel('kpass:verify');
 
-/** The async context of a verification's caller. Undefined: nobody listens. */
-export type Context = AsyncResource | undefined;
-
-/** The present async context, if somebody listens to a verification with these settings. */
-export function contextFor({ trace }: Settings): Context {
-  const listened = trace !== undefined || verifications.hasSubscribers;
-  return listened ? new AsyncResource('kpass') : undefined;
+/** The caller's async context, for a call with these settings. Undefined: nobody listens. */
+export function contextForVerify(settings: Settings): AsyncResource | undefined {
+  return contextFor(settings, verifications);
 }
 
-/** Calls `tell` in the context. */
-export function within<Args extends unknown[]>(
-  context: Context,
-  tell: (...args: Args) => void,
-  ...args: Args
-): void {
-  if (context === undefined) tell(...args);
-  else context.runInAsyncScope(tell, undefined, ...args);
+export function contextForAccept(settings: Settings): AsyncResource | undefined {
+  return contextFor(settings, accepts);
+}
+
+function contextFor({ trace }: Settings, events: Channel): AsyncResource | undefined {
+  const listened = trace !== undefined || events.hasSubscribers;
+  return listened ? new AsyncResource('kpass') : undefined;
 }
 
 /** `started` is the time at which the verification began, by now(). */
@@ -87,6 +85,79 @@ function tell(
 ): void {
   const event: VerifyEvent = { service, host, duration: now() - started, ...end };
   verifications.publish(event);
+}
+
+/** One accept that has ended: the message of the channel 'kpass:accept'. */
+export interface AcceptEvent {
+  service: string;
+  /** Null: this machine's canonical name, or the acceptor's `hosts`. */
+  host: string | null;
+  /** ms, including the wait for a thread. */
+  duration: number;
+  outcome: 'accepted' | 'refused' | 'failed' | 'aborted';
+  /** The libkrb5 call or stage that decided the outcome. */
+  step: string;
+  /** If accepted: the account, as the ticket names it. */
+  principal?: string;
+  /** If refused. */
+  reason?: RefusalReason;
+  /** If failed: the error's code, ERR_KPASS_… */
+  code?: string;
+  /** If refused or failed: libkrb5's symbol for the error, if it has one. */
+  krb5Name?: string;
+  /** If refused or failed: why, in libkrb5's words or kpass's. */
+  message?: string;
+}
+
+const accepts = channel('kpass:accept');
+
+/** `started` is the time at which the accept began, by now(). */
+export function tellAcceptance(
+  settings: Settings,
+  started: number,
+  { step, code, message }: NativeAcceptance,
+  result: Acceptance,
+): void {
+  if (!accepts.hasSubscribers) return;
+  if (result.accepted) {
+    const { principal } = result;
+    tellAccept(settings, started, { outcome: 'accepted', step: 'krb5_rd_req', principal });
+    return;
+  }
+  const { reason } = result;
+  const name = code === 0 ? undefined : krb5Name(code);
+  tellAccept(settings, started, {
+    outcome: 'refused',
+    step,
+    reason,
+    message: printable(message),
+    ...(name !== undefined && { krb5Name: name }),
+  });
+}
+
+export function tellAcceptFailure(settings: Settings, started: number, reason: unknown): void {
+  if (!accepts.hasSubscribers) return;
+  if (!(reason instanceof KpassError)) {
+    tellAccept(settings, started, { outcome: 'aborted', step: 'abort' });
+    return;
+  }
+  const { step, code, krb5Name: name, message } = reason;
+  tellAccept(settings, started, {
+    outcome: 'failed',
+    step,
+    code,
+    message,
+    ...(name !== undefined && { krb5Name: name }),
+  });
+}
+
+function tellAccept(
+  { service, host }: Settings,
+  started: number,
+  end: Omit<AcceptEvent, 'service' | 'host' | 'duration'>,
+): void {
+  const event: AcceptEvent = { service, host, duration: now() - started, ...end };
+  accepts.publish(event);
 }
 
 /** Calls the listener in the next tick: an error that it throws does not change the verdict. */

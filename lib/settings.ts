@@ -1,7 +1,10 @@
 // The options of a Verifier and of kpass(), checked once. The defaults are filled in here.
 
+import { checkDomains, checkUpnSuffixes } from './name-settings.js';
+import type { NameSettings } from './names.js';
 import {
   flag,
+  type Given,
   nonEmptyText,
   optionalText,
   optionsObject,
@@ -17,14 +20,12 @@ const MAX_THREADS = 1024;
 const MAX_QUEUE = 2 ** 31 - 1;
 
 /** The service that users log in to, and how their passwords are verified. */
-export interface Settings {
+export interface Settings extends NameSettings {
   readonly service: string;
   /** Null: this machine's canonical name. */
   readonly host: string | null;
   /** Null: libkrb5's default keytab. */
   readonly keytab: string | null;
-  /** Empty: the service's own realm. */
-  readonly realms: readonly string[];
   /** Null: the files of KRB5_CONFIG, or the system's. */
   readonly config: readonly string[] | null;
   readonly canonicalize: boolean;
@@ -60,6 +61,8 @@ export const VERIFIER_KEYS = [
   'queue',
   'config',
   'canonicalize',
+  'upnSuffixes',
+  'domains',
   'transport',
   'trace',
 ] as const;
@@ -70,6 +73,8 @@ export const KPASS_KEYS = [
   'timeout',
   'config',
   'canonicalize',
+  'upnSuffixes',
+  'domains',
   'transport',
   'signal',
 ] as const;
@@ -78,16 +83,25 @@ export const KPASS_KEYS = [
 const CALL_KEYS = ['signal', 'timeout'] as const;
 
 export function checkSettings(options: unknown): Settings {
-  const given = optionsObject('options', options ?? null, VERIFIER_KEYS);
+  return settingsOf(optionsObject('options', options ?? null, VERIFIER_KEYS));
+}
+
+type SettingsKey = Exclude<(typeof VERIFIER_KEYS)[number], 'threads' | 'queue'>;
+
+export function settingsOf(given: Given<SettingsKey>): Settings {
   const host = optionalText('host', given.host);
   if (host === '') throw wrongValue('host', 'must not be empty', host);
+  const realms = given.realms === undefined ? [] : texts('realms', given.realms);
+  const canonicalize = flag('canonicalize', given.canonicalize);
   return {
     service: nonEmptyText('service', given.service),
     host,
     keytab: optionalText('keytab', given.keytab) || null,
-    realms: given.realms === undefined ? [] : texts('realms', given.realms),
+    realms,
+    upnSuffixes: checkUpnSuffixes(given.upnSuffixes, canonicalize),
+    domains: checkDomains(given.domains, realms),
     config: checkConfig(given.config),
-    canonicalize: flag('canonicalize', given.canonicalize),
+    canonicalize,
     timeout: checkTimeout(given.timeout) ?? DEFAULT_TIMEOUT,
     trace: checkTrace(given.trace),
     transport: checkTransport(given.transport),

@@ -2,6 +2,7 @@
 
 import { DENIALS, type DenialReason } from '../../denials.js';
 import { KpassError } from '../../errors.js';
+import { askedName, foldCase } from '../../names.js';
 import type { Settings } from '../../settings.js';
 import type { Verdict } from '../../verdict.js';
 import type { VerifierOptions } from '../../verifier.js';
@@ -10,11 +11,12 @@ import { broken, type Diagnosis, type LookResult, ok } from './chain.js';
 import type { Naming } from './configuration.js';
 
 const REMEDIES: Record<DenialReason, (user: string, settings: Settings) => string[]> = {
-  credentials: (user, { config }) => {
+  credentials: (user, settings) => {
+    const { config } = settings;
     const from = config === null ? '' : `KRB5_CONFIG=${shellWord(config.join(':'))} `;
     return [
       "Is the password right? To ask MIT's own client, run:",
-      `${from}kinit ${shellWord(user)}`,
+      `${from}kinit ${kinitWords(user, settings)}`,
     ];
   },
   expired: (user) => ['The user must set a new password:', `kpasswd ${shellWord(user)}`],
@@ -36,7 +38,7 @@ export async function lookAtUser(
   user: string,
   password: Uint8Array,
 ): Promise<LookResult<TicketFacts>> {
-  const foreign = foreignRealm(user, settings, naming);
+  const foreign = foreignName(user, settings, naming);
   if (foreign !== null) return { diagnoses: foreign, facts: null };
   const { Verifier } = await import('../../verifier.js');
   const trace: string[] = [];
@@ -51,11 +53,45 @@ export async function lookAtUser(
   }
 }
 
-/** kpass denies a user of a foreign realm like a wrong password. This diagnosis tells the two apart. */
+/** kinit's arguments for the name that kpass asks for. -E: it is an enterprise name. */
+function kinitWords(user: string, settings: Settings): string {
+  const name = askedName(user, settings) ?? user;
+  const isUpn = settings.upnSuffixes.some((suffix) => name.endsWith(`@${suffix}`));
+  return `${isUpn ? '-E ' : ''}${shellWord(name)}`;
+}
+
+/** kpass denies a name that it does not ask for like a wrong password. This tells the two apart. */
+function foreignName(user: string, settings: Settings, naming: Naming): Diagnosis | null {
+  return foreignDomain(user, settings, naming) ?? foreignRealm(user, settings, naming);
+}
+
+function foreignDomain(user: string, settings: Settings, { realm: own }: Naming): Diagnosis | null {
+  const [, domain] = /^([^\\@]+)\\/.exec(user.trim()) ?? [];
+  if (domain === undefined || settings.domains.has(foldCase(domain.trim()))) return null;
+  const { realms } = settings;
+  const realm = realms.includes(own) ? own : (realms[0] ?? own);
+  const domains = new Map([...settings.domains, [domain, realm]]);
+  return broken(
+    `${user}: the option \`domains\` has no realm for ${domain}`,
+    "To let users type it, name the domain's realm here and in the option `domains`:",
+    doctorLine({ ...settings, domains }, user),
+  );
+}
+
 function foreignRealm(user: string, settings: Settings, { realm: own }: Naming): Diagnosis | null {
-  const [, realm] = /^[^@]+@([^@]+)$/.exec(user) ?? [];
+  const [, realm] = /^[^@\\]+@([^@]+)$/.exec(user.trim()) ?? [];
   const realms = settings.realms.length === 0 ? [own] : settings.realms;
-  if (realm === undefined || realms.includes(realm)) return null;
+  const known = [...realms, ...settings.upnSuffixes].map(foldCase);
+  if (realm === undefined || known.includes(foldCase(realm.trim()))) return null;
+  // A realm is mostly in capitals, and the suffix of a user principal name is not.
+  if (realm !== realm.toUpperCase()) {
+    const upnSuffixes = [...settings.upnSuffixes, realm];
+    return broken(
+      `${user}: ${realm} is neither a realm whose users may log in nor one of \`upnSuffixes\``,
+      'If it is the suffix of user principal names, name it here and in the option `upnSuffixes`:',
+      doctorLine({ ...settings, canonicalize: true, upnSuffixes }, user),
+    );
+  }
   return broken(
     `${user}: users of ${realm} may not log in here; only users of ${realms.join(', ')} may`,
     'To let them log in, name their realm here and in the option `realms`:',
