@@ -71,6 +71,14 @@ Ref<Pool> PoolOf(Napi::Value value) {
   return Ref<Pool>(value.As<Napi::External<Pool>>().Data());
 }
 
+// Makes the pending exception an uncaught one of the process, so that the next
+// call can be told. False: the environment is terminating.
+bool TellOfException(Napi::Env env) {
+  napi_value thrown = nullptr;
+  return napi_get_and_clear_last_exception(env, &thrown) == napi_ok &&
+         napi_fatal_exception(env, thrown) == napi_ok;
+}
+
 // Runs on the JavaScript thread after Mailbox::Post woke it.
 void DeliverFinished(napi_env raw_env, napi_value on_settled, void*, void*) {
   if (raw_env == nullptr || on_settled == nullptr) return;
@@ -81,7 +89,7 @@ void DeliverFinished(napi_env raw_env, napi_value on_settled, void*, void*) {
     if (Of(env).calls.erase(call->id) == 0) continue;
     const Napi::HandleScope scope(env);
     call->TellJavaScript(settled);
-    if (env.IsExceptionPending()) {  // the environment is terminating
+    if (env.IsExceptionPending() && !TellOfException(env)) {
       Discard(std::move(call));
       return;
     }
