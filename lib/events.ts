@@ -3,7 +3,7 @@
 // verified: people type their password into the name field.
 
 import { channel } from 'node:diagnostics_channel';
-import type { Acceptance } from './acceptor.js';
+import type { Acceptance } from './acceptance.js';
 import type { NativeAcceptance, NativeOutcome, NativeTrace } from './binding.js';
 import type { DenialReason } from './denials.js';
 import { KpassError, meaningOf, printable } from './errors.js';

@@ -1,5 +1,5 @@
+export type { Acceptance } from './acceptance.js';
 export {
-  type Acceptance,
   type AcceptOptions,
   Acceptor,
   type AcceptorOptions,

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "base/view.h"
+
 namespace kpass {
 namespace {
 
@@ -45,10 +47,6 @@ bool MayLogIn(const std::string& realm, const std::vector<std::string>& realms,
   return realms.empty()
              ? realm == service_realm
              : std::find(realms.begin(), realms.end(), realm) != realms.end();
-}
-
-std::string_view View(const krb5_data& data) {
-  return {data.data, data.length};
 }
 
 // WELLKNOWN/ANONYMOUS gets tickets for any password (RFC 8062).
