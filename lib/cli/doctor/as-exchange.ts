@@ -12,6 +12,7 @@ import {
   number,
   sequence,
   tagged,
+  time,
 } from './der.js';
 
 const AS_REQ = 10;
@@ -25,7 +26,7 @@ const NT_PRINCIPAL = 1;
 const ENCTYPES = [18, 17, 20, 19, 16, 23];
 
 /** The ticket's end, in the year 2037: as late as the KDC allows. */
-const FAR = Buffer.from('20370913024805Z', 'latin1');
+const FAR = time(new Date('2037-09-13T02:48:05Z'));
 
 /** `client` and `service` are principals without the realm: 'alice', 'krbtgt/EXAMPLE.COM'. */
 export function asRequest(realm: string, client: string, service: string): Buffer {
@@ -35,7 +36,7 @@ export function asRequest(realm: string, client: string, service: string): Buffe
     tagged(1, principal(client)),
     tagged(2, generalString(realm)),
     tagged(3, principal(service)),
-    tagged(5, element(0x18, FAR)),
+    tagged(5, FAR),
     tagged(7, integer(randomInt(2 ** 31))),
     tagged(8, sequence(...ENCTYPES.map(integer))),
   );
