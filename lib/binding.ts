@@ -101,6 +101,8 @@ export interface KdcsReport extends NativeReport {
   /** What named them. 'URI' and 'locator': only libkrb5 knows all of them. */
   source: 'krb5.conf' | 'SRV' | 'URI' | 'locator' | 'none';
   kdcs: NamedKdc[];
+  /** krb5.conf allows that DNS is asked. */
+  dns: boolean;
   /** Only libkrb5 knows or reaches some of the realm's KDCs. */
   libkrb5Only: boolean;
 }

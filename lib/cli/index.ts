@@ -58,7 +58,7 @@ async function main(args: string[]): Promise<void> {
   // A reader such as head(1) may close the pipe early.
   process.stdout.on('error', () => {});
   try {
-    // process.exit() does not wait for a DNS look-up whose result is no longer needed.
+    // Not at the end of all work: an abandoned login may still wait for a KDC.
     process.exit(await run(args));
   } catch (error) {
     complain(error, args[0]);

@@ -121,6 +121,7 @@ KdcsReport LocateKdcs(const Settings& settings, const std::string& realm) {
     if (kept.Get(settings.config, &report) == nullptr) return report;
     site = Site::Of(kept, realm, /*primary=*/false);
   }
+  report.dns = site.dns;
   report.named = Kdcs::NamedIn(site);
   return report;
 }

@@ -38,6 +38,7 @@ ServiceReport NameService(const Settings& settings);
 
 struct KdcsReport : NativeReport {
   NamedKdcs named;
+  bool dns = true;  // krb5.conf allows that DNS is asked
 };
 
 // The KDCs of a realm, as kpass's transport and libkrb5 find them. May ask DNS.

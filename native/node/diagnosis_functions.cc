@@ -37,7 +37,7 @@ Napi::Value NameServiceOf(const Napi::CallbackInfo& info) {
   return record;
 }
 
-// locateKdcs(settings, realm): { step, code, message, source, kdcs,
+// locateKdcs(settings, realm): { step, code, message, source, kdcs, dns,
 // libkrb5Only }; each of the kdcs: { name, host, port, udp, tcp }.
 Napi::Value LocateKdcsOf(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -55,6 +55,7 @@ Napi::Value LocateKdcsOf(const Napi::CallbackInfo& info) {
   Napi::Object record = RecordOf(env, report);
   record.Set("source", report.named.source);
   record.Set("kdcs", kdcs);
+  record.Set("dns", report.dns);
   record.Set("libkrb5Only", report.named.only_libkrb5);
   return record;
 }

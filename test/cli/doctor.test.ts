@@ -6,75 +6,13 @@ import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { Realm } from 'kpass/testing';
-import { AS_NOBODY, COMMAND, type RunOptions, runCommand } from '../support/command';
-import { nameServer } from '../support/dns';
+import { AS_NOBODY, COMMAND, runCommand } from '../support/command';
+import { asCResolver, nameServer } from '../support/dns';
+import { assertFound, diagnose, type Expected, LINKS } from '../support/doctor';
 import { FaultProxy, type Mode } from '../support/fault-proxy';
 import { keytabDirectory, keytabFrom } from '../support/services';
 import { SERVICE } from '../support/subject';
 import { atTerminal } from '../support/terminal';
-
-const LINKS = [
-  'libkrb5',
-  'krb5.conf',
-  'realm',
-  'KDC names',
-  'KDCs',
-  'clock',
-  'keytab',
-  'key',
-  'host',
-] as const;
-type Name = (typeof LINKS)[number] | 'user' | 'ticket';
-type Status = 'ok' | 'warning' | 'broken' | 'not tried';
-
-interface Link {
-  name: Name;
-  status: Status;
-  detail: string;
-  remedy: string[];
-  trace?: string[];
-}
-
-interface Diagnosis {
-  code: number | null;
-  ok: boolean;
-  links: Link[];
-}
-
-/** Runs doctor for the service HTTP/localhost. */
-async function diagnose(args: string[], options: RunOptions = {}): Promise<Diagnosis> {
-  const { code, stdout, stderr } = await runCommand(
-    ['doctor', '-H', 'localhost', '--json', ...args],
-    options,
-  );
-  equal(stderr, '');
-  return { code, ...JSON.parse(stdout) };
-}
-
-/** What a case finds: one link that is not ok, those that wait for it, and the rest is ok. */
-interface Expected {
-  link: Name;
-  status?: 'warning' | 'broken';
-  detail: RegExp;
-  /** A command, or what to write where. */
-  remedy?: RegExp;
-  notTried?: readonly Name[];
-}
-
-function assertFound({ code, ok: holds, links }: Diagnosis, expected: Expected): void {
-  const { link, status = 'broken', detail, remedy = /./, notTried = [] } = expected;
-  const statuses = Object.fromEntries(links.map((each) => [each.name, each.status]));
-  const names: Name[] = statuses.user ? [...LINKS, 'user', 'ticket'] : [...LINKS];
-  const wanted = names.map((name): [Name, Status] => [
-    name,
-    name === link ? status : notTried.includes(name) ? 'not tried' : 'ok',
-  ]);
-  deepEqual(statuses, Object.fromEntries(wanted), JSON.stringify(links, null, 1));
-  const found = links.find((each) => each.status === status);
-  match(found?.detail ?? '', detail);
-  match(found?.remedy.join('\n') ?? '', remedy);
-  deepEqual([holds, code], status === 'broken' ? [false, 1] : [true, 0]);
-}
 
 describe('kpass doctor', () => {
   let realm: Realm;
@@ -276,7 +214,8 @@ describe('kpass doctor', () => {
         kdcs: [],
         more: '[libdefaults]\n  dns_lookup_kdc = true\n',
       });
-      const { links } = await diagnose(given(undefined, config), { node: dns.asResolver });
+      const env = await asCResolver(dns.port, realm.folder);
+      const { links } = await diagnose(given(undefined, config), { env });
       const [names, kdcs] = [links[3], links[4]];
       match(names?.detail ?? '', new RegExp(`^localhost:${realm.port}, from DNS`));
       deepEqual([names?.status, kdcs?.status], ['ok', 'ok']);

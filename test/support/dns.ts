@@ -1,9 +1,7 @@
 /** A name server on loopback that knows where one realm's KDCs are, and nothing else. */
-import { execFile } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { preloaded } from './preloaded';
 
 const SRV = 33;
 const URI = 256;
@@ -19,8 +17,6 @@ export interface Srv {
 
 export interface NameServer extends AsyncDisposable {
   port: number;
-  /** Node's own options that make its program ask here. */
-  asResolver: readonly string[];
 }
 
 /** Of any realm: what `_kerberos._udp` and `_kerberos._tcp` are, and, with `uri`, `_kerberos`. */
@@ -31,10 +27,8 @@ export async function nameServer(kdcs: readonly Srv[], uri?: string): Promise<Na
     socket.send(answer(query, kdcs, uri), port, address);
   });
   const { port } = socket.address();
-  const program = `import dns from 'node:dns'; dns.setServers(['127.0.0.1:${port}']);`;
   return {
     port,
-    asResolver: ['--import', `data:text/javascript,${encodeURIComponent(program)}`],
     async [Symbol.asyncDispose]() {
       await once(socket.close(), 'close');
     },
@@ -42,10 +36,8 @@ export async function nameServer(kdcs: readonly Srv[], uri?: string): Promise<Na
 }
 
 /** Environment variables that make a program of the C library, libkrb5 included, ask there. */
-export async function asCResolver(port: number, folder: string): Promise<NodeJS.ProcessEnv> {
-  const library = join(folder, 'resolver.so');
-  const source = join(__dirname, 'resolver.c');
-  await promisify(execFile)('gcc', ['-shared', '-fPIC', '-o', library, source, '-lresolv']);
+export async function asCResolver(port: number, folder: string): Promise<Record<string, string>> {
+  const library = await preloaded('resolver', folder, '-lresolv');
   return { LD_PRELOAD: library, DNS_PORT: String(port) };
 }
 

@@ -1,6 +1,5 @@
 // Compares the KDCs' clocks with this machine's clock. Every error of a KDC tells its time.
 
-import type { Settings } from '../../settings.js';
 import { broken, type LookResult, notTried, ok, warning } from './chain.js';
 import type { AnsweringKdc } from './kdcs.js';
 import type { Krb5 } from './krb5.js';
@@ -10,13 +9,13 @@ const CLOCKSKEW = 300;
 /** From this part of the limit on, doctor warns. */
 const WARN_FROM = 0.2;
 
-export function lookAtClock(
+export async function lookAtClock(
   krb5: Krb5,
-  settings: Settings,
   answering: AnsweringKdc[],
-): LookResult<true> {
-  const [written] = krb5.configValues(settings, 'libdefaults', 'clockskew');
-  const limit = Number.parseInt(written ?? '', 10) || CLOCKSKEW;
+): Promise<LookResult<true>> {
+  const [written] = await krb5.ask('configValues', 'libdefaults', 'clockskew');
+  // libkrb5 ignores a value that is not a whole number, such as '5m'.
+  const limit = Number.isInteger(Number(written || Number.NaN)) ? Number(written) : CLOCKSKEW;
   const clocks = answering.filter(({ ahead }) => ahead !== undefined);
   if (clocks.length === 0) return { diagnoses: notTried('no KDC told its time'), facts: true };
   const worst = clocks.reduce((a, b) => (Math.abs(b.ahead ?? 0) > Math.abs(a.ahead ?? 0) ? b : a));

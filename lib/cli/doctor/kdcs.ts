@@ -1,13 +1,13 @@
 // Asks each KDC by UDP and by TCP, and measures how fast it answers.
 
-import { lookup } from 'node:dns/promises';
 import type { Settings } from '../../settings.js';
 import { shellWord } from '../usage.js';
 import { type AsReply, asRequest, readAsReply } from './as-exchange.js';
 import { ask, type Endpoint, type Protocol } from './ask.js';
 import { broken, type Diagnosis, type LookResult, notTried, ok, warning } from './chain.js';
 import type { Naming } from './configuration.js';
-import type { Kdc } from './kdc-names.js';
+import type { Kdc, Kdcs } from './kdc-names.js';
+import type { Krb5 } from './krb5.js';
 
 /** ms for a reply: longer than any healthy network takes. libkrb5 waits as long over UDP. */
 const PATIENCE = 3000;
@@ -33,26 +33,35 @@ interface Probe {
 }
 
 export async function lookAtKdcs(
+  krb5: Krb5,
   settings: Settings,
   { realm }: Naming,
-  kdcs: Kdc[],
+  { list, libkrb5Only }: Kdcs,
 ): Promise<LookResult<AnsweringKdc[]>> {
   const patience = Math.min(PATIENCE, settings.timeout);
-  const looks = await Promise.all(kdcs.map((kdc) => lookAtKdc(kdc, realm, patience)));
+  const hosts = list.map(({ host }) => host);
+  const found = await krb5.ask('addressesOf', hosts);
+  const looks = await Promise.all(
+    list.map((kdc, i) => lookAtKdc(kdc, found[i] ?? null, realm, patience)),
+  );
   const answering = looks.flatMap((look) => look.answering);
-  // doctor cannot ask a KDC behind an HTTPS proxy, so that KDC may answer.
-  const unasked = looks.some(({ diagnosis }) => diagnosis.status === 'not tried');
   const diagnoses = looks.map(({ diagnosis }) => diagnosis);
-  if (answering.length > 0) for (const diagnosis of diagnoses) soften(diagnosis);
-  return { diagnoses, facts: answering.length > 0 || unasked ? answering : null };
+  // A KDC that doctor cannot ask may answer. A login shows whether it does.
+  if (list.length === 0) diagnoses.push(notTried('only libkrb5 knows them: a login will show'));
+  const reason = answering.length > 0 ? OTHER_ANSWERS : libkrb5Only ? OTHER_MAY : null;
+  if (reason !== null) for (const diagnosis of diagnoses) soften(diagnosis, reason);
+  return { diagnoses, facts: answering.length > 0 || libkrb5Only ? answering : null };
 }
 
-/** A dead KDC is only a warning if another one answers: kpass asks that one. */
-function soften(diagnosis: Diagnosis): void {
+const OTHER_ANSWERS =
+  'another KDC answers, and kpass asks that one (kinit waits for this one each time)';
+const OTHER_MAY = 'others, which only libkrb5 can ask, may answer';
+
+/** A dead KDC is only a warning if there are others. */
+function soften(diagnosis: Diagnosis, reason: string): void {
   if (diagnosis.status !== 'broken') return;
   diagnosis.status = 'warning';
-  diagnosis.detail +=
-    '; another KDC answers, and kpass asks that one (kinit waits for this one each time)';
+  diagnosis.detail += `; ${reason}`;
 }
 
 interface KdcReport {
@@ -60,27 +69,32 @@ interface KdcReport {
   answering: AnsweringKdc[];
 }
 
-async function lookAtKdc(kdc: Kdc, realm: string, patience: number): Promise<KdcReport> {
-  if (kdc.host === null) {
+/** `addresses` is null if the resolver did not answer. */
+async function lookAtKdc(
+  kdc: Kdc,
+  addresses: string[] | null,
+  realm: string,
+  patience: number,
+): Promise<KdcReport> {
+  if (kdc.host === '') {
     return {
       diagnosis: notTried(`${kdc.name}: doctor asks KDCs by UDP and TCP only`),
       answering: [],
     };
   }
-  const addresses = await lookup(kdc.host, { all: true }).catch(() => []);
-  if (addresses.length === 0) {
+  if (addresses === null || addresses.length === 0) {
     const diagnosis = broken(
-      `${kdc.name}: the name has no address`,
+      `${kdc.name}: ${addresses === null ? 'DNS does not answer' : 'the name has no address'}`,
       `Is ${realm} the right realm? Is the KDC's name right, in krb5.conf or in DNS?`,
       `getent hosts ${shellWord(kdc.host)}`,
     );
     return { diagnosis, answering: [] };
   }
+  // DNS may name a KDC for TCP only. A reply that is too large for UDP always needs TCP.
+  const protocols = kdc.udp ? (['UDP', 'TCP'] as const) : (['TCP'] as const);
   const firsts = await Promise.all(
-    addresses.flatMap(({ address }) =>
-      (['UDP', 'TCP'] as const).map((protocol) =>
-        probe({ address, port: kdc.port }, protocol, realm, patience),
-      ),
+    addresses.flatMap((address) =>
+      protocols.map((protocol) => probe({ address, port: kdc.port }, protocol, realm, patience)),
     ),
   );
   const probes: Probe[] = [];
@@ -138,8 +152,8 @@ function judge(kdc: Kdc, realm: string, probes: Probe[]): Diagnosis {
   }
   const answers = (protocol: Protocol) =>
     probes.some((one) => one.protocol === protocol && typeof one.result === 'object');
-  const [host, port] = [shellWord(kdc.host ?? ''), kdc.port];
-  if (answers('UDP') && answers('TCP')) return ok(detail);
+  const [host, port] = [shellWord(kdc.host), kdc.port];
+  if ((answers('UDP') || !kdc.udp) && answers('TCP')) return ok(detail);
   if (answers('TCP')) {
     return warning(
       `${detail}; some logins try UDP first, and wait a second in vain`,

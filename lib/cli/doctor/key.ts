@@ -9,7 +9,7 @@ import { broken, type Diagnosis, type LookResult, ok, warning } from './chain.js
 import type { Naming } from './configuration.js';
 import type { AnsweringKdc } from './kdcs.js';
 import type { ServiceKeys } from './keytab.js';
-import type { Krb5, LoginReport } from './krb5.js';
+import { ifLate, type Krb5, type LoginReport } from './krb5.js';
 
 /** ms for a reply from a KDC that has just answered. */
 const PATIENCE = 3000;
@@ -26,9 +26,14 @@ export async function lookAtKey(
   answering: AnsweringKdc[],
   userFollows: boolean,
 ): Promise<LookResult<true>> {
-  const login = krb5.keytabLogin(settings, naming.service);
+  const slow = broken(
+    `the login with the key had no answer in ${settings.timeout} ms`,
+    'Are the KDCs overloaded? Try again with more time:',
+    doctorLine(settings, '--timeout', String(3 * settings.timeout)),
+  );
+  const login = await krb5.ask('keytabLogin', naming.service).catch(ifLate(slow));
   const diagnosis =
-    shutByTypes(login, krb5, settings, keytab) ??
+    (await shutByTypes(login, krb5, keytab)) ??
     (await judge(login, settings, naming, keytab, answering, userFollows));
   return {
     diagnoses: { ...diagnosis, trace: login.trace.map((line) => line.trimEnd()) },
@@ -44,17 +49,17 @@ const NO_COMMON_TYPE = [
 ];
 
 /** A limit on encryption types in krb5.conf: a new keytab would not help then. Null for no limit. */
-function shutByTypes(
+async function shutByTypes(
   { code }: LoginReport,
   krb5: Krb5,
-  settings: Settings,
   keytab: ServiceKeys,
-): Diagnosis | null {
+): Promise<Diagnosis | null> {
   if (!NO_COMMON_TYPE.includes(krb5Name(code) ?? '')) return null;
-  const lines = TYPES.flatMap((name) => {
-    const values = krb5.configValues(settings, 'libdefaults', name);
-    return values.length === 0 ? [] : [`${name} = ${values.join(' ')}`];
-  });
+  const lines: string[] = [];
+  for (const name of TYPES) {
+    const values = await krb5.ask('configValues', 'libdefaults', name);
+    if (values.length > 0) lines.push(`${name} = ${values.join(' ')}`);
+  }
   if (lines.length === 0) return null;
   return broken(
     `no encryption type in common: krb5.conf says ${lines.join(', ')}, ` +

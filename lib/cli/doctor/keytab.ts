@@ -4,9 +4,9 @@ import { accessSync, constants, type Stats, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Settings } from '../../settings.js';
 import { doctorLine, shellWord } from '../usage.js';
-import { broken, type Diagnosis, type LookResult, ok, warning } from './chain.js';
-import { type Naming, thisUser, userName } from './configuration.js';
-import type { KeytabKey, KeytabReport, Krb5 } from './krb5.js';
+import { BrokenLink, broken, type Diagnosis, type LookResult, ok, warning } from './chain.js';
+import { blocking, type Naming, thisUser, userName } from './configuration.js';
+import { ifLate, type KeytabKey, type KeytabReport, type Krb5 } from './krb5.js';
 
 /** The keytab, and its keys of the service: at least one. */
 export interface ServiceKeys {
@@ -15,12 +15,31 @@ export interface ServiceKeys {
   keys: KeytabKey[];
 }
 
-export function lookAtKeytab(
+/** Reads the keytab. Rejects with the diagnosis if that cannot end. */
+export function readKeytab(krb5: Krb5, settings: Settings): Promise<KeytabReport> {
+  const name = settings.keytab ?? process.env.KRB5_KTNAME;
+  const path = name?.replace(/^(WR)?FILE:/, '') ?? "libkrb5's default keytab";
+  const kind = blocking(path);
+  if (kind !== null) {
+    return Promise.reject(
+      new BrokenLink(broken(`${path} is ${kind}`, 'Name a file: --keytab /path')),
+    );
+  }
+  const show = name === undefined ? [] : [`ls -lL ${shellWord(path)}`];
+  const hangs = broken(
+    `${path} could not be read in ${settings.timeout} ms: it is a pipe, or its disk is silent`,
+    ...show,
+    'Name another file: --keytab /path',
+  );
+  return krb5.ask('keytabKeys').catch(ifLate(hangs));
+}
+
+export async function lookAtKeytab(
   krb5: Krb5,
   settings: Settings,
   { service }: Naming,
-): LookResult<ServiceKeys> {
-  const found = krb5.keytabKeys(settings);
+): Promise<LookResult<ServiceKeys>> {
+  const found = await readKeytab(krb5, settings);
   const file = /^(?:WR)?FILE:(.*)$/.exec(found.keytab)?.[1] ?? null;
   const path = file ?? found.keytab;
   const make = makeKeytab(path, service);

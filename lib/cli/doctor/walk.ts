@@ -24,7 +24,7 @@ export async function walk(
   settings: Settings,
   user: User | null,
 ): Promise<void> {
-  const library = await chain.look('libkrb5', 'loading libkrb5', [], lookAtLibrary);
+  const library = await chain.look('libkrb5', 'loading libkrb5', [], () => lookAtLibrary(settings));
   const config = await chain.look('krb5.conf', 'reading krb5.conf', [library], (krb5) =>
     lookAtConfig(krb5, settings),
   );
@@ -37,11 +37,14 @@ export async function walk(
     [library, realm],
     (krb5, naming) => lookForKdcs(krb5, settings, naming),
   );
-  const kdcs = await chain.look('KDCs', 'asking the KDCs', [realm, names], (naming, list) =>
-    lookAtKdcs(settings, naming, list),
+  const kdcs = await chain.look(
+    'KDCs',
+    'asking the KDCs',
+    [library, realm, names],
+    (krb5, naming, list) => lookAtKdcs(krb5, settings, naming, list),
   );
   const clock = await chain.look('clock', 'comparing clocks', [library, kdcs], (krb5, list) =>
-    lookAtClock(krb5, settings, list),
+    lookAtClock(krb5, list),
   );
   const keytab = await chain.look(
     'keytab',
@@ -55,7 +58,7 @@ export async function walk(
     [library, realm, keytab, kdcs, clock],
     (krb5, naming, keys, list) => lookAtKey(krb5, settings, naming, keys, list, user !== null),
   );
-  await chain.look('host', 'looking the host up', [realm], lookAtHost);
+  await chain.look('host', 'looking the host up', [library, realm], lookAtHost);
   if (user === null) return;
   const login = await chain.look(
     'user',
