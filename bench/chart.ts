@@ -1,4 +1,4 @@
-// Draws the README's picture of the figures: a bar for each subject, with kpass's in colour. The picture
+// Draws the figures of docs/benchmarks.md: a bar for each subject, with kpass's in colour. The picture
 // follows the reader's colour scheme, has its own background, and loads nothing.
 
 import { isBound, type Measurement, type Row, readable, type Subject } from './figures';

@@ -12,6 +12,12 @@
  */
 export type DenialReason = 'credentials' | 'expired' | 'disabled' | 'policy';
 
+/** A denial at the step 'enctypes', in words. Its reason is `policy`. */
+export const NO_KEY =
+  'the account seems to have only keys of old encryption types, such as RC4. A new password gives it ' +
+  "newer keys; or name the old type in krb5.conf's permitted_enctypes. (An account that takes no " +
+  'password looks the same)';
+
 /** Each reason in words, for messages. */
 export const DENIALS: Readonly<Record<DenialReason, string>> = {
   credentials: 'wrong user name or password',

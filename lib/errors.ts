@@ -97,6 +97,8 @@ const MEANINGS: readonly Row[] = [
     codes: 'any',
     meaning: 'ERR_KPASS_CONFIG',
   },
+  // kdc_hooks.cc: the reply asks for too much work, or for a weak key. Anyone can forge such a reply.
+  { steps: ['etype-info2'], codes: 'any', meaning: 'ERR_KPASS_KDC' },
   // KRB5_CONFIG_NODEFREALM: neither [domain_realm] nor default_realm names the realm.
   {
     steps: ['krb5_expand_hostname', 'krb5_get_host_realm', 'krb5_parse_name'],
@@ -131,6 +133,11 @@ const MEANINGS: readonly Row[] = [
     codes: ['KRB5KDC_ERR_NAME_EXP', 'KRB5KDC_ERR_CLIENT_REVOKED', 'KRB5KDC_ERR_CLIENT_NOTYET'],
     meaning: 'disabled',
   },
+  // as_request.cc: the KDC finds no key of the encryption types that kpass asks for. (If krb5.conf
+  // shuts out some AES types, the step is 'krb5.conf'.) KRB5_CONFIG_ETYPE_NOSUPP: libkrb5's word for a
+  // reply that names only types which the request did not list.
+  { steps: ['enctypes'], codes: ['KRB5_CONFIG_ETYPE_NOSUPP'], meaning: 'ERR_KPASS_KDC' },
+  { steps: ['enctypes'], codes: 'any', meaning: 'policy' },
   // 12: a policy of the KDC. The others: the KDC wants something other than a password from this
   // account, such as a certificate or a token. krb5_get_init_creds then returns -1765328174.
   {
@@ -169,9 +176,11 @@ const MEANINGS: readonly Row[] = [
     meaning: 'ERR_KPASS_CONFIG',
   },
   // No KDC answers or is known; the KDC is unwell (29, 60); the clocks of KDC and machine differ.
+  // EAGAIN: no name server answers for a KDC's name (libkrb5's transport, translate_ai_error).
   {
     steps: KDC,
     codes: [
+      'EAGAIN',
       'KRB5_KDC_UNREACH',
       'KRB5_REALM_UNKNOWN',
       'KRB5_REALM_CANT_RESOLVE',

@@ -3,7 +3,7 @@
 import { binding, type NativeOutcome } from './binding.js';
 import { verify } from './calls.js';
 import { checkCredentials } from './credentials.js';
-import { DENIALS } from './denials.js';
+import { DENIALS, NO_KEY } from './denials.js';
 import { KpassError } from './errors.js';
 import { checkCallOptions, checkSettings, DEFAULT_SIZES } from './settings.js';
 import { verdictOf } from './verdict.js';
@@ -69,7 +69,8 @@ function isRight(outcome: NativeOutcome, user: string): boolean {
   const verdict = verdictOf(outcome);
   if (verdict.verified) return isNameOf(user, verdict.principal, verdict.realm);
   if (verdict.reason === 'credentials') return false;
-  const message = `${DENIALS[verdict.reason]} (realm ${outcome.realms.join(' or ')})`;
+  const words = outcome.step === 'enctypes' ? NO_KEY : DENIALS[verdict.reason];
+  const message = `${words} (realm ${outcome.realms.join(' or ')})`;
   throw new KpassError('ERR_KPASS_ACCOUNT', message, {
     step: outcome.step,
     krb5Code: outcome.code,

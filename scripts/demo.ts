@@ -1,5 +1,5 @@
-// Shows kpass at work against a private realm: with --once it makes the requests itself and exits 0
-// only if each is answered as it must be; without, it waits for yours.
+// Runs the HTTPS example in a realm of its own, and waits for your requests. With --once it makes
+// the requests itself, and exits with 0 only if every answer is the right one.
 
 import { readFileSync, watchFile } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ const MANY = 100;
 
 const once = process.argv.includes('--once');
 
-// The example and the realms do not outlive this process.
+// The example and the realms end with this process.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.once(signal, () => process.exit(once ? 1 : 0));
 }
@@ -37,12 +37,12 @@ function startRealm(password: string): Promise<Realm> {
   return Realm.start({ name: 'EXAMPLE.COM', users: { [USER]: password }, services: [SERVICE] });
 }
 
-/** The example as it runs beside a realm, with the key of the service in `keytabOf`. */
+/** Starts the example in one realm, with the service's keytab of another or the same. */
 function startExample(realm: Realm, keytabOf: Realm): Promise<Example> {
   return Example.start(realm.folder, { ...realm.env, KEYTAB: keytabOf.keytab(SERVICE) });
 }
 
-/** Runs until it is interrupted: the example does not end by itself. */
+/** Runs until it is interrupted. The example ends by itself only if it fails. */
 async function show(realm: Realm): Promise<boolean> {
   await using example = await startExample(realm, realm);
   example.stderr.pipe(process.stderr);
@@ -53,33 +53,33 @@ async function show(realm: Realm): Promise<boolean> {
 
 Things to try:
 
-  A browser, which will say that it does not know the certificate's maker. Reload the page as often
-  as you like: every request brings the password along, and for a minute no KDC is asked again.
-  A wrong password, or none at all: the browser asks again, and shows a refusal in the end.
-  Another example, in another terminal, beside the same KDC:
+  Open the URL in a browser. The browser warns that it does not know the certificate's issuer.
+  Reload the page: every request carries the password, but kpass asks the KDC only once a minute.
+  Enter a wrong password, or none: the browser asks again. If you cancel, it shows a refusal.
+  Run another example in another terminal, with the same KDC:
     KRB5_CONFIG=${realm.config} KEYTAB=${realm.keytab(SERVICE)} node examples/express.mjs
-  What is between here and a login, link by link; with another keytab, what is broken:
+  Check each link between this machine and a login. Name another keytab to see what doctor reports:
     node dist/cli/index.js doctor ${USER} -H localhost -c ${realm.config} -k ${realm.keytab(SERVICE)}
-  npm run demo -- --once, which brings an impostor of the KDC as well.
+  Run npm run demo -- --once. It starts an impostor of the KDC as well.
 
-Each login that reaches the KDC is told of below. Ctrl-C stops it.
+Each login that reaches the KDC is printed below. Ctrl-C stops the demo.
 `);
   followLogins(realm);
   await example.ended();
   return false;
 }
 
-/** Prints a line for each password that the KDC is asked about, as it comes. */
+/** Prints a line for each password that reaches the KDC, as it arrives. */
 function followLogins(realm: Realm): void {
-  const told = { right: 0, wrong: 0 };
+  const printed = { right: 0, wrong: 0 };
   watchFile(logOf(realm), { interval: 250 }, () => {
     const now = loginsAt(realm);
-    for (; told.right < now.right; told.right++) console.log('KDC: a right password');
-    for (; told.wrong < now.wrong; told.wrong++) console.log('KDC: a wrong password');
+    for (; printed.right < now.right; printed.right++) console.log('KDC: a right password');
+    for (; printed.wrong < now.wrong; printed.wrong++) console.log('KDC: a wrong password');
   });
 }
 
-/** Whether each request is answered as it must be, and the KDC asked no more than need be. */
+/** Whether every request gets the right answer, and the KDC no more logins than needed. */
 async function prove(realm: Realm): Promise<boolean> {
   const results: boolean[] = [];
   const expect = (what: string, wanted: string | number, got: string | number) => {
@@ -90,7 +90,7 @@ async function prove(realm: Realm): Promise<boolean> {
 
   {
     await using example = await startExample(realm, realm);
-    console.log(`${example.url} beside the realm's own KDC`);
+    console.log(`${example.url} with the realm's own KDC`);
     expect('no credentials', 401, (await example.get()).status);
     expect('wrong password', 401, (await example.get(basic(USER, WRONG))).status);
     expect('right password', 200, (await example.get(basic(USER, PASSWORD))).status);
@@ -98,13 +98,15 @@ async function prove(realm: Realm): Promise<boolean> {
   {
     await using impostor = await startRealm(FORGED);
     await using example = await startExample(impostor, realm);
-    console.log(`${example.url} beside an impostor: same realm and user, a password it knows`);
+    console.log(
+      `${example.url} with an impostor's KDC: it has the same realm and user, and accepts its own password`,
+    );
     const { status } = await example.get(basic(USER, FORGED));
     expect('the password that the impostor accepts', 500, status);
   }
   {
     await using example = await startExample(realm, realm);
-    console.log(`${example.url} beside the realm's own KDC, and many requests`);
+    console.log(`${example.url} with the realm's own KDC, and many requests`);
     const before = loginsAt(realm);
     expect(`${MANY} with the right password`, `${MANY} × 200`, await getMany(example, PASSWORD));
     expect(`${MANY} with one wrong password`, `${MANY} × 401`, await getMany(example, WRONG));
@@ -115,13 +117,13 @@ async function prove(realm: Realm): Promise<boolean> {
   {
     await using example = await startExample(realm, realm);
     await realm.stopKdc();
-    console.log(`${example.url} beside a KDC that has stopped`);
+    console.log(`${example.url} with a KDC that has stopped`);
     expect('right password', 503, (await example.get(basic(USER, PASSWORD))).status);
   }
   return results.every(Boolean);
 }
 
-/** The statuses of many requests: half of them one after the other, half of them at once. */
+/** The statuses of many requests: half of them run one after another, half of them at once. */
 async function getMany(example: Example, password: string): Promise<string> {
   const statuses: number[] = [];
   const get = async () => {
@@ -136,7 +138,7 @@ async function getMany(example: Example, password: string): Promise<string> {
 
 const logOf = (realm: Realm) => join(realm.folder, 'kdc.log');
 
-/** What the KDC says of the passwords that it has been asked about; it says it before it answers. */
+/** Counts the logins in the KDC's log. The KDC writes each line before it replies. */
 function loginsAt(realm: Realm): { right: number; wrong: number } {
   const log = readFileSync(logOf(realm), 'utf8');
   const count = (what: RegExp) => log.match(what)?.length ?? 0;

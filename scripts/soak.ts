@@ -1,6 +1,6 @@
-// Holds N verifications of every outcome against a private realm, and says what the process has
-// grown by: resident memory, file descriptors, threads. Exits 1 when that is more than it may be, or
-// when a single verification came to what it must not come to.
+// Runs N verifications, of every outcome, in a realm of its own. Then it prints how much the
+// process has grown: resident memory, file descriptors, threads. It exits with 1 if the process has
+// grown by more than MAX_DRIFT, or if a single verification had a wrong outcome.
 
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
@@ -14,10 +14,10 @@ const MAX_DRIFT = { rss: 2 * 1024 ** 2, fds: 0, threads: 0 };
 
 const N = Number(process.argv[2] ?? 100_000);
 assert(N > 0, 'usage: scripts/soak [verifications]');
-/** Until then the allocator's arenas, V8's heap and its compiled code still grow for good reasons. */
+/** The allocator's arenas, V8's heap and its compiled code grow for good reasons in the first ones. */
 const WARM_UP = Math.max(20_000, N / 5);
 const AT_ONCE = 32;
-/** libkrb5 waits for 18 s where nobody answers, and an idle thread stays for 5. */
+/** ms: libkrb5 waits for 18 s for a silent KDC, and an idle thread stays for 5 s. */
 const SETTLED_WITHIN = 60_000;
 
 const SERVICE = 'HTTP/localhost';
@@ -29,7 +29,7 @@ type Kind = [
   verify: () => Promise<unknown>,
 ];
 
-/** Without kpass's threads. */
+/** The process's threads before kpass starts any. */
 const THREADS = momentary().threads;
 
 process.exitCode = 1;
@@ -39,7 +39,7 @@ async function main(): Promise<void> {
   const disabled = { password: 'x', state: 'disabled' } as const;
   await using realm = await Realm.start({ users: { alice: 'wonderland', disabled } });
   await using impostor = await realm.impostor({ users: { alice: 'hijacked' } });
-  // Takes what is sent to it, and says nothing.
+  // A KDC that never replies.
   const mute = createSocket('udp4').bind(0, '127.0.0.1');
   await once(mute, 'listening');
   mute.unref();
@@ -47,14 +47,14 @@ async function main(): Promise<void> {
 
   const kinds = kindsOf(realm, impostor, muteConfig);
   console.log(`soak: ${WARM_UP} verifications to warm up, then ${N}`);
-  await hold(kinds, WARM_UP);
+  await verifyMany(kinds, WARM_UP);
   const before = await measure();
   report('before', before);
 
   const start = performance.now();
   const counts = new Map<string, number>();
   for (let tenth = 0; tenth < 10; tenth++) {
-    await hold(kinds, Math.ceil(N / 10), counts);
+    await verifyMany(kinds, Math.ceil(N / 10), counts);
     if (tenth < 9) report(`${(tenth + 1) * 10} %`, momentary());
   }
   const seconds = (performance.now() - start) / 1000;
@@ -74,7 +74,7 @@ async function main(): Promise<void> {
   process.exitCode = holds ? 0 : 1;
 }
 
-/** What is done, and what it must come to; of `share`s in a thousand. */
+/** The kinds of verifications, each with its expected outcome and its share in a thousand. */
 function kindsOf(realm: Realm, impostor: Realm, muteConfig: string): Kind[] {
   const options = { service: 'HTTP', host: 'localhost', config: realm.config };
   const keytab = realm.keytab(SERVICE);
@@ -114,7 +114,7 @@ function kindsOf(realm: Realm, impostor: Realm, muteConfig: string): Kind[] {
   ];
 }
 
-/** Aborted at once, or a turn of the event loop later, when there may be a verdict already. */
+/** Aborts at once, or a turn of the event loop later, when the verdict may already be there. */
 async function aborted(verify: (signal: AbortSignal) => Promise<unknown>): Promise<unknown> {
   const controller = new AbortController();
   const verdict = verify(controller.signal);
@@ -123,8 +123,8 @@ async function aborted(verify: (signal: AbortSignal) => Promise<unknown>): Promi
   return verdict;
 }
 
-/** `AT_ONCE` verifications at a time, until there have been so many. */
-async function hold(kinds: Kind[], total: number, counts = new Map<string, number>()) {
+/** Runs `total` verifications, `AT_ONCE` at a time. */
+async function verifyMany(kinds: Kind[], total: number, counts = new Map<string, number>()) {
   const lots = kinds.flatMap((kind) => Array<Kind>(kind[0]).fill(kind));
   let started = 0;
   const hand = async () => {
@@ -159,7 +159,7 @@ function momentary(): Size {
   };
 }
 
-/** The size at rest: when threads have ended, and garbage is collected until that frees no more. */
+/** The size at rest: after the threads have ended, and after collecting garbage frees no more. */
 async function measure(): Promise<Size> {
   const start = performance.now();
   while (momentary().threads > THREADS && performance.now() - start < SETTLED_WITHIN) {

@@ -1,4 +1,5 @@
-// Prints the bill of materials of a tarball as CycloneDX: npm's own, without what differs each time.
+// Prints a tarball's bill of materials in CycloneDX. npm makes it; this replaces the fields that
+// would differ each time.
 //
 // usage: node scripts/write-sbom.cjs TARBALL
 
@@ -14,10 +15,10 @@ const bill = JSON.parse(
   run('npm', 'sbom', '--package-lock-only', '--omit', 'dev', '--sbom-format', 'cyclonedx'),
 );
 const { component } = bill.metadata;
-component.name = 'kpass'; // npm gives the name of the folder.
+component.name = 'kpass'; // npm writes the name of the folder.
 component.hashes = [{ alg: 'SHA-512', content: hash('sha512') }];
 
-// The moment of the commit, and a UUID (of version 8: one's own) made from the tarball.
+// The time of the commit, and a UUID made from the tarball (version 8, for custom schemes).
 const epoch = process.env.SOURCE_DATE_EPOCH ?? timeOfCommit();
 bill.metadata.timestamp = new Date(Number(epoch) * 1000).toISOString();
 bill.serialNumber = `urn:uuid:${hash('sha256').replace(
@@ -26,7 +27,7 @@ bill.serialNumber = `urn:uuid:${hash('sha256').replace(
 )}`;
 console.log(JSON.stringify(bill, null, 2));
 
-/** s since 1970; 0 in an archive of the sources, or without git. */
+/** In s since 1970; 0 without git or its history. */
 function timeOfCommit() {
   try {
     return execFileSync('git', ['log', '-1', '--format=%ct'], {

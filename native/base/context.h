@@ -45,7 +45,7 @@ class KeptContext {
   krb5_context Get(const Config& config, NativeReport* report);
   void Drop();
 
-  // What the last Get() returned.
+  // The result of the last Get().
   krb5_context context() const { return context_; }
 
   // The values of [section] name tag in krb5.conf, as that context sees it.

@@ -10,8 +10,8 @@
 namespace kpass {
 namespace {
 
-// The longest that exit waits. One string-to-key takes 4 ms (aes-sha1) to 65 ms
-// (aes-sha2); many at once on few cores take longer.
+// kPatience: exit waits no longer than this. One string-to-key takes 4 ms
+// (aes-sha1) to 65 ms (aes-sha2); many at once on few cores take longer.
 constexpr std::chrono::milliseconds kPatience{100};
 
 struct Gate {
@@ -21,13 +21,13 @@ struct Gate {
   bool exiting = false;
 };
 
-// Never destroyed: threads held at the gate use it until the process is gone.
+// Never destroyed: the threads held at the gate use it until the process ends.
 Gate& TheGate() {
   static Gate* const gate = new Gate;
   return *gate;
 }
 
-// False when somebody is still inside after kPatience.
+// False if a thread is still inside after kPatience.
 bool CloseGate() {
   Gate& gate = TheGate();
   std::unique_lock<std::mutex> lock(gate.mutex);
@@ -39,7 +39,7 @@ bool CloseGate() {
 
 #ifdef __GLIBC__
 void OnExit(int status, void*) {
-  // Going on would abort the process; ending it here keeps its exit status.
+  // Going on would abort the process. _exit() keeps its exit status.
   if (!CloseGate()) _exit(status);
 }
 #else

@@ -1,10 +1,10 @@
-// What lets the process exit with verifications in flight.
+// Lets the process exit while threads are in libkrb5.
 //
-// exit() runs libkrb5's destructors, which destroy its locks; a thread that is
-// then still at work in the library aborts the process. So every thread passes
-// this gate on its way into libkrb5 and out of it, the wait for the network
-// counting as outside. At exit the gate closes: who is outside stays there for
-// good, and exit waits, shortly, for those inside.
+// exit() runs libkrb5's destructors, which destroy its locks. A thread that
+// then still works in the library aborts the process. So every thread passes
+// this gate on its way into libkrb5 and out of it. The wait for the network
+// counts as outside. At exit the gate closes: a thread outside stays there for
+// good, and exit waits, for a short time, for the threads inside.
 
 #ifndef KPASS_EXIT_GATE_H_
 #define KPASS_EXIT_GATE_H_
@@ -13,7 +13,8 @@ namespace kpass {
 
 class ExitGate {
  public:
-  // Registers the exit handler, once for the process; call it at load.
+  // Registers the exit handler, once for the process. Call it when the program
+  // or the addon is loaded.
   static void Install();
 
   // Never returns once the process is exiting.
@@ -21,7 +22,7 @@ class ExitGate {
   static void Leave();
 };
 
-// A stretch of work inside libkrb5.
+// The thread is inside libkrb5 while one lives.
 class InsideLibkrb5 {
  public:
   InsideLibkrb5() { ExitGate::Enter(); }

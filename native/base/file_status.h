@@ -1,4 +1,4 @@
-// What is asked about a file, with glibc, with musl and on macOS.
+// The mode of a file, and whether it has changed; with glibc, musl and macOS.
 
 #ifndef KPASS_FILE_STATUS_H_
 #define KPASS_FILE_STATUS_H_
@@ -14,14 +14,14 @@ namespace kpass {
 
 struct FileStatus {
   unsigned mode;
-  // Changes whenever the file does, or another takes its place.
+  // Changes whenever the file changes, or another file takes its place.
   std::string fingerprint;
 };
 
-// Nothing where there is no such file.
+// Nothing if there is no such file.
 inline std::optional<FileStatus> StatusOf(const char* path) {
 #ifdef __GLIBC__
-  // Not stat(), which needs glibc 2.33; and musl has no statx() before 1.2.5.
+  // Not stat(), which needs glibc 2.33. musl has no statx() before 1.2.5.
   struct statx now = {};
   if (statx(AT_FDCWD, path, 0, STATX_BASIC_STATS, &now) != 0) return {};
   const unsigned mode = now.stx_mode;

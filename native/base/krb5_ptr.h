@@ -1,5 +1,5 @@
-// Owners for libkrb5's objects: each is freed once, by the call that its kind
-// wants, with the context that made it. The context must live longer.
+// Owners of libkrb5's objects. Each object is freed once, by the function for
+// its kind, with the context that made it. The context must outlive the owner.
 
 #ifndef KPASS_KRB5_PTR_H_
 #define KPASS_KRB5_PTR_H_
@@ -16,7 +16,7 @@ class Krb5Ptr {
   Krb5Ptr& operator=(const Krb5Ptr&) = delete;
   ~Krb5Ptr() { Reset(); }
 
-  // For an output parameter: gives up what is held, then takes what is put in.
+  // For an output parameter: frees the old object, and owns the new one.
   T* Out() noexcept {
     Reset();
     return &value_;
@@ -45,7 +45,7 @@ using HostRealms = Krb5Ptr<char**, krb5_free_host_realm>;
 using ErrorMessage = Krb5Ptr<const char*, krb5_free_error_message>;
 using Text = Krb5Ptr<char*, krb5_free_string>;
 
-// Structures that libkrb5 fills in place and empties with a call of their own.
+// Owners of structures that libkrb5 fills in place. It frees their contents.
 template <typename T, auto kFreeContents>
 class Krb5Value {
  public:
@@ -59,8 +59,8 @@ class Krb5Value {
     value_ = {};
     return &value_;
   }
-  // After a call that failed: what it left there is not to be freed. Short of
-  // memory, libkrb5 frees its part and leaves the pointers.
+  // After a call that failed: frees nothing. When memory runs out, libkrb5
+  // frees the contents and leaves the pointers to them.
   void Forget() noexcept { value_ = {}; }
 
   T* get() noexcept { return &value_; }

@@ -20,7 +20,7 @@
 #include <sys/eventfd.h>
 #endif
 
-// By the name that it had before glibc 2.34, for the binary to run with those.
+// By its name before glibc 2.34, so that the binary runs with older ones.
 #if defined(__GLIBC__) && defined(__x86_64__) && defined(__LP64__)
 __asm__(".symver res_query, __res_query@GLIBC_2.2.5");
 #elif defined(__GLIBC__) && defined(__aarch64__)
@@ -36,7 +36,7 @@ void CloseWakeup(const Wakeup& wakeup) {
 
 #ifdef __APPLE__
 
-// <string.h> declares it for who asks before anybody has included that.
+// <string.h> declares it only with a macro that its first includer must set.
 extern "C" int memset_s(void* bytes, size_t room, int value, size_t size);
 
 void Wipe(void* bytes, size_t size) noexcept {
@@ -50,8 +50,8 @@ std::string FileOf(const void* code) {
   return dladdr(code, &info) != 0 ? info.dli_fname : "";
 }
 
-// There is no way to open one so. A program that another thread starts in
-// between inherits it.
+// macOS cannot open a descriptor in this state. A program that another thread
+// starts before this call inherits the descriptor.
 bool NeitherWaitsNorIsInherited(int fd) {
   return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 &&
          fcntl(fd, F_SETFL, O_NONBLOCK) == 0;
@@ -59,19 +59,19 @@ bool NeitherWaitsNorIsInherited(int fd) {
 
 }  // namespace
 
-// Opened once more, and never closed. (ld knows no -z nodelete.)
+// Opens the addon once more, and never closes it: ld has no -z nodelete.
 void StayLoaded() {
   const std::string own = FileOf(reinterpret_cast<const void*>(&StayLoaded));
   (void)dlopen(own.c_str(), RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
 }
 
-// By one of its functions: the system's Kerberos may be loaded as well, for
-// others.
+// Finds it by one of its functions: the system's own Kerberos may be loaded,
+// too.
 std::string Libkrb5File() {
   return FileOf(reinterpret_cast<const void*>(&krb5_free_context));
 }
 
-// Not sigprocmask: here that sets the mask of every thread.
+// Not sigprocmask(): on macOS that sets the mask of every thread.
 void SetSignalMask(const sigset_t& mask, sigset_t* before) {
   pthread_sigmask(SIG_SETMASK, &mask, before);
 }
@@ -94,7 +94,7 @@ ssize_t SendQuietly(int fd, const void* bytes, size_t size) {
   return send(fd, bytes, size, 0);  // SO_NOSIGPIPE is set
 }
 
-// recv() tells how much it gave, not how much there was: no datagram is longer.
+// No datagram is longer. recv() does not tell the size of a cut-off datagram.
 ssize_t RoomForDatagram(int) { return UINT16_MAX; }
 
 Wakeup OpenWakeup() {
@@ -109,7 +109,7 @@ Wakeup OpenWakeup() {
   return {};
 }
 
-// As MIT's own library asks: res_query uses one state for all threads.
+// As MIT's own library does: res_query() shares one state among all threads.
 int QueryDns(const char* name, int type, unsigned char* answer, int size) {
   const dns_handle_t resolver = dns_open(nullptr);
   if (resolver == nullptr) return -1;
@@ -125,7 +125,7 @@ int QueryDns(const char* name, int type, unsigned char* answer, int size) {
 
 void Wipe(void* bytes, size_t size) noexcept { explicit_bzero(bytes, size); }
 
-void StayLoaded() {}  // It is linked with -z nodelete.
+void StayLoaded() {}  // the addon is linked with -z nodelete
 
 std::string Libkrb5File() {
   std::string file;
@@ -144,7 +144,7 @@ std::string Libkrb5File() {
   return file;
 }
 
-// It is this thread's in Linux: pthread_sigmask needs glibc 2.32.
+// On Linux it sets this thread's mask. pthread_sigmask() needs glibc 2.32.
 void SetSignalMask(const sigset_t& mask, sigset_t* before) {
   sigprocmask(SIG_SETMASK, &mask, before);
 }

@@ -1,5 +1,5 @@
-// What Linux and macOS do each in a way of their own. The rest of the core asks
-// here, and does not know on which it is.
+// The differences between Linux and macOS. The rest of the native code calls
+// these functions, and does not know which system it runs on.
 
 #ifndef KPASS_PLATFORM_H_
 #define KPASS_PLATFORM_H_
@@ -12,31 +12,32 @@
 
 namespace kpass {
 
-// Zeroes bytes that nobody reads any more: a compiler may leave out a memset.
+// Zeroes bytes that are not read any more: a compiler may leave out a memset().
 void Wipe(void* bytes, size_t size) noexcept;
 
-// Keeps this code mapped until the process ends: a thread may still be in
-// libkrb5 when the last environment that loaded the addon is gone.
+// Keeps this code mapped until the process ends. A thread may still be in
+// libkrb5 after the last environment that loaded the addon has ended.
 void StayLoaded();
 
-// The file of the libkrb5 that is in use; empty where the system does not tell.
+// The file of the loaded libkrb5; empty if the system does not tell it.
 std::string Libkrb5File();
 
 // Sets the calling thread's mask, and fills `before` unless it is null.
 void SetSignalMask(const sigset_t& mask, sigset_t* before);
 
-// A socket that does not wait, and that no other program inherits. -1: errno.
+// A non-blocking socket that no other program inherits. -1: see errno.
 int OpenSocket(int family, int type);
 
-// As send(), but whom the other side has left gets no SIGPIPE.
+// As send(), but without SIGPIPE if the other side has closed the connection.
 ssize_t SendQuietly(int fd, const void* bytes, size_t size);
 
-// Enough for the datagram that has come. -1, with errno, where there is none;
-// but macOS does not look.
+// Enough room for the datagram that has come. -1, with errno, if there is none;
+// on macOS always the largest size.
 ssize_t RoomForDatagram(int fd);
 
-// What ends a poll() for `wait`, from any thread: eight bytes that are written
-// to `raise`. They may be one. -1: the system refused them.
+// A pair of descriptors, maybe the same one twice. Eight bytes written to
+// `raise`, from any thread, end a poll() of `wait`. -1: the system refused
+// them.
 struct Wakeup {
   int wait = -1;
   int raise = -1;
@@ -45,8 +46,8 @@ struct Wakeup {
 Wakeup OpenWakeup();
 void CloseWakeup(const Wakeup& wakeup);
 
-// The DNS records of a name that has a dot at its end: the size of the answer,
-// or -1. `type`: as in <arpa/nameser.h>.
+// Asks DNS for the records of a name, which ends with a dot. `type`: as in
+// <arpa/nameser.h>. Returns the size of the answer, or -1.
 int QueryDns(const char* name, int type, unsigned char* answer, int size);
 
 }  // namespace kpass

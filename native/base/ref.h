@@ -1,6 +1,6 @@
-// Shared ownership of what several threads may outlive: pools, calls,
-// mailboxes. Not std::shared_ptr: with GCC 12 that needs glibc 2.32, and kpass
-// runs on 2.28.
+// Shared ownership of objects that several threads use: pools, jobs, mailboxes.
+// Not std::shared_ptr: with GCC 12 that needs glibc 2.32, and kpass runs on
+// 2.28.
 
 #ifndef KPASS_REF_H_
 #define KPASS_REF_H_

@@ -1,4 +1,4 @@
-// What failed, in plain values. JavaScript turns it into a verdict or an error.
+// A failure, in plain values. JavaScript turns it into a verdict or an error.
 
 #ifndef KPASS_REPORT_H_
 #define KPASS_REPORT_H_

@@ -1,5 +1,5 @@
-// A password's only home on the native side: bytes that are wiped before their
-// memory is given back. Everything that holds a password holds one of these.
+// Holds a password: bytes that are wiped before their memory is freed. Native
+// code keeps passwords in nothing else.
 
 #ifndef KPASS_SECRET_H_
 #define KPASS_SECRET_H_
@@ -18,8 +18,8 @@ class Secret {
  public:
   Secret() = default;
 
-  // Room for `size` bytes, zeroed, and the NUL that libkrb5 wants behind them.
-  // (Not new char[]: that needs libstdc++ of GCC 11.)
+  // Room for `size` bytes, zeroed, and for the NUL that libkrb5 needs after
+  // them. Not new char[]: that needs the libstdc++ of GCC 11.
   explicit Secret(size_t size)
       : bytes_(static_cast<char*>(calloc(size + 1, 1))), size_(size) {
     if (!bytes_) throw std::bad_alloc();
@@ -34,7 +34,7 @@ class Secret {
   Secret& operator=(Secret&&) = delete;
   ~Secret() { Wipe(); }
 
-  // Zeroes the bytes and keeps their memory, which libkrb5 may still point to.
+  // Zeroes the bytes. Keeps their memory: libkrb5 may still point to it.
   void Wipe() noexcept {
     if (bytes_) kpass::Wipe(bytes_.get(), size_);
   }

@@ -48,6 +48,20 @@ inline Element Integer(int32_t value) {
   return Primitive(0x02, std::move(bytes));
 }
 
+// A field of a SEQUENCE.
+inline Element Field(int number, Element value) {
+  return Tree(static_cast<unsigned char>(0xa0 | number), {std::move(value)});
+}
+
+// A PrincipalName (RFC 4120, 5.2.2).
+inline Element Name(int32_t type, const std::vector<std::string>& parts) {
+  Element names = Tree(0x30, {});
+  for (const std::string& part : parts) {
+    names.children.push_back(Primitive(0x1b, part));
+  }
+  return Tree(0x30, {Field(0, Integer(type)), Field(1, std::move(names))});
+}
+
 // False: `bytes` is not a row of whole elements. (An element of indefinite
 // length does not count as one here.)
 inline bool ParseElements(std::string_view bytes, std::vector<Element>* out,

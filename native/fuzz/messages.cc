@@ -38,18 +38,6 @@ bool IsHarmless(int64_t type) {
 
 // --- Messages to begin with --------------------------------------------------
 
-Element Field(int number, Element value) {
-  return Tree(static_cast<unsigned char>(0xa0 | number), {std::move(value)});
-}
-
-Element Name(int32_t type, const std::vector<std::string>& parts) {
-  Element names = Tree(0x30, {});
-  for (const std::string& part : parts) {
-    names.children.push_back(Primitive(0x1b, part));
-  }
-  return Tree(0x30, {Field(0, Integer(type)), Field(1, std::move(names))});
-}
-
 Element AnyPadata(Random& random) {
   const int32_t type = Below(3, random) != 0
                            ? kHarmless[Below(kHarmless.size(), random)]

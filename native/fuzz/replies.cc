@@ -22,6 +22,7 @@
 
 #include "der.h"
 #include "mutate.h"
+#include "net/etype_info.h"
 #include "net/message.h"
 #include "recording.h"
 #include "stage.h"
@@ -168,6 +169,11 @@ void LoadAll() {
   }
   std::sort(paths.begin(), paths.end());
   for (const auto& path : paths) Recordings().push_back(Load(path));
+  for (const Recording& recording : Recordings()) {
+    for (const std::string& reply : recording.replies) {
+      if (ReadEtypeInfo(reply).hostile()) Violated("a KDC counts as hostile");
+    }
+  }
   // From here on, string-to-key knows the key of every password.
   for (const Recording& recording : Recordings()) {
     // The recording with the most exchanges is played in all weathers.

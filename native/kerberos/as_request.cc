@@ -2,12 +2,31 @@
 
 #include "kerberos/as_request.h"
 
+#include <errno.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "net/site.h"
+
 namespace kpass {
 namespace {
 
 // In seconds. With five minutes or less, krb5_verify_init_creds fails whenever
 // the clock's second changes: it demands that five minutes remain.
 constexpr krb5_deltat kTicketLife = 600;
+
+// libkrb5 found no mechanism among those that the KDC offers.
+bool IsWithoutProof(krb5_error_code code) {
+  return code == KRB5_PREAUTH_FAILED || code == KRB5_PREAUTH_BAD_TYPE ||
+         code == KRB5KDC_ERR_PREAUTH_REQUIRED;
+}
+
+// The KDC, or libkrb5, found no encryption type in common.
+bool IsWithoutEnctype(krb5_error_code code) {
+  return code == KRB5KDC_ERR_ETYPE_NOSUPP || code == KRB5_CONFIG_ETYPE_NOSUPP;
+}
 
 }  // namespace
 
@@ -27,8 +46,8 @@ krb5_error_code AsRequest::SetOptions(InitCredsOpt* opt) const {
 }
 
 template <typename Get>
-krb5_error_code AsRequest::Request(krb5_const_principal service, Creds* creds,
-                                   Get get) {
+krb5_error_code AsRequest::Request(krb5_const_principal service,
+                                   KdcHooks::Key key, Creds* creds, Get get) {
   UnparsedName name(context_);
   krb5_error_code code = 0;
   if (service != nullptr) {
@@ -38,7 +57,7 @@ krb5_error_code AsRequest::Request(krb5_const_principal service, Creds* creds,
   InitCredsOpt opt(context_);
   code = SetOptions(&opt);
   if (code != 0) return code;
-  hooks_.BeginTry(client_);
+  hooks_.BeginTry(client_, key);
   code = get(creds->Out(), name.get(), opt.get());
   if (code != 0) creds->Forget();
   return hooks_.EndTry(code);
@@ -47,8 +66,16 @@ krb5_error_code AsRequest::Request(krb5_const_principal service, Creds* creds,
 krb5_error_code AsRequest::ByPassword(const char* password,
                                       krb5_const_principal service,
                                       Creds* creds) {
+  enctypes_.emplace(kept_);
+  if (enctypes_->code() != 0) return enctypes_->code();
+  const auto key = enctypes_->weak() ? KdcHooks::Key::kPasswordOrWeak
+                                     : KdcHooks::Key::kPassword;
   return Request(
-      service, creds, [&](krb5_creds* out, const char* name, auto* opt) {
+      service, key, creds, [&](krb5_creds* out, const char* name, auto* opt) {
+        // libkrb5 uses the list until it returns, and does not change it.
+        std::vector<krb5_enctype>& list = enctypes_->list();
+        krb5_get_init_creds_opt_set_etype_list(opt, list.data(),
+                                               static_cast<int>(list.size()));
         return krb5_get_init_creds_password(context_, out, client_, password,
                                             /*prompter=*/nullptr,
                                             /*data=*/nullptr,
@@ -59,11 +86,62 @@ krb5_error_code AsRequest::ByPassword(const char* password,
 krb5_error_code AsRequest::ByKeytab(krb5_keytab keytab,
                                     krb5_const_principal service,
                                     Creds* creds) {
-  return Request(
-      service, creds, [&](krb5_creds* out, const char* name, auto* opt) {
-        return krb5_get_init_creds_keytab(context_, out, client_, keytab,
-                                          /*start_time=*/0, name, opt);
-      });
+  return Request(service, KdcHooks::Key::kKeytab, creds,
+                 [&](krb5_creds* out, const char* name, auto* opt) {
+                   return krb5_get_init_creds_keytab(
+                       context_, out, client_, keytab,
+                       /*start_time=*/0, name, opt);
+                 });
+}
+
+bool AsRequest::CheckPassword(krb5_error_code code,
+                              std::initializer_list<std::string_view> realms,
+                              NativeReport* report) const {
+  if (CheckExchange(kept_, "krb5_get_init_creds_password", code, realms,
+                    report)) {
+    return true;
+  }
+  if (!hooks_.fault().empty()) {
+    report->step = "etype-info2";
+    report->message = hooks_.fault();
+  } else if (IsWithoutProof(code) &&
+             hooks_.proof_asked() == ProofAsked::kPassword) {
+    report->step = "krb5.conf";
+    report->message =
+        "the KDC takes a password, but krb5.conf shuts out each "
+        "preauthentication mechanism that it offers "
+        "(disable_encrypted_timestamp,"
+        " or clpreauth in [plugins]): " +
+        report->message;
+  } else if (IsWithoutEnctype(code) ||
+             (IsWithoutProof(code) &&
+              hooks_.proof_asked() == ProofAsked::kNone)) {
+    // MIT's KDC asks for no proof at all if it finds no key of the user.
+    report->step = enctypes_->narrowed() ? "krb5.conf" : "enctypes";
+    report->message =
+        "krb5.conf permits only the encryption types " + enctypes_->Text() +
+        ", and the account seems to have no key of these: " + report->message;
+  }
+  return false;
+}
+
+// libkrb5 fails with EINVAL, and no text, for a KDC in krb5.conf that it cannot
+// read (since krb5 1.22 with ENAMETOOLONG for the path of a UNIX socket).
+bool CheckExchange(const KeptContext& kept, const char* step,
+                   krb5_error_code code,
+                   std::initializer_list<std::string_view> realms,
+                   NativeReport* report) {
+  if (report->Check(kept.context(), step, code)) return true;
+  if (code != EINVAL && code != ENAMETOOLONG) return false;
+  for (const std::string_view realm : realms) {
+    const std::optional<std::string> mistake =
+        FindKdcMistake(kept, std::string(realm));
+    if (!mistake) continue;
+    report->step = "krb5.conf";
+    report->message = *mistake + ": " + report->message;
+    break;
+  }
+  return false;
 }
 
 }  // namespace kpass

@@ -6,18 +6,26 @@
 
 #include <krb5/krb5.h>
 
+#include <initializer_list>
+#include <optional>
+#include <string_view>
+
+#include "base/context.h"
 #include "base/krb5_ptr.h"
+#include "base/report.h"
+#include "kerberos/enctypes.h"
 #include "kerberos/kdc_hooks.h"
 
 namespace kpass {
 
 class AsRequest {
  public:
-  // `hooks` and `client` must outlive it. `canonicalize`: the KDC may rename
-  // the client.
-  AsRequest(krb5_context context, KdcHooks& hooks, krb5_principal client,
+  // `kept`, `hooks` and `client` must outlive it. `canonicalize`: the KDC may
+  // rename the client.
+  AsRequest(const KeptContext& kept, KdcHooks& hooks, krb5_principal client,
             bool canonicalize)
-      : context_(context),
+      : kept_(kept),
+        context_(kept.context()),
         hooks_(hooks),
         client_(client),
         canonicalize_(canonicalize) {}
@@ -28,16 +36,32 @@ class AsRequest {
   krb5_error_code ByKeytab(krb5_keytab keytab, krb5_const_principal service,
                            Creds* creds);
 
+  // As CheckExchange(), after ByPassword(). Tells a fault of the KDC, and what
+  // krb5.conf shuts out on this machine, from a verdict on the user.
+  bool CheckPassword(krb5_error_code code,
+                     std::initializer_list<std::string_view> realms,
+                     NativeReport* report) const;
+
  private:
   template <typename Get>
-  krb5_error_code Request(krb5_const_principal service, Creds* creds, Get get);
+  krb5_error_code Request(krb5_const_principal service, KdcHooks::Key key,
+                          Creds* creds, Get get);
   krb5_error_code SetOptions(InitCredsOpt* opt) const;
 
+  const KeptContext& kept_;
   const krb5_context context_;
   KdcHooks& hooks_;
   const krb5_principal client_;
   const bool canonicalize_;
+  std::optional<UserEnctypes> enctypes_;  // of a request by password
 };
+
+// As NativeReport::Check(), after an exchange with the KDCs of these realms. If
+// libkrb5 cannot read a KDC in krb5.conf, the report names it.
+bool CheckExchange(const KeptContext& kept, const char* step,
+                   krb5_error_code code,
+                   std::initializer_list<std::string_view> realms,
+                   NativeReport* report);
 
 }  // namespace kpass
 

@@ -2,16 +2,17 @@
 
 #include "base/exit_gate.h"
 #include "base/krb5_ptr.h"
+#include "base/view.h"
 #include "kerberos/as_request.h"
+#include "kerberos/enctypes.h"
 #include "kerberos/kdc_hooks.h"
 #include "kerberos/service.h"
+#include "net/site.h"
 
 namespace kpass {
 namespace {
 
 using Ticket = Krb5Ptr<krb5_ticket*, krb5_free_ticket>;
-
-constexpr size_t kMaxEnctypeName = 100;
 
 // Nobody abandons a diagnosis.
 class Unattended final : public Sender {
@@ -23,14 +24,6 @@ class Unattended final : public Sender {
  private:
   const Interrupt interrupt_;
 };
-
-std::string EnctypeName(krb5_enctype enctype) {
-  char name[kMaxEnctypeName] = {};
-  if (krb5_enctype_to_name(enctype, /*shortest=*/0, name, sizeof name) == 0) {
-    return name;
-  }
-  return "enctype " + std::to_string(enctype);
-}
 
 // Leaves out an entry whose principal has no text.
 void AddKey(krb5_context context, const krb5_keytab_entry& entry,
@@ -64,16 +57,20 @@ void RecordTicketKey(krb5_context context, const krb5_creds& creds,
   report->enctype = EnctypeName(ticket->enc_part.enctype);
 }
 
-void LogIn(krb5_context context, KdcHooks& hooks, const Service& service,
+void LogIn(const KeptContext& kept, KdcHooks& hooks, const Service& service,
            LoginReport* report) {
+  krb5_context context = kept.context();
   Creds creds(context);
-  AsRequest request(context, hooks, service.principal(),
+  AsRequest request(kept, hooks, service.principal(),
                     /*canonicalize=*/false);
   krb5_error_code code =
       request.ByKeytab(service.keytab(), service.principal(), &creds);
   const bool direct = code != KRB5KDC_ERR_POLICY;
   if (!direct) code = request.ByKeytab(service.keytab(), nullptr, &creds);
-  if (!report->Check(context, "krb5_get_init_creds_keytab", code)) return;
+  if (!CheckExchange(kept, "krb5_get_init_creds_keytab", code,
+                     {View(service.principal()->realm)}, report)) {
+    return;
+  }
   // A policy that refuses the ticket here refuses it by way of a TGT, too.
   if (!direct) return;
   RecordTicketKey(context, *creds.get(), report);
@@ -122,7 +119,7 @@ KdcsReport LocateKdcs(const Settings& settings, const std::string& realm) {
     site = Site::Of(kept, realm, /*primary=*/false);
   }
   report.dns = site.dns;
-  report.named = Kdcs::NamedIn(site);
+  report.named = FindNamedKdcs(site);
   return report;
 }
 
@@ -156,7 +153,7 @@ LoginReport LogInWithKeytab(const Settings& settings,
     Service service(context, settings);
     if (service.TakeName(service_name, &report) &&
         service.OpenKeytab(&report)) {
-      LogIn(context, hooks, service, &report);
+      LogIn(kept, hooks, service, &report);
     }
   }
   report.trace = log.Take();

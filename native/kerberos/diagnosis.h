@@ -1,6 +1,6 @@
-// What the command `kpass doctor` asks of libkrb5, apart from a verification:
-// the values in krb5.conf, the service's name, the keys in the keytab, the
-// realm's KDCs, and whether the KDC has the key in the keytab.
+// Answers questions of the command `kpass doctor`, as libkrb5 sees them: the
+// values in krb5.conf, the service's name, the keys in the keytab, the realm's
+// KDCs, and whether the KDC has the key in the keytab.
 //
 // Each function makes a context of its own and holds its thread until it is
 // done. That suits a command, and not a server.
@@ -16,7 +16,7 @@
 #include "base/report.h"
 #include "kerberos/settings.h"
 #include "kerberos/trace.h"
-#include "net/kdcs.h"
+#include "net/named_kdcs.h"
 
 namespace kpass {
 

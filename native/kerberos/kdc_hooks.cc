@@ -2,11 +2,15 @@
 
 #include <errno.h>
 
+#include <algorithm>
 #include <new>
 #include <string_view>
 
 #include "base/exit_gate.h"
 #include "base/krb5_ptr.h"
+#include "base/view.h"
+#include "kerberos/enctypes.h"
+#include "net/etype_info.h"
 
 namespace kpass {
 namespace {
@@ -14,12 +18,34 @@ namespace {
 // The last number that libkrb5's table has for an error of the protocol.
 constexpr krb5_ui_4 kMaxProtocolError = 127;
 
-std::string_view View(const krb5_data& data) {
-  return {data.data, data.length};
-}
-
 bool Is(MessageType type, const krb5_data& data) {
   return kpass::Is(type, View(data));
+}
+
+// In words for an operator. Empty: libkrb5 may have the reply.
+std::string FaultIn(const EtypeInfo& info, bool weak_allowed) {
+  using Verdict = EtypeInfo::Verdict;
+  switch (info.verdict) {
+    case Verdict::kIterations:
+      return "the reply asks for " + std::to_string(info.iterations) +
+             " iterations to make a key (" + EnctypeName(info.etype) +
+             "), which is out of bounds: the KDC is misconfigured, or an "
+             "impostor answers";
+    case Verdict::kParameters:
+      return "the reply has parameters that no key can be made with (" +
+             EnctypeName(info.etype) + ")";
+    case Verdict::kUnreadable:
+      return "the reply's ETYPE-INFO2 cannot be read";
+    case Verdict::kNone:
+    case Verdict::kAcceptable:
+      break;
+  }
+  if (weak_allowed || !info.only_weak()) return {};
+  return "the reply asks for a key of " + EnctypeName(info.etypes.front()) +
+         " only, which kpass did not offer: an impostor answers, or the "
+         "account "
+         "has no newer key. A new password gives it one; or name the type in "
+         "krb5.conf's permitted_enctypes";
 }
 
 }  // namespace
@@ -41,8 +67,12 @@ KdcHooks::~KdcHooks() {
   krb5_set_kdc_recv_hook(context_, nullptr, nullptr);
 }
 
-void KdcHooks::BeginTry(krb5_const_principal client) {
+void KdcHooks::BeginTry(krb5_const_principal client, Key key) {
   client_realm_ = View(client->realm);
+  key_ = key;
+  fault_.clear();
+  proof_asked_ = ProofAsked::kNone;
+  ended_ = false;
   if (transport_) transport_->BeginTry();
 }
 
@@ -71,10 +101,10 @@ krb5_error_code KdcHooks::MayLeave(const krb5_data& realm,
   // With canonicalization, a KDC or its impostor may refer the client to
   // another realm. Nothing that the password encrypts is sent there.
   if (View(realm) != client_realm_) return KRB5KDC_ERR_WRONG_REALM;
-  // After a refusal libkrb5 tries the password again at the primary KDC, which
-  // would count twice toward a lockout. If no KDC answers, libkrb5 returns the
-  // refusal.
-  return refusal_ != 0 ? KRB5_KDC_UNREACH : 0;
+  // After an error libkrb5 begins again at the primary KDC, where a wrong
+  // password would count once more toward a lockout. If no KDC answers, libkrb5
+  // returns the first error.
+  return refusal_ != 0 || ended_ ? KRB5_KDC_UNREACH : 0;
 }
 
 // libkrb5 calls this after its own transport has a reply or an error.
@@ -106,6 +136,10 @@ krb5_error_code KdcHooks::Carry(const krb5_data& realm,
     delivery = Delivery{ENOMEM, {}, {}};
   }
   if (!delivery) return 0;
+  // Only here: the transport has asked the primary KDC itself.
+  if (delivery->kind != RequestKind::kOther) {
+    ended_ = EndsAsExchange(delivery->reply);
+  }
   if (!ReenterLibkrb5(delivery->kind)) return KRB5_KDC_UNREACH;
   if (delivery->code != 0) return delivery->code;
   krb5_data bytes = {};
@@ -121,6 +155,10 @@ krb5_error_code KdcHooks::Carry(const krb5_data& realm,
 krb5_error_code KdcHooks::ReadReply(const krb5_data& message,
                                     const krb5_data& reply,
                                     krb5_data** replacement) {
+  if (Is(MessageType::kAsReq, message)) {
+    const krb5_error_code code = ReadAsReply(View(reply));
+    if (code != 0) return code;
+  }
   if (!Is(MessageType::kKrbError, reply)) return 0;
   KrbError error(context_);
   if (krb5_rd_error(context_, &reply, error.Out()) != 0) return 0;
@@ -128,6 +166,23 @@ krb5_error_code KdcHooks::ReadReply(const krb5_data& message,
   return Is(MessageType::kAsReq, message)
              ? ReadAsError(*error.get())
              : ReplaceTgsError(error.get(), replacement);
+}
+
+// Before libkrb5 computes: it can neither be stopped then, nor take back a
+// proof that it has sent. Anybody can forge these replies, so they are the
+// KDC's fault and no verdict on the user.
+krb5_error_code KdcHooks::ReadAsReply(std::string_view reply) {
+  if (key_ == Key::kKeytab) return 0;
+  try {
+    const EtypeInfo info = ReadEtypeInfo(reply);
+    fault_ = FaultIn(info, key_ == Key::kPasswordOrWeak);
+    proof_asked_ = std::max(proof_asked_, ProofAskedIn(reply));
+  } catch (const std::bad_alloc&) {  // no exception may pass through libkrb5
+    return ENOMEM;
+  }
+  if (fault_.empty()) return 0;
+  ended_ = true;
+  return KRB5_KDCREP_MODIFIED;
 }
 
 krb5_error_code KdcHooks::ReadAsError(const krb5_error& error) {

@@ -2,6 +2,8 @@
 // - one attempt, one count: a password that a KDC refused goes to no other;
 // - a request for a ticket goes to the client's own realm only;
 // - forged errors that would crash libkrb5 do not reach it;
+// - a reply that makes libkrb5 compute for seconds, or prove the password with
+//   a weak key, does not reach it (net/etype_info.h);
 // - kpass's transport carries the messages, unless the settings say libkrb5's;
 // - the wait for the network counts as outside libkrb5 (exit_gate.h), and takes
 //   no slot for computing (compute_slot.h).
@@ -16,6 +18,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/compute_slot.h"
 #include "base/context.h"
@@ -54,13 +57,21 @@ class KdcHooks {
   KdcHooks& operator=(const KdcHooks&) = delete;
   ~KdcHooks();
 
+  // What the client makes its key of, and so what a reply may ask of it.
+  enum class Key { kKeytab, kPassword, kPasswordOrWeak };
+
   // A request for a ticket for this client begins. Before the first one, no
-  // AS-REQ leaves.
-  void BeginTry(krb5_const_principal client);
+  // AS-REQ leaves. kPasswordOrWeak: RC4 and 3DES are allowed.
+  void BeginTry(krb5_const_principal client, Key key);
 
   // The request ended with `code`. Returns the code that it stands for: a
   // refusal, if libkrb5 has only heard that the hooks stopped its next try.
   krb5_error_code EndTry(krb5_error_code code) const;
+
+  // The fault in a reply that ended the last request; empty: there was none.
+  const std::string& fault() const { return fault_; }
+  // The proof that a KDC has asked for in the last request.
+  ProofAsked proof_asked() const { return proof_asked_; }
 
  private:
   static krb5_error_code OnSend(krb5_context, void* data,
@@ -78,6 +89,7 @@ class KdcHooks {
   bool ReenterLibkrb5(RequestKind kind);
   krb5_error_code ReadReply(const krb5_data& message, const krb5_data& reply,
                             krb5_data** replacement);
+  krb5_error_code ReadAsReply(std::string_view reply);
   krb5_error_code ReadAsError(const krb5_error& error);
   krb5_error_code ReplaceTgsError(krb5_error* error, krb5_data** replacement);
 
@@ -86,7 +98,14 @@ class KdcHooks {
   std::optional<Transport> transport_;  // none: libkrb5's own
   std::optional<ComputeSlot> slot_;     // while a key is made of the password
   std::string client_realm_;
-  krb5_error_code refusal_ = 0;  // of the password, by a KDC
+  Key key_ = Key::kKeytab;
+  std::string fault_;
+  ProofAsked proof_asked_ = ProofAsked::kNone;
+
+  // One attempt, one count: with either of these, no further AS-REQ leaves. (To
+  // which KDC the proof goes is for the transport to know.)
+  krb5_error_code refusal_ = 0;  // a KDC refused the password
+  bool ended_ = false;           // this try ended in any error
 };
 
 }  // namespace kpass

@@ -1,4 +1,4 @@
-// What a verification came to.
+// The result of a verification.
 
 #ifndef KPASS_OUTCOME_H_
 #define KPASS_OUTCOME_H_

@@ -8,16 +8,13 @@
 #include <string_view>
 
 #include "base/file_status.h"
+#include "base/view.h"
 
 namespace kpass {
 namespace {
 
 constexpr size_t kMaxHostName = 255;     // of macOS; Linux has 64
 constexpr size_t kMaxKeytabName = 1100;  // MAX_KEYTAB_NAME_LEN, not public
-
-std::string_view View(const krb5_data& data) {
-  return {data.data, data.length};
-}
 
 // Locale-independent.
 char LowerCase(char c) {

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/krb5_ptr.h"
+#include "base/view.h"
 #include "kerberos/as_request.h"
 #include "kerberos/service.h"
 #include "kerberos/user.h"
@@ -25,8 +26,12 @@ constexpr size_t kDeadStack =
   Wipe(dead, sizeof dead);
 }
 
-std::string_view View(const krb5_data& data) {
-  return {data.data, data.length};
+// Errors for a direct request that the KDC may not give for a TGT: it gives out
+// no ticket for the service here, or has only an old key for it. (The user's
+// list of encryption types holds for the direct request only.)
+bool MayBeAboutService(krb5_error_code code) {
+  return code == KRB5KDC_ERR_MUST_USE_USER2USER || code == KRB5KDC_ERR_POLICY ||
+         code == KRB5KDC_ERR_ETYPE_NOSUPP;
 }
 
 }  // namespace
@@ -140,6 +145,10 @@ class Conversation {
   bool Check(const char* step, krb5_error_code code) {
     return outcome_.Check(context_, step, code);
   }
+  bool CheckExchange(const char* step, krb5_error_code code) {
+    return kpass::CheckExchange(
+        kept_, step, code, {View(client_->realm), service_.realm()}, &outcome_);
+  }
   static TraceLog* TraceLogOf(Verification& verification) {
     return verification.settings_->trace ? &verification.trace_ : nullptr;
   }
@@ -200,7 +209,7 @@ bool Conversation::OpenKeytab() {
 // with canonicalization, which AD and Samba grant with a TGT only.
 bool Conversation::GetTicket() {
   RecordAsked(std::string(View(client_->realm)));
-  AsRequest request(context_, hooks_, client_.get(), settings_.canonicalize);
+  AsRequest request(kept_, hooks_, client_.get(), settings_.canonicalize);
   const auto ticket_for = [&](krb5_const_principal service) {
     return request.ByPassword(verification_.password_.c_str(), service,
                               &creds_);
@@ -209,11 +218,9 @@ bool Conversation::GetTicket() {
       !settings_.canonicalize &&
       krb5_realm_compare(context_, client_.get(), service_.principal());
   krb5_error_code code = ticket_for(direct ? service_.principal() : nullptr);
-  if (direct &&
-      (code == KRB5KDC_ERR_MUST_USE_USER2USER || code == KRB5KDC_ERR_POLICY)) {
-    code = ticket_for(nullptr);
-  }
-  return Check("krb5_get_init_creds_password", code);
+  if (direct && MayBeAboutService(code)) code = ticket_for(nullptr);
+  return request.CheckPassword(code, {View(client_->realm), service_.realm()},
+                               &outcome_);
 }
 
 // The ticket must be for the client that was asked for, but canonicalization
@@ -248,7 +255,7 @@ bool Conversation::VerifyTicket() {
   krb5_verify_init_creds_opt_set_ap_req_nofail(&opt, 1);
   // NULL itself for the credential cache: with a pointer to a null cache,
   // libkrb5 would keep the ticket in a cache of the whole process.
-  if (!Check(
+  if (!CheckExchange(
           "krb5_verify_init_creds",
           krb5_verify_init_creds(context_, creds_.get(), service_.principal(),
                                  service_.keytab(), nullptr, &opt))) {

@@ -29,9 +29,9 @@ class Verification final : private Sender {
         user_(std::move(user)),
         password_(std::move(password)) {}
 
-  // Talks to the KDCs, on the calling thread, once. Holds the thread until
-  // there is an outcome; Abandon() ends a wait for a KDC at once. The password
-  // is wiped when it returns.
+  // Talks to the KDCs, once, on the calling thread, which is inside libkrb5
+  // (exit_gate.h). Holds the thread until there is an outcome; Abandon() ends a
+  // wait for a KDC at once. The password is wiped when it returns.
   Outcome Run(KeptContext& kept);
 
   // From any thread, at any time: ends the wait for a KDC, lets no further

@@ -22,7 +22,6 @@ namespace {
 
 constexpr int kUri = 256;          // RFC 7553
 constexpr int kMostBytes = 65535;  // RFC 1035, 4.2.2
-constexpr size_t kMostRecords = 64;
 // The bytes of priority, weight and port, which come before the target.
 constexpr size_t kSrvFixed = 6;
 
@@ -60,7 +59,6 @@ void AddKdcs(const std::string& name, bool tcp, DnsAnswer* found) {
     const unsigned char* const data = ns_rr_rdata(record);
     char host[NS_MAXDNAME];
     if (ns_rr_rdlen(record) <= kSrvFixed ||
-        found->kdcs.size() >= kMostRecords ||
         dn_expand(ns_msg_base(message), ns_msg_end(message), data + kSrvFixed,
                   host, sizeof host) < 0) {
       return;

@@ -1,25 +1,21 @@
 #include "net/kdcs.h"
 
-#include <dirent.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <string.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
-#include <system_error>
+#include <set>
 #include <utility>
 
-#include "base/platform.h"
 #include "net/dns.h"
+#include "net/host_string.h"
 
 namespace kpass {
 namespace {
 
 using std::chrono::seconds;
-
-constexpr uint16_t kKerberosPort = 88;
 
 // kAddressLifetime: how long addresses are kept. The resolver gives no TTL.
 constexpr seconds kAddressLifetime{60};
@@ -32,33 +28,8 @@ constexpr seconds kFailureLifetime{1};
 // kRetryAfter: a silent way is left alone for this long while others answer.
 constexpr seconds kRetryAfter{10};
 
-// Ways of one realm, by UDP and by TCP each; and lists in the process.
-// A krb5.conf may name any number.
-constexpr size_t kMostWays = 64;
+// kMostLists: realms and krb5.confs in one process can be any number.
 constexpr size_t kMostLists = 64;
-
-// The folder of locator plug-ins, next to the library itself. With a plug-in,
-// another program (SSSD) tells libkrb5 where a realm's KDCs are, and libkrb5
-// asks it before it reads krb5.conf.
-std::string LocatorFolder() {
-  const std::string library = Libkrb5File();
-  if (library.empty()) return library;
-  return library.substr(0, library.rfind('/')) + "/krb5/plugins/libkrb5";
-}
-
-bool HasLocator() {
-  static const bool has = [] {
-    DIR* folder = opendir(LocatorFolder().c_str());
-    if (folder == nullptr) return false;
-    bool any = false;
-    while (const dirent* entry = readdir(folder)) {
-      any = any || entry->d_name[0] != '.';
-    }
-    closedir(folder);
-    return any;
-  }();
-  return has;
-}
 
 struct Registry {
   std::mutex mutex;
@@ -71,52 +42,16 @@ Registry& TheRegistry() {
   return *registry;
 }
 
-std::string KeyOf(const Site& site) {
-  std::string key = site.realm;
-  for (const std::string& kdc : site.named) key += '\n' + kdc;
-  key += '\n';
-  for (const bool flag :
-       {site.primary, site.dns, site.uri, site.only_libkrb5}) {
-    key += flag ? '1' : '0';
-  }
-  return key;
-}
-
-// Adds each host and port once, by priority.
-void AddSrvKdcs(const Site& site, std::vector<NamedKdc>* kdcs) {
-  for (const DnsKdc& kdc : LookUpKdcs(site.realm, site.primary).kdcs) {
-    const std::string name = kdc.host + ':' + std::to_string(kdc.port);
-    auto entry = std::find_if(
-        kdcs->begin(), kdcs->end(),
-        [&name](const NamedKdc& each) { return each.name == name; });
-    if (entry == kdcs->end()) {
-      entry = kdcs->insert(entry, {name, kdc.host, kdc.port, false, false});
-    }
-    (kdc.tcp ? entry->tcp : entry->udp) = true;
-  }
-}
-
 }  // namespace
-
-Site Site::Of(const KeptContext& kept, const std::string& realm, bool primary) {
-  Site site;
-  site.realm = realm;
-  site.primary = primary;
-  site.named = kept.List("realms", realm, primary ? "primary_kdc" : "kdc");
-  if (primary && site.named.empty()) {
-    site.named = kept.List("realms", realm, "master_kdc");
-  }
-  site.dns = kept.Flag("dns_lookup_kdc", kept.Flag("dns_fallback", true));
-  site.uri = kept.Flag("dns_uri_lookup", true);
-  // Since krb5 1.22: DNS names the KDCs of one site of an AD forest.
-  site.only_libkrb5 =
-      site.named.empty() && !kept.List("realms", realm, "sitename").empty();
-  return site;
-}
 
 bool Way::SameAddress(const Way& other) const {
   return length == other.length &&
          memcmp(&address, &other.address, length) == 0;
+}
+
+std::string Way::Key() const {
+  std::string key(reinterpret_cast<const char*>(&address), length);
+  return key += tcp ? 't' : 'u';
 }
 
 Way Way::ByTcp() const {
@@ -141,7 +76,7 @@ std::string Way::Text() const {
 Ref<Kdcs> Kdcs::For(Site site) {
   Registry& registry = TheRegistry();
   const std::lock_guard<std::mutex> lock(registry.mutex);
-  std::string key = KeyOf(site);
+  std::string key = site.Key();
   const auto entry = registry.lists.find(key);
   if (entry != registry.lists.end()) return entry->second;
   // Users of a list keep their reference. The rest is learnt again.
@@ -176,9 +111,9 @@ Kdcs::Places Kdcs::FindPlaces() const {
   Places places;
   seconds lifetime = kMostLifetime;
   for (const std::string& value : site_.named) {
-    Place place;
-    if (Parse(value, &place)) {
-      places.list.push_back(std::move(place));
+    HostString read = ReadHostString(value);
+    if (read.kind == HostString::Kind::kHost) {
+      places.list.push_back({std::move(read.host), read.port});
     } else {
       places.others = true;
     }
@@ -195,40 +130,14 @@ Kdcs::Places Kdcs::FindPlaces() const {
   return places;
 }
 
-// Reads 'host', 'host:port', '[2001:db8::1]:port'. False: only libkrb5 can
-// reach the KDC (an HTTPS proxy, a UNIX socket).
-bool Kdcs::Parse(const std::string& value, Place* place) {
-  place->port = kKerberosPort;
-  if (value.empty() || value.find('/') != std::string::npos) return false;
-  size_t end = value.find(':');
-  if (value.front() == '[') {
-    const size_t bracket = value.find(']');
-    if (bracket == std::string::npos) return false;
-    place->host = value.substr(1, bracket - 1);
-    end = bracket + 1;
-  } else {
-    place->host = value.substr(0, end);
-  }
-  if (place->host.empty()) return false;
-  if (end >= value.size()) return true;
-  if (value[end] != ':') return false;
-  // Not strtoul(): the headers of a newer glibc turn it into a newer symbol,
-  // which an older glibc does not have.
-  const char* const last = value.data() + value.size();
-  const auto [stop, error] =
-      std::from_chars(value.data() + end + 1, last, place->port);
-  return error == std::errc() && stop == last && place->port != 0;
-}
-
 // The ways in order of preference while nothing is known about them: UDP to
 // each place, then TCP to each.
 std::vector<Way> Kdcs::WaysTo(const std::vector<Place>& places) {
   std::vector<Way> udp;
   std::vector<Way> tcp;
-  const auto add = [](const Way& way, std::vector<Way>* ways) {
-    const bool is_there =
-        std::find(ways->begin(), ways->end(), way) != ways->end();
-    if (!is_there && ways->size() < kMostWays) ways->push_back(way);
+  std::set<std::string> seen;
+  const auto add = [&seen](const Way& way, std::vector<Way>* ways) {
+    if (seen.insert(way.Key()).second) ways->push_back(way);
   };
   for (const Place& place : places) {
     addrinfo hints = {};
@@ -250,7 +159,8 @@ std::vector<Way> Kdcs::WaysTo(const std::vector<Place>& places) {
     freeaddrinfo(found);
   }
   std::vector<Way> ways = std::move(udp);
-  ways.insert(ways.end(), tcp.begin(), tcp.end());
+  // Not insert(): a newer libstdc++ than the floor would be needed.
+  for (const Way& way : tcp) ways.push_back(way);
   return ways;
 }
 
@@ -263,20 +173,21 @@ void Kdcs::Store(Places places, const std::vector<Way>& ways) {
     return;
   }
   std::vector<Entry> entries;
+  std::map<std::string, size_t> index;
   for (const Way& way : ways) {
     const Entry* const before = Find(way);
+    index.emplace(way.Key(), entries.size());
     entries.push_back({way, before == nullptr ? Health{} : before->health});
   }
   entries_ = std::move(entries);
+  index_ = std::move(index);
   places_ = std::move(places);
   expire_ = now + kAddressLifetime;
 }
 
 Kdcs::Entry* Kdcs::Find(const Way& way) {
-  for (Entry& entry : entries_) {
-    if (entry.way == way) return &entry;
-  }
-  return nullptr;
+  const auto found = index_.find(way.Key());
+  return found == index_.end() ? nullptr : &entries_[found->second];
 }
 
 std::vector<Way> Kdcs::Ways(bool large) {
@@ -353,32 +264,6 @@ bool Kdcs::HasAddress(const Way& way) {
   return std::any_of(
       entries_.begin(), entries_.end(),
       [&way](const Entry& entry) { return entry.way.SameAddress(way); });
-}
-
-NamedKdcs Kdcs::NamedIn(const Site& site) {
-  NamedKdcs named;
-  named.only_libkrb5 = site.only_libkrb5 || HasLocator();
-  for (const std::string& value : site.named) {
-    Place place;
-    if (Parse(value, &place)) {
-      named.kdcs.push_back({value, place.host, place.port, true, true});
-    } else {
-      named.kdcs.push_back({value, {}, 0, false, false});
-      named.only_libkrb5 = true;
-    }
-  }
-  if (!site.named.empty()) {
-    named.source = "krb5.conf";
-  } else if (site.dns) {
-    const bool uri = site.uri && HasUriRecords(site.realm);
-    // libkrb5 asks for SRV records only if there are no URI records.
-    if (!uri) AddSrvKdcs(site, &named.kdcs);
-    if (uri || !named.kdcs.empty()) named.source = uri ? "URI" : "SRV";
-    named.only_libkrb5 = named.only_libkrb5 || uri;
-  }
-  // libkrb5 asks a locator first, and the others only if that knows no KDC.
-  if (HasLocator()) named.source = "locator";
-  return named;
 }
 
 }  // namespace kpass

@@ -12,30 +12,18 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "base/context.h"
 #include "base/ref.h"
+#include "net/site.h"
 
 namespace kpass {
 
 using Clock = std::chrono::steady_clock;
-
-// A site: what krb5.conf says about finding a realm's KDCs.
-struct Site {
-  std::string realm;
-  bool primary = false;            // only the primary KDCs are meant
-  std::vector<std::string> named;  // [realms] kdc; empty: DNS names them
-  bool dns = true;                 // DNS may be asked
-  bool uri = true;                 // URI records may be used
-  bool only_libkrb5 = false;       // krb5.conf says what only libkrb5 supports
-
-  static Site Of(const KeptContext& kept, const std::string& realm,
-                 bool primary);
-};
 
 // A way: an address of a KDC, and UDP or TCP.
 struct Way {
@@ -48,6 +36,7 @@ struct Way {
     return tcp == other.tcp && SameAddress(other);
   }
   Way ByTcp() const;
+  std::string Key() const;   // equal for equal ways
   std::string Text() const;  // 'UDP 192.0.2.1:88'
 };
 
@@ -60,31 +49,14 @@ struct Health {
   Clock::duration delay{0};    // running mean of the time that answers took
 };
 
-// The KDCs of a realm as krb5.conf or DNS names them, for people to read.
-struct NamedKdc {
-  std::string name;  // as written; 'host:port' from DNS
-  std::string host;  // empty: only libkrb5 can reach it (by HTTPS, say)
-  uint16_t port = 0;
-  bool udp = false, tcp = false;
-};
-struct NamedKdcs {
-  // What named them: 'krb5.conf', 'SRV', 'URI' (records that kpass does not
-  // read), 'locator' (a plug-in that only libkrb5 asks) or 'none'.
-  const char* source = "none";
-  std::vector<NamedKdc> kdcs;  // a locator's are not among them
-  bool only_libkrb5 = false;   // only libkrb5 knows or reaches some KDCs
-};
-
 class Kdcs : public RefCounted {
  public:
-  // The KDCs of the site, found anew; may wait for DNS.
-  static NamedKdcs NamedIn(const Site& site);
-
   // The list of that site.
   static Ref<Kdcs> For(Site site);
 
   // Finds the addresses, unless they are known already; may wait for DNS.
-  // False: libkrb5 may reach a KDC of the realm that kpass cannot reach.
+  // False: libkrb5 may reach a KDC of the realm that kpass cannot reach. (A
+  // mistake in krb5.conf counts as well: FindKdcMistake() knows it.)
   bool Resolve();
 
   // The ways, the best first: those that answer, those not tried yet, those
@@ -126,7 +98,6 @@ class Kdcs : public RefCounted {
     Health health;
   };
 
-  static bool Parse(const std::string& value, Place* place);
   static std::vector<Way> WaysTo(const std::vector<Place>& places);
   Places FindPlaces() const;
   void Store(Places places, const std::vector<Way>& ways);
@@ -135,8 +106,9 @@ class Kdcs : public RefCounted {
   const Site site_;
   std::mutex mutex_;
   Places places_;
-  std::vector<Entry> entries_;  // in krb5.conf's order, UDP before TCP
-  Clock::time_point expire_;    // of the addresses
+  std::vector<Entry> entries_;           // in krb5.conf's order, UDP before TCP
+  std::map<std::string, size_t> index_;  // by Way::Key()
+  Clock::time_point expire_;             // of the addresses
 };
 
 }  // namespace kpass

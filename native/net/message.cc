@@ -1,73 +1,25 @@
 #include "net/message.h"
 
+#include "net/der.h"
+
 namespace kpass {
 namespace {
 
-// Universal and context-specific tags. All but kInteger are constructed.
-constexpr unsigned char kInteger = 0x02;
-constexpr unsigned char kSequence = 0x30;
-constexpr unsigned char Context(int number) {
-  return static_cast<unsigned char>(0xa0 | number);
-}
-
-struct Element {
-  unsigned char tag = 0;
-  std::string_view content;
-};
-
-// Removes the first element from `bytes`. Nothing: no whole element is there.
-std::optional<Element> Take(std::string_view* bytes) {
-  const auto byte = [bytes](size_t i) {
-    return static_cast<unsigned char>((*bytes)[i]);
-  };
-  if (bytes->size() < 2) return std::nullopt;
-  // A tag of several bytes. No Kerberos message needs one, but some readers
-  // take it for a short tag.
-  if ((byte(0) & 0x1f) == 0x1f) return std::nullopt;
-  size_t length = byte(1);
-  size_t start = 2;
-  if (length > 0x80) {
-    const size_t count = length - 0x80;
-    if (count > sizeof(uint32_t) || bytes->size() < start + count) {
-      return std::nullopt;
-    }
-    length = 0;
-    for (; start < 2 + count; ++start) length = length << 8 | byte(start);
-  } else if (length == 0x80) {  // BER's indefinite length
-    return std::nullopt;
-  }
-  if (bytes->size() - start < length) return std::nullopt;
-  const Element element{byte(0), bytes->substr(start, length)};
-  bytes->remove_prefix(start + length);
-  return element;
-}
-
-// The content of the first element with this tag.
-std::optional<std::string_view> Find(std::string_view in, unsigned char tag) {
-  while (const auto element = Take(&in)) {
-    if (element->tag == tag) return element->content;
-  }
-  return std::nullopt;
-}
+using der::Context;
+using der::Find;
+using der::Take;
 
 // The fields of a message of this type.
 std::optional<std::string_view> FieldsOf(std::string_view message,
                                          MessageType type) {
   const auto body = Find(message, static_cast<unsigned char>(type));
-  return body ? Find(*body, kSequence) : std::nullopt;
+  return body ? Find(*body, der::kSequence) : std::nullopt;
 }
 
 std::optional<int64_t> Integer(std::string_view fields, unsigned char tag) {
   const auto field = Find(fields, tag);
-  const auto bytes = field ? Find(*field, kInteger) : std::nullopt;
-  if (!bytes || bytes->empty() || bytes->size() > 5) return std::nullopt;
-  const bool negative =
-      (static_cast<unsigned char>(bytes->front()) & 0x80) != 0;
-  int64_t value = negative ? -1 : 0;
-  for (const char byte : *bytes) {
-    value = value * 256 + static_cast<unsigned char>(byte);
-  }
-  return value;
+  const auto bytes = field ? Find(*field, der::kInteger) : std::nullopt;
+  return bytes ? der::IntegerOf(*bytes) : std::nullopt;
 }
 
 // Padata types that only announce what the client can do.
@@ -85,9 +37,32 @@ bool ProvesNothing(int64_t padata_type) {
   }
 }
 
+// Of the padata types in a KDC's error. The others say how to make the key, or
+// what the KDC can do.
+bool IsMechanism(int64_t padata_type) {
+  switch (padata_type) {
+    case 3:    // PA-PW-SALT
+    case 10:   // PA-AFS3-SALT
+    case 11:   // PA-ETYPE-INFO
+    case 19:   // PA-ETYPE-INFO2
+    case 133:  // PA-FX-COOKIE
+    case 136:  // PA-FX-FAST
+    case 138:  // PA-ENCRYPTED-CHALLENGE: under armor only
+      return false;
+    default:
+      return !ProvesNothing(padata_type);
+  }
+}
+
+bool TakesPassword(int64_t padata_type) {
+  constexpr int64_t kEncTimestamp = 2;
+  constexpr int64_t kSpake = 151;
+  return padata_type == kEncTimestamp || padata_type == kSpake;
+}
+
 // Whether an entry of a padata list may prove the password.
 bool AnyProves(std::string_view padata) {
-  auto list = Find(padata, kSequence);
+  auto list = Find(padata, der::kSequence);
   if (!list) return true;
   while (const auto entry = Take(&*list)) {
     const auto type = Integer(entry->content, Context(1));
@@ -106,6 +81,37 @@ bool Is(MessageType type, std::string_view message) {
 std::optional<int64_t> ErrorCode(std::string_view message) {
   const auto fields = FieldsOf(message, MessageType::kKrbError);
   return fields ? Integer(*fields, Context(6)) : std::nullopt;
+}
+
+ProofAsked ProofAskedIn(std::string_view reply) {
+  const auto fields = FieldsOf(reply, MessageType::kKrbError);
+  const auto field = fields ? Find(*fields, Context(12)) : std::nullopt;
+  const auto data = field ? Find(*field, der::kOctetString) : std::nullopt;
+  auto methods = data ? Find(*data, der::kSequence) : std::nullopt;
+  ProofAsked asked = ProofAsked::kNone;
+  while (const auto method = methods ? Take(&*methods) : std::nullopt) {
+    const auto type = Integer(method->content, Context(1));
+    if (!type || !IsMechanism(*type)) continue;
+    if (TakesPassword(*type)) return ProofAsked::kPassword;
+    asked = ProofAsked::kOther;
+  }
+  return asked;
+}
+
+bool EndsAsExchange(std::string_view reply) {
+  const auto error = ErrorCode(reply);
+  if (!error) return false;
+  switch (*error) {
+    case kPreauthRequired:
+    case kClockSkew:
+    case kResponseTooBig:
+    case kWrongRealm:
+    case kPreauthExpired:
+    case kMorePreauthRequired:
+      return false;
+    default:
+      return true;
+  }
 }
 
 RequestKind KindOf(std::string_view request) {

@@ -14,6 +14,7 @@ namespace kpass {
 
 enum class MessageType : unsigned char {
   kAsReq = 0x60 | 10,
+  kAsRep = 0x60 | 11,
   kKrbError = 0x60 | 30,
 };
 
@@ -32,6 +33,15 @@ constexpr int64_t kMorePreauthRequired = 91;
 // The error-code of a KRB-ERROR. Nothing: the message is no KRB-ERROR, or
 // cannot be read.
 std::optional<int64_t> ErrorCode(std::string_view message);
+
+// The proof that an error asks for. kPassword: one that a password can give
+// without armor, an encrypted timestamp (RFC 4120, 5.2.7.2) or SPAKE
+// (RFC 9588). kOther: a certificate, a token. kNone: it names no mechanism.
+enum class ProofAsked { kNone, kOther, kPassword };
+ProofAsked ProofAskedIn(std::string_view reply);
+
+// Whether the reply is an error that ends an AS exchange.
+bool EndsAsExchange(std::string_view reply);
 
 // kAsReqWithProof: the AS-REQ may hold something that was made with the
 // password, and the KDC may count it as a try.

@@ -21,23 +21,6 @@ constexpr seconds kPatienceForPrimary{1};
 constexpr int kMostUdp = 1465;
 constexpr int kHardMostUdp = 32700;
 
-// Whether the AS exchange ends with this reply.
-bool EndsInError(std::string_view reply) {
-  const auto error = ErrorCode(reply);
-  if (!error) return false;
-  switch (*error) {
-    case kPreauthRequired:
-    case kClockSkew:
-    case kResponseTooBig:
-    case kWrongRealm:
-    case kPreauthExpired:
-    case kMorePreauthRequired:
-      return false;
-    default:
-      return true;
-  }
-}
-
 Clock::duration PatienceOf(const KeptContext& kept) {
   const seconds configured = kept.Duration("request_timeout", kPatience);
   return configured > seconds{0} ? configured : kPatience;
@@ -59,18 +42,23 @@ Transport::Transport(const KeptContext& kept, const Interrupt& interrupt,
       patience_(PatienceOf(kept)),
       most_udp_(MostUdpOf(kept)) {}
 
-void Transport::BeginTry() {
-  kdc_.reset();
-  failed_ = false;
-}
+void Transport::BeginTry() { kdc_.reset(); }
 
 std::optional<Delivery> Transport::Carry(const std::string& realm,
                                          std::string_view message) {
   const RequestKind kind = KindOf(message);
   Delivery delivery{EMFILE, {}, {}};
   if (interrupt_.fd() >= 0) {
-    const Ref<Kdcs> kdcs = Kdcs::For(Site::Of(kept_, realm, /*primary=*/false));
+    Site site = Site::Of(kept_, realm, /*primary=*/false);
+    const bool named = !site.named.empty();
+    Ref<Kdcs> kdcs = Kdcs::For(std::move(site));
     if (!kdcs->Resolve()) return std::nullopt;
+    if (!named && kdcs->Ways(/*large=*/false).empty()) {
+      // The realm has only a primary KDC. libkrb5 finds none on its first try,
+      // does not call the hook, and tries the primary KDC.
+      kdcs = Kdcs::For(Site::Of(kept_, realm, /*primary=*/true));
+      if (!kdcs->Resolve()) return std::nullopt;
+    }
     delivery = Dispatch(realm, *kdcs, message, kind);
   }
   delivery.kind = kind;
@@ -80,14 +68,9 @@ std::optional<Delivery> Transport::Carry(const std::string& realm,
 Delivery Transport::Dispatch(const std::string& realm, Kdcs& kdcs,
                              std::string_view message, RequestKind kind) {
   if (kind == RequestKind::kOther) return Race(kdcs, message, patience_);
-  // After an error libkrb5 begins again at the primary KDC, which was asked
-  // already. If no KDC answers, libkrb5 returns the first error.
-  if (failed_) return {KRB5_KDC_UNREACH, {}, {}};
-  Delivery delivery = kind == RequestKind::kAsReqWithProof
-                          ? CarryProof(kdcs, message)
-                          : CarryUnproven(realm, kdcs, message);
-  failed_ = EndsInError(delivery.reply);
-  return delivery;
+  return kind == RequestKind::kAsReqWithProof
+             ? CarryProof(kdcs, message)
+             : CarryUnproven(realm, kdcs, message);
 }
 
 Delivery Transport::Race(Kdcs& kdcs, std::string_view message,
@@ -99,7 +82,7 @@ Delivery Transport::Race(Kdcs& kdcs, std::string_view message,
 Delivery Transport::CarryUnproven(const std::string& realm, Kdcs& kdcs,
                                   std::string_view message) {
   Delivery delivery = Race(kdcs, message, patience_);
-  if (EndsInError(delivery.reply)) AskPrimary(realm, message, &delivery);
+  if (EndsAsExchange(delivery.reply)) AskPrimary(realm, message, &delivery);
   if (delivery.code == 0) kdc_ = delivery.way;
   return delivery;
 }

@@ -59,7 +59,6 @@ class Transport {
   const Clock::duration patience_;
   const size_t most_udp_;
   std::optional<Way> kdc_;  // the KDC of the AS exchange
-  bool failed_ = false;     // the AS exchange ended in an error
 };
 
 }  // namespace kpass

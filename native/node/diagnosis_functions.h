@@ -1,5 +1,5 @@
-// What the command `kpass doctor` calls (kerberos/diagnosis.h). Each function
-// holds JavaScript's thread until it is done.
+// The functions that the command `kpass doctor` calls (kerberos/diagnosis.h).
+// Each one holds JavaScript's thread until it is done.
 
 #ifndef KPASS_DIAGNOSIS_FUNCTIONS_H_
 #define KPASS_DIAGNOSIS_FUNCTIONS_H_

@@ -24,8 +24,12 @@ class Call : public Job {
 
   void Settle() noexcept final;
 
-  // On JavaScript's thread, after Settle().
+  // On JavaScript's thread, after Settle(): calls the function that start()
+  // got.
   virtual void TellJavaScript(const Napi::Function& on_settled) const = 0;
+
+  // On JavaScript's thread, after Pool::Abandon(): what abandon() returns.
+  virtual Napi::Value Abandoned(Napi::Env env) const = 0;
 
   const uint32_t id;
   const Ref<Pool> pool;

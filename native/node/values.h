@@ -27,7 +27,7 @@ Napi::Array ListOf(Napi::Env env, const std::vector<std::string>& texts);
 // A list of lines; null if it is empty, as it is unless the caller asked.
 Napi::Value TraceOf(Napi::Env env, const Trace& trace);
 
-// What settings() has made.
+// The settings that settings() made.
 const Settings& SettingsOf(Napi::Value value);
 
 }  // namespace kpass

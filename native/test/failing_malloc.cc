@@ -6,7 +6,7 @@
 
 #include <new>
 
-// What lies beneath: the sanitizer's allocator, where there is one, or glibc's.
+// The allocator beneath: the sanitizer's, if there is one, or else glibc's.
 #ifdef __SANITIZE_ADDRESS__
 #define BENEATH(name) __interceptor_##name
 #else
@@ -22,7 +22,7 @@ void* BENEATH(realloc)(void* old, size_t size);
 namespace kpass {
 namespace {
 
-thread_local long g_until_failure = 0;  // 0: none is to fail
+thread_local long g_until_failure = 0;  // 0: none shall fail
 thread_local bool g_lasting = false;
 thread_local bool g_has_failed = false;
 
@@ -52,8 +52,8 @@ bool FailingMalloc::HasFailed() { return g_has_failed; }
 
 }  // namespace kpass
 
-// Nothing fails under ThreadSanitizer, which allocates before its own
-// initialization is over, when nothing that it instruments may run.
+// Nothing fails under ThreadSanitizer. It allocates before it is initialized,
+// when no instrumented code may run.
 #ifndef __SANITIZE_THREAD__
 
 extern "C" {

@@ -1,5 +1,5 @@
-// An allocator that fails when told to. Linked into a program, it serves every
-// library of it, libkrb5 included: what the program defines comes first.
+// An allocator that fails when told to. All libraries of the program use it,
+// also libkrb5: the program's own functions come first in the symbol order.
 
 #ifndef KPASS_TEST_FAILING_MALLOC_H_
 #define KPASS_TEST_FAILING_MALLOC_H_

@@ -1,93 +1,42 @@
-// The core without Node: verifies one user's password as often as told, one
-// line an outcome. For valgrind and the sanitizers, and for memory that runs
-// out.
+// The core without Node: verifies one user's password as often as it is told,
+// and prints one line for each outcome. For valgrind, for the sanitizers, and
+// for runs in which allocations fail.
 //
 //   harness OPTIONS USER < password
 //
 //   --service NAME   --host NAME   --keytab NAME   --realm NAME ...
 //   --config FILE ...   --canonicalize
-//   --repeat N            so many verifications; default 1
+//   --repeat N            N verifications; default 1
 //   --threads N           on a pool of N threads; default: on the main one
-//   --abandon MS          each is abandoned after so many ms; needs --threads
+//   --abandon MS          abandons each after MS milliseconds; needs --threads
 //   --fail-allocations    verifies again and again, each time with another
 //                         allocation failing, from the first one to the last
-//   --skim                not all of them: in growing steps, while the outcome
-//                         stays the same
+//   --skim                skips some allocations, in growing steps, while the
+//                         outcome stays the same
 //   --lasting             all later allocations fail, too
 //   --genuine             with --fail-allocations: the password is right and
-//                         the KDC genuine, so that `verified` may be the
-//                         outcome
+//                         the KDC is genuine, so the outcome may be `verified`
 //
-// The password is all of stdin, a newline at its end included. Exits 0 when it
-// could do what it was told, whatever the outcomes; 1 when something that must
-// hold did not; 2 for wrong usage.
+// The password is all of stdin, with a newline at its end if there is one.
+// Exit codes: 0, it did what it was told, whatever the outcomes; 1, something
+// that must hold did not hold; 2, wrong usage.
 
-#include <dlfcn.h>
-#include <execinfo.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
-#ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/lsan_interface.h>
-#endif
 
-#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <map>
-#include <new>
 #include <thread>
 
 #include "base/exit_gate.h"
-#include "failing_malloc.h"
-#include "kerberos/verification.h"
 #include "node/pool.h"
-
-#ifdef __SANITIZE_ADDRESS__
-// Of what libkrb5 allocates within these calls, some is lost when a later
-// allocation of the same call fails. (It takes fast_unwind_on_malloc=0 to see
-// whose call it was: libkrb5 keeps no frame pointers.)
-extern "C" [[gnu::visibility("default")]] const char*
-__lsan_default_suppressions();
-extern "C" const char* __lsan_default_suppressions() {
-  return "leak:krb5_get_init_creds_password\n"
-         "leak:krb5_verify_init_creds\n"
-         "leak:krb5_kt_get_entry\n";
-}
-#endif
+#include "short_of_memory.h"
+#include "task.h"
 
 namespace kpass {
 namespace {
-
-struct Task {
-  Ref<Settings> settings{new Settings};
-  std::string user;
-  std::string password;
-  long repeat = 1;
-  size_t threads = 0;
-  long abandon_ms = -1;
-  bool fail_allocations = false;
-  bool skim = false;
-  bool lasting = false;
-  bool genuine = false;
-};
-
-Secret SecretFrom(const std::string& text) {
-  Secret secret(text.size());
-  text.copy(secret.data(), text.size());
-  return secret;
-}
-
-std::string Describe(const Outcome& outcome) {
-  if (outcome.verified) return "verified " + outcome.principal;
-  return std::string("not verified: ") + outcome.step + " " +
-         std::to_string(outcome.code) + " " + outcome.message;
-}
 
 int RunHere(const Task& task) {
   KeptContext kept;
@@ -163,161 +112,6 @@ int RunOnPool(const Task& task) {
     printf("%ld %s\n", count, outcome.c_str());
   }
   return tally.settled <= task.repeat ? 0 : 1;
-}
-
-// --- With memory that runs out -----------------------------------------------
-
-// What one attempt came to, written by a child for its parent to read.
-struct Report {
-  enum class End { kCrashedInKpass, kCrashedInLibkrb5, kLeaked, kFinished };
-
-  End end = End::kCrashedInKpass;
-  bool failed = false;    // an allocation
-  bool verified = false;  // in spite of that
-  bool recovered = false;
-  char words[200] = "";
-};
-
-Report* g_report = nullptr;
-
-constexpr int kMostFrames = 64;
-constexpr long kLongestStep = 512;
-constexpr unsigned kPatience = 30;  // seconds
-
-template <size_t kSize>
-void Copy(const char* from, char (&to)[kSize]) {
-  snprintf(to, kSize, "%s", from);
-}
-
-// libkrb5 does not check all of its allocations, and its faults are counted
-// apart. Not those while it frees something for kpass: what it was given to
-// free, kpass may have been wrong to keep.
-void OnFault(int signal) {
-  Copy(strsignal(signal), g_report->words);
-  void* frames[kMostFrames];
-  const int count = backtrace(frames, kMostFrames);
-  const char* called = "?";  // by kpass
-  // The first two are this function and the kernel's trampoline.
-  for (int i = 2; i < count; ++i) {
-    Dl_info place = {};
-    if (dladdr(frames[i], &place) == 0) continue;
-    if (strstr(place.dli_fname, "/libc.so") != nullptr) continue;
-    if (strstr(place.dli_fname, "/lib") == nullptr) break;
-    called = place.dli_sname != nullptr ? place.dli_sname : place.dli_fname;
-  }
-  Copy(called, g_report->words);
-  if (*called != '?' && strncmp(called, "krb5_free", 9) != 0) {
-    g_report->end = Report::End::kCrashedInLibkrb5;
-  }
-  _exit(1);
-}
-
-// As the pool runs it: what cannot be allocated is an outcome.
-Outcome RunFailing(const Task& task, KeptContext& kept, long first) {
-  Outcome outcome;
-  outcome.step = "malloc";
-  try {
-    Verification verification(task.settings, task.user,
-                              SecretFrom(task.password));
-    const FailingMalloc failing(first, task.lasting);
-    outcome = verification.Run(kept);
-  } catch (const std::bad_alloc&) {
-  }
-  return outcome;
-}
-
-// In a child, for libkrb5 may crash it. The context is one in use, which the
-// child has from its parent; or one of its own, made with failing allocations.
-void AttemptShortOfMemory(const Task& task, KeptContext& used, bool in_use,
-                          long first) {
-  void* frame = nullptr;
-  backtrace(&frame, 1);  // The first call allocates: not when that has crashed.
-  for (const int fault : {SIGSEGV, SIGBUS, SIGABRT}) signal(fault, OnFault);
-  alarm(kPatience);
-  {
-    KeptContext fresh;
-    KeptContext& kept = in_use ? used : fresh;
-    const Outcome outcome = RunFailing(task, kept, first);
-    Copy(Describe(outcome).c_str(), g_report->words);
-    g_report->failed = FailingMalloc::HasFailed();
-    g_report->verified = outcome.verified;
-    // With memory again, all is as ever, in a context that is made anew.
-    kept.Drop();
-    g_report->recovered = RunFailing(task, kept, 0).verified == task.genuine;
-    used.Drop();
-  }
-  g_report->end = Report::End::kLeaked;
-#ifdef __SANITIZE_ADDRESS__
-  if (__lsan_do_recoverable_leak_check() != 0) _exit(1);
-#endif
-  g_report->end = Report::End::kFinished;
-  _exit(0);
-}
-
-Report AttemptInChild(const Task& task, KeptContext& used, bool in_use,
-                      long first) {
-  *g_report = {};
-  const pid_t child = fork();
-  if (child == 0) AttemptShortOfMemory(task, used, in_use, first);
-  int status = 0;
-  waitpid(child, &status, 0);
-  return *g_report;
-}
-
-// Whatever cannot be allocated: kpass does not crash, nothing leaks, no other
-// password and no other KDC is believed. libkrb5 gets by without some of what
-// it asks for; then the outcome is that of any other day.
-int RunShortOfMemory(const Task& task) {
-  void* const shared = mmap(nullptr, sizeof(Report), PROT_READ | PROT_WRITE,
-                            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (shared == MAP_FAILED) return 1;
-  g_report = new (shared) Report;
-
-  std::map<std::string, long> outcomes;
-  long bad = 0;
-  for (const bool in_use : {false, true}) {
-    KeptContext used;
-    if (RunFailing(task, used, 0).verified != task.genuine) {
-      fputs("with all its memory it says otherwise\n", stderr);
-      return 1;
-    }
-    long first = 1;
-    long step = 1;
-    std::string before;
-    for (;; first += step) {
-      const Report report = AttemptInChild(task, used, in_use, first);
-      std::string words = report.words;
-      // Thousands of allocations belong to one call of string-to-key.
-      if (task.skim && words != before && step > 1) {
-        first -= step;
-        step = 1;
-        before = words;
-        continue;
-      }
-      step =
-          task.skim && words == before ? std::min(2 * step, kLongestStep) : 1;
-      before = words;
-      if (report.end == Report::End::kCrashedInLibkrb5) {
-        words = "libkrb5's own fault in a call of " + words;
-      } else if (report.end != Report::End::kFinished ||
-                 (report.verified && !task.genuine) || !report.recovered) {
-        words = "BAD: " + words;
-        ++bad;
-        fprintf(stderr, "%s, with allocation %ld failing: %s\n",
-                report.end == Report::End::kLeaked ? "leak" : "bad", first,
-                report.words);
-      } else if (!report.failed) {
-        break;
-      }
-      ++outcomes[words];
-    }
-    printf("%s context: up to allocation %ld\n", in_use ? "used" : "fresh",
-           first);
-  }
-  for (const auto& [outcome, count] : outcomes) {
-    printf("%6ld %s\n", count, outcome.c_str());
-  }
-  return bad == 0 ? 0 : 1;
 }
 
 // --- The command line --------------------------------------------------------

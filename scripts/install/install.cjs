@@ -1,6 +1,6 @@
-// What npm runs when kpass is installed: sees to it that there is an addon to load. Where the package
-// has a binary that fits, that is all. Elsewhere it is compiled, if what this needs is there; if not,
-// three lines say what to install, before node-gyp and Python have their say.
+// npm runs this when it installs kpass. If the package has a binary for this system, nothing is to
+// do. Otherwise the addon is compiled. If something is missing for that, three lines say what to
+// install, in place of the long errors of node-gyp and Python.
 
 const { spawnSync } = require('node:child_process');
 const { existsSync } = require('node:fs');
@@ -9,10 +9,10 @@ const { join } = require('node:path');
 const PACKAGE = join(__dirname, '../..');
 const { env, platform, arch } = process;
 
-// On others it cannot run: it installs, and says so when it is loaded.
+// On other systems kpass installs, and throws when it is loaded.
 if (['linux', 'darwin'].includes(platform) && (mustCompile() || !hasBinary())) compile();
 
-/** A checkout is always compiled, and so is kpass where npm is told so: --build-from-source. */
+/** Always in a checkout, and with npm's --build-from-source. */
 function mustCompile() {
   const asked = env.npm_config_build_from_source;
   return asked === 'true' || asked === 'kpass' || !existsSync(join(PACKAGE, 'dist'));
@@ -20,7 +20,7 @@ function mustCompile() {
 
 function hasBinary() {
   const { isMusl } = require('../../dist/libc.js');
-  env.LIBC = isMusl() ? 'musl' : 'glibc'; // For node-gyp-build, which knows Alpine alone.
+  env.LIBC = isMusl() ? 'musl' : 'glibc'; // node-gyp-build finds musl only on Alpine.
   let path;
   try {
     path = require('node-gyp-build').path(PACKAGE);
@@ -30,7 +30,7 @@ function hasBinary() {
   try {
     require(path);
   } catch ({ message }) {
-    // Compiling would not help: what lacks is a library to run with, and may come later.
+    // Compiling would not help: the missing library is needed at run time, and may come later.
     const lacksKerberos = /libkrb5|libk5crypto|libcom_err/.test(message);
     console.error(`kpass: ${message}${lacksKerberos ? '. Install libkrb5-3 or krb5-libs.' : ''}`);
     return lacksKerberos;
@@ -38,7 +38,7 @@ function hasBinary() {
   return true;
 }
 
-/** With headers. */
+/** Whether libkrb5 is there, with its headers. */
 function hasKerberos() {
   return spawnSync(process.execPath, [join(__dirname, 'pkg-config.cjs'), '--exists']).status === 0;
 }
@@ -60,7 +60,7 @@ Debian: apt install g++ make python3 pkg-config libkrb5-dev; Fedora: dnf install
 Alpine: apk add g++ make python3 pkgconf krb5-dev; Homebrew: xcode-select --install && brew install krb5 pkgconf python`);
     process.exit(1);
   }
-  // It finds npm's node-gyp, or another package manager's.
+  // node-gyp-build finds the node-gyp of npm, or of another package manager.
   const bin = require.resolve('node-gyp-build/bin.js');
   const { status } = spawnSync(process.execPath, [bin], {
     cwd: PACKAGE,

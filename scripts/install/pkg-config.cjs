@@ -2,8 +2,8 @@
 //
 // usage: node scripts/install/pkg-config.cjs --exists|--cflags|--libs
 //
-// On macOS, where the system has a Kerberos that is not MIT's, Homebrew keeps its own out of the
-// folders that pkg-config looks into.
+// macOS has a Kerberos that is not MIT's. So Homebrew keeps its krb5 outside the folders that
+// pkg-config searches.
 
 const { spawnSync } = require('node:child_process');
 const { delimiter } = require('node:path');

@@ -1,4 +1,4 @@
-// The command `kpass`: its exit codes, what it prints, and what it must not show.
+// The command `kpass`: its exit codes, its output, and the secrets that it must not show.
 
 import { deepEqual, doesNotMatch, equal, match, ok } from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -18,7 +18,7 @@ const execute = promisify(execFile);
 describe('kpass', () => {
   const helps = [['--help'], ['-h'], ['check', '--help'], ['doctor', '-h'], ['realm', '--help']];
   for (const args of helps) {
-    it(`${args.join(' ')} tells the usage, and is no error`, async () => {
+    it(`${args.join(' ')} prints the usage, with exit code 0`, async () => {
       const { code, stdout, stderr } = await runCommand(args);
       deepEqual([code, stderr], [0, '']);
       match(stdout, /^usage: kpass /);
@@ -26,7 +26,7 @@ describe('kpass', () => {
     });
   }
 
-  it('--version is the package’s', async () => {
+  it('--version prints the package’s version', async () => {
     const { version } = JSON.parse(readFileSync(join(COMMAND, '../../../package.json'), 'utf8'));
     deepEqual(await runCommand(['--version']), {
       code: 0,
@@ -43,10 +43,10 @@ describe('kpass', () => {
     'an unknown option': [['check', 'alice', '--nope'], /--nope/],
     'an option without its value': [['check', 'alice', '--host'], /--host/],
     'check without a user': [['check'], /the user is missing/],
-    'check with a password among its words': [['check', 'alice', 'wonderland'], /one user/],
+    'check with a password as an argument': [['check', 'alice', 'wonderland'], /one user/],
     'an option for a password': [['check', 'alice', '--password=wonderland'], /--password/],
-    'a timeout that is no number': [['check', 'alice', '-t', 'soon'], /milliseconds/],
-    'a timeout of nothing': [['doctor', '-t', '0'], /timeout must be/],
+    'a timeout that is not a number': [['check', 'alice', '-t', 'soon'], /milliseconds/],
+    'a timeout of 0': [['doctor', '-t', '0'], /timeout must be/],
     'an empty host': [['check', 'alice', '-H', ''], /host must not be empty/],
     'a user without a password': [['realm', '--user', 'alice'], /a name, a colon and a password/],
     'a service without a host': [['realm', '--service', 'HTTP'], /NAME\/HOST/],
@@ -89,7 +89,7 @@ describe('kpass check', () => {
     match(stdout, /^✗ alice: /);
   });
 
-  it('exits with 2 where there is no verdict, says why, and where to look', async () => {
+  it('exits with 2 without a verdict, and says why and where to look', async () => {
     const { code, stdout, stderr } = await check('alice', 'wonderland', '-k', '/nonexistent');
     deepEqual([code, stdout], [2, '']);
     match(stderr, /\/nonexistent.*ERR_KPASS_KEYTAB/);
@@ -109,13 +109,13 @@ describe('kpass check', () => {
     'an expired one': ['old', 'wonderland', 1, { verified: false, reason: 'expired' }],
   };
   for (const [what, [user, input, expected, record]] of Object.entries(json)) {
-    it(`--json gives the verdict for ${what}`, async () => {
+    it(`--json prints the verdict for ${what}`, async () => {
       const { code, stdout, stderr } = await check(user, input, '--json');
       deepEqual([code, JSON.parse(stdout), stderr], [expected, record, '']);
     });
   }
 
-  it('--json gives the error', async () => {
+  it('--json prints the error', async () => {
     const { code, stdout } = await check('alice', 'wonderland', '--json', '-s', 'host');
     equal(code, 2);
     const { error } = JSON.parse(stdout);
@@ -124,13 +124,13 @@ describe('kpass check', () => {
     match(error.message, /host\/localhost@EXAMPLE\.COM/);
   });
 
-  it('takes the options of a Verifier', async () => {
+  it('accepts the options of a Verifier', async () => {
     equal((await check('alice', 'wonderland', '--canonicalize')).code, 0);
     equal((await check('alice', 'wonderland', '--realm', 'OTHER.ORG', '-r', realm.name)).code, 0);
     equal((await check('alice', 'wonderland', '--realm', 'OTHER.ORG', '--json')).code, 2);
   });
 
-  it('reads all of stdin, and takes one newline off its end', async () => {
+  it('reads all of stdin, and removes one newline at its end', async () => {
     equal((await check('line', 'two\n\n')).code, 0);
     equal((await check('line', 'two\n')).code, 1);
     equal((await check('zoë', 'пароль 🔑\n')).code, 0);
@@ -141,7 +141,7 @@ describe('kpass check', () => {
     );
   });
 
-  it('is content with the environment and the defaults', async () => {
+  it('works with the environment and the defaults alone', async () => {
     const { code } = await runCommand(['check', 'alice', '-H', 'localhost', '--password-stdin'], {
       input: 'wonderland',
       env: realm.env,
@@ -149,7 +149,7 @@ describe('kpass check', () => {
     equal(code, 0);
   });
 
-  it('without a terminal and without --password-stdin says so, with exit code 2', async () => {
+  it('exits with 2 without a terminal and without --password-stdin, and says so', async () => {
     const { code, stdout, stderr } = await runCommand(['check', 'alice', ...common], {
       input: 'wonderland\n',
     });
@@ -172,12 +172,12 @@ describe('kpass check', () => {
 
     for (const [how, typed] of Object.entries({
       'as it is typed': 'wonderland\r',
-      'with a slip and a backspace': 'wonderö\x7fland\r',
-      'begun anew with Ctrl-U': 'looking glass\x15wonderland\r',
-      'begun anew with Ctrl-W, word by word': 'looking glass \x17\x17wonderland\r',
+      'with a typing error and a backspace': 'wonderö\x7fland\r',
+      'started again with Ctrl-U': 'looking glass\x15wonderland\r',
+      'started again with Ctrl-W, word by word': 'looking glass \x17\x17wonderland\r',
       'with a Ctrl-Z in it': 'wonder\x1aland\r',
     })) {
-      it(`takes the password ${how}, and shows nothing of it`, async () => {
+      it(`reads the password ${how}, and shows nothing of it`, async () => {
         const session = await atTerminal(command(), [{ wait: PROMPT, type: typed }]);
         equal(session.code, 0, session.shown);
         deepEqual(session.echo, [false]);
@@ -187,7 +187,7 @@ describe('kpass check', () => {
       });
     }
 
-    it('asks at the terminal where stdin is something else', async () => {
+    it('asks at the terminal if stdin is something else', async () => {
       const steps = [{ wait: PROMPT, type: 'wonderland\r' }];
       const session = await atTerminal(command(), steps, {}, '/dev/null');
       deepEqual([session.code, session.echo, session.restored], [0, [false], true]);
@@ -197,14 +197,14 @@ describe('kpass check', () => {
       ['Ctrl-C', '\x03', 2],
       ['Ctrl-\\', '\x1c', 3],
     ] as const) {
-      it(`ends by the signal of ${key}, with the terminal as it was`, async () => {
+      it(`ends by the signal of ${key}, and restores the terminal`, async () => {
         const session = await atTerminal(command(), [{ wait: PROMPT, type: `wonder${typed}` }]);
         deepEqual([session.signal, session.echo, session.restored], [number, [false], true]);
         doesNotMatch(session.shown, /wonder/);
       });
     }
 
-    it('lets no name paint the terminal', async () => {
+    it('prints no escape sequence of a user name', async () => {
       const [node = '', file = '', verb = '', , ...rest] = command();
       const steps = [{ wait: 'Password of al?[2Jice: ', type: 'x\r' }];
       const session = await atTerminal([node, file, verb, 'al\x1b[2Jice', ...rest], steps);
@@ -213,13 +213,13 @@ describe('kpass check', () => {
     });
 
     for (const [signal, number] of Object.entries({ SIGTERM: 15, SIGHUP: 1, SIGINT: 2 })) {
-      it(`ends by ${signal} from elsewhere, with the terminal as it was`, async () => {
+      it(`ends by a ${signal} from another process, and restores the terminal`, async () => {
         const session = await atTerminal(command(), [{ wait: PROMPT, signal }]);
         deepEqual([session.signal, session.echo, session.restored], [number, [false], true]);
       });
     }
 
-    it('writes in colour, unless NO_COLOR or a dumb terminal objects', async () => {
+    it('writes in colour, except with NO_COLOR or at a dumb terminal', async () => {
       const coloured = async (env: Record<string, string>) =>
         (await atTerminal(command(), [{ wait: PROMPT, type: 'x\r' }], env)).shown.includes(
           '\x1b[3',
@@ -232,7 +232,7 @@ describe('kpass check', () => {
 });
 
 describe('kpass realm', () => {
-  /** Starts one and reads its line of JSON. */
+  /** Starts a realm, and reads its line of JSON. */
   async function started(...args: string[]) {
     const child = startCommand(['realm', '--json', ...args]);
     if (!child.stdout) throw new Error('Started without pipes');
@@ -281,7 +281,7 @@ describe('kpass realm', () => {
     }
   });
 
-  it('prints a line that logs its user in, when a shell runs it', async () => {
+  it('prints a line that logs its user in when a shell runs it', async () => {
     const child = startCommand(['realm', '-u', "bob:it's $HOME"]);
     try {
       if (!child.stdout) throw new Error('Started without pipes');
@@ -293,7 +293,7 @@ describe('kpass realm', () => {
       const exported = lines.filter((line) => line.startsWith('  export '));
       ok(exported.some((line) => line.includes('KRB5_CONFIG=')));
       const line = lines.find((text) => text.includes('kpass check'));
-      // With what test/support/preload.cjs gives to the programs that Node starts.
+      // test/support/preload.cjs does the same for the programs that Node starts.
       const kpass = `LD_PRELOAD="$KPASS_PRELOAD" '${process.execPath}' '${COMMAND}'`;
       const shell = async (script: string) =>
         (await execute('/bin/sh', ['-c', `kpass() { ${kpass} "$@"; }\n${script}`])).stdout;
@@ -306,7 +306,7 @@ describe('kpass realm', () => {
     }
   });
 
-  it('says why it cannot start, with exit code 2', async () => {
+  it('exits with 2 if it cannot start, and says why', async () => {
     const { code, stderr } = await runCommand(['realm'], { env: { TMPDIR: '/nonexistent' } });
     equal(code, 2);
     match(stderr, /^kpass: .*\/nonexistent/);

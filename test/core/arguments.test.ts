@@ -1,5 +1,5 @@
-// A mistake of the program is a TypeError with Node's own codes: thrown by the constructor, a
-// rejection of the promise elsewhere.
+// A wrong argument is a TypeError with Node's own codes. The constructor throws it; elsewhere the
+// promise rejects with it.
 
 import assert from 'node:assert/strict';
 import { IncomingMessage } from 'node:http';
@@ -56,7 +56,7 @@ describe('arguments', () => {
       });
     }
 
-    it('may leave out all but the service', () => {
+    it('may all be left out but the service', () => {
       new Verifier({ service: 'HTTP' }).close();
       const nothing = { host: undefined, keytab: undefined, realms: undefined, timeout: undefined };
       new Verifier({ service: 'HTTP', ...nothing }).close();
@@ -80,9 +80,9 @@ describe('arguments', () => {
       ['a String object for the password', ['alice', new String('x')], TYPE],
       ['a string for the options', ['alice', 'x', 'y'], TYPE],
       ['null for the options', ['alice', 'x', null], TYPE],
-      ['something else for the signal', ['alice', 'x', { signal: {} }], TYPE],
+      ['an object for the signal', ['alice', 'x', { signal: {} }], TYPE],
       [
-        'what is aborted, but no signal',
+        'an object with `aborted` that is not a signal',
         ['alice', 'x', { signal: new IncomingMessage(null as never) }],
         TYPE,
       ],
@@ -111,7 +111,7 @@ describe('arguments', () => {
       ['a timeout of 0', ['alice', 'x', 'HTTP', null, null, { timeout: 0 }], VALUE],
       ['NUL in a path of krb5.conf', ['alice', 'x', 'HTTP', null, null, { config: '\0' }], VALUE],
       ['something else for the signal', ['alice', 'x', 'HTTP', null, null, { signal: 1 }], TYPE],
-      // The mistake is told even where the password could never be right.
+      // It rejects even if the password could never be right.
       ['no service, and an empty password', ['alice', ''], TYPE],
     ];
     for (const [what, args, error] of mistakes) {
@@ -123,7 +123,7 @@ describe('arguments', () => {
     }
   });
 
-  it('options are read wherever they are, but not from the prototype of all objects', async () => {
+  it('options may be inherited, but not from Object.prototype', async () => {
     const inherited = Object.create({ config: '/inherited', timeout: 0 });
     assert.throws(() => new Verifier(Object.assign(inherited, { service: 'HTTP' })), VALUE);
     await assert.rejects(kpass('alice', 'x', 'HTTP', 'localhost', null, inherited), VALUE);
@@ -138,7 +138,7 @@ describe('arguments', () => {
     }
   });
 
-  it('the message never holds the value of a user or a password', async () => {
+  it('an error message never contains the user or the password', async () => {
     const secret = { toString: () => 'sEcReT', sEcReT: 'sEcReT' };
     for (const args of [
       [secret, 'x'],
@@ -161,7 +161,7 @@ describe('arguments', () => {
     assert.deepEqual(password, new Uint8Array(10));
   });
 
-  it('a Uint8Array of another realm, of shared memory or of no memory is one too', async () => {
+  it('a Uint8Array may come from another context, or have shared or no memory', async () => {
     const { runInNewContext } = await import('node:vm');
     const verifier = new Verifier(GOOD);
     const arrays: Uint8Array[] = [

@@ -1,4 +1,4 @@
-// Many at once, in one thread and in several.
+// Many verifications at once, called from one thread and from several.
 
 import assert from 'node:assert/strict';
 import type { Verdict } from 'kpass';
@@ -14,7 +14,7 @@ describe('many verifications', () => {
   });
   after(() => realm?.stop());
 
-  it('500 at once, of every outcome, are all right', async () => {
+  it('each have the right outcome, 500 at once', async () => {
     const verifier = verifierFor(realm);
     const keyless = verifierFor(realm, { keytab: '/nonexistent' });
     const kinds: [() => Promise<Verdict>, string][] = [
@@ -46,8 +46,8 @@ describe('many verifications', () => {
     assert.equal(keyless.stats.failed, 50);
   });
 
-  it('stats may be read, and calls be aborted, at any moment', async () => {
-    // Under ThreadSanitizer this is what finds a lock forgotten in the pool.
+  it('stats can be read, and calls aborted, at any moment', async () => {
+    // Under ThreadSanitizer, this test finds a lock that the pool forgot.
     const verifier = verifierFor(realm, { threads: 4 });
     let live = true;
     const watch = () => {
@@ -73,7 +73,7 @@ describe('many verifications', () => {
     }
   });
 
-  it('kpass() shares one pool, whatever the settings', async () => {
+  it('all calls of kpass() share one pool, whatever their settings', async () => {
     const calls = Array.from({ length: 100 }, (_, i) =>
       kpassIn(realm, 'alice', i % 2 ? 'wonderland' : 'wrong', {
         service: 'HTTP',
@@ -87,7 +87,7 @@ describe('many verifications', () => {
     );
   });
 
-  it('four worker threads at once, beside the main one', async () => {
+  it('run in four workers and the main thread at once', async () => {
     const worker = `${prelude}
       (async () => {
         const verifier = new Verifier(options);
@@ -115,7 +115,7 @@ describe('many verifications', () => {
     assert.equal(stdout.trim(), 'true true true true true');
   });
 
-  it('threads are gone after some idle seconds, and come back', async () => {
+  it('idle threads end after some seconds, and come back', async () => {
     const verifier = verifierFor(realm, { threads: 4 });
     const four = () => Promise.all([1, 2, 3, 4].map(() => verifier.verify('alice', 'wonderland')));
     await four();
@@ -127,15 +127,16 @@ describe('many verifications', () => {
     assert((await four()).every(({ verified }) => verified));
   });
 
-  it('a verifier that nobody holds any more takes its threads with it', async () => {
+  it('the threads of a garbage-collected verifier end', async () => {
     const { code, stdout } = await runProgram(
       realm,
       `const threads = () => require('node:fs').readdirSync('/proc/self/task').length;
        (async () => {
          await kpass('alice', 'wonderland', 'HTTP', 'localhost', keytab, { config });
-         const once = () => new Verifier(options).verify('alice', 'wonderland');
-         await Promise.all(Array.from({ length: 50 }, once));
+         let verifiers = Array.from({ length: 50 }, () => new Verifier(options));
+         await Promise.all(verifiers.map((each) => each.verify('alice', 'wonderland')));
          const before = threads();
+         verifiers = undefined;
          for (let i = 0; i < 20 && threads() > before - 45; i++) { gc(); await sleep(100); }
          console.log(threads() <= before - 45 ? 'gone' : before + ' ' + threads());
        })();`.replace(
@@ -147,8 +148,8 @@ describe('many verifications', () => {
     assert.equal(stdout.trim(), 'gone');
   });
 
-  it('no call gets the verdict of another when kpass is loaded twice over one addon', async () => {
-    // As jest does it, which evaluates JavaScript anew for each file, but not addons.
+  it('no call gets the verdict of another when kpass is loaded twice with one addon', async () => {
+    // jest evaluates JavaScript again for each test file, but not addons.
     const { stdout } = await runProgram(
       realm,
       `const first = new Verifier(options).verify('alice', 'wonderland');
@@ -167,7 +168,7 @@ describe('many verifications', () => {
     ]);
   });
 
-  it('a change of krb5.conf is seen by the next verification', async () => {
+  it('the next verification sees a change of krb5.conf', async () => {
     const { writeFile, readFile } = await import('node:fs/promises');
     const config = await realm.writeConfig({ more: '' });
     const good = await readFile(config, 'utf8');

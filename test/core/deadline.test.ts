@@ -1,5 +1,5 @@
-// A KDC that says nothing holds nobody up beyond the deadline, and a libkrb5 call that it does hold
-// (transport: 'libkrb5') holds nobody else. The bounds here are wide; `npm run bench` measures.
+// A silent KDC delays no call beyond its deadline. With transport: 'libkrb5' it can hold a thread,
+// but no other call. The bounds here are wide; `npm run bench` measures exactly.
 
 import assert from 'node:assert/strict';
 import { pbkdf2 } from 'node:crypto';
@@ -16,7 +16,7 @@ import { failureOf, kpassIn, verifierFor } from '../support/subject';
 
 const SLACK = 1_000 * Number(process.env.KPASS_SLOW ?? 1);
 
-describe('a silent KDC', () => {
+describe('a call to a silent KDC', () => {
   let realm: Realm;
   let proxy: FaultProxy;
   before(async () => {
@@ -35,7 +35,7 @@ describe('a silent KDC', () => {
     return performance.now() - start;
   }
 
-  it('ERR_KPASS_TIMEOUT at the deadline', async () => {
+  it('ends with ERR_KPASS_TIMEOUT at the deadline', async () => {
     const ms = await elapsed(async () => {
       const { config } = proxy;
       const error = await failureOf(
@@ -48,7 +48,7 @@ describe('a silent KDC', () => {
     assert(ms > 290 && ms < 300 + SLACK, `${ms} ms`);
   });
 
-  it('is not stopped by mocked timers', async () => {
+  it('ends under mocked timers as well', async () => {
     const verifier = verifierFor(realm, { config: proxy.config, timeout: 100 });
     mock.timers.enable({ apis: ['setTimeout'] });
     try {
@@ -58,13 +58,13 @@ describe('a silent KDC', () => {
     }
   });
 
-  it("a call's own timeout goes before the verifier's", async () => {
+  it("ends at its own timeout rather than the verifier's", async () => {
     const verifier = verifierFor(realm, { config: proxy.config, timeout: 60_000 });
     const error = await failureOf(verifier.verify('alice', 'wonderland', { timeout: 100 }));
     assert.equal(error.code, 'ERR_KPASS_TIMEOUT');
   });
 
-  it("a call has its whole time, whatever is left of another's", async () => {
+  it("has its whole time, whatever is left of another's", async () => {
     const verifier = verifierFor(realm, { config: proxy.config, timeout: 500 });
     await proxy.use('pass');
     assert.equal((await verifier.verify('alice', 'wonderland')).verified, true);
@@ -74,7 +74,7 @@ describe('a silent KDC', () => {
     assert(ms > 490 && ms < 500 + SLACK, `${ms} ms`);
   });
 
-  it('calls with many different timeouts end one after the other, each in its time', async () => {
+  it('ends in its time and its turn, among calls with many other timeouts', async () => {
     const verifier = verifierFor(realm, { config: proxy.config });
     const timeouts = Array.from({ length: 20 }, (_, i) => 100 + 100 * ((i * 7) % 20));
     const ended: number[] = [];
@@ -92,7 +92,7 @@ describe('a silent KDC', () => {
     );
   });
 
-  it('leaves fs, dns and crypto unharmed with 64 calls in flight', async () => {
+  it('leaves fs, dns and crypto unharmed, with 64 in flight', async () => {
     const verifier = verifierFor(realm, { config: proxy.config, timeout: 2_000, threads: 64 });
     const calls = Array.from({ length: 64 }, () => failureOf(verifier.verify('alice', 'x')));
     await sleep(200);
@@ -107,7 +107,7 @@ describe('a silent KDC', () => {
     for (const error of await Promise.all(calls)) assert.equal(error.code, 'ERR_KPASS_TIMEOUT');
   });
 
-  it('the deadline counts the time in the queue', async () => {
+  it('counts its time in the queue toward the deadline', async () => {
     const verifier = verifierFor(realm, { config: proxy.config, timeout: 300, threads: 1 });
     const ms = await elapsed(() =>
       Promise.all(
@@ -126,7 +126,7 @@ describe('a silent KDC', () => {
       ['by TCP', '  udp_preference_limit = 1'],
       ['with a later request_timeout', '  udp_preference_limit = 1\n  request_timeout = 20s'],
     ]) {
-      it(`ERR_KPASS_TIMEOUT at the deadline, ${where}, with ${transport} for a transport`, async () => {
+      it(`ends at the deadline, ${where}, with ${transport} for a transport`, async () => {
         const kdcs = [`127.0.0.1:${proxy.port}`];
         const config = await realm.writeConfig({ kdcs, more: `[libdefaults]\n${more}` });
         const verifier = verifierFor(realm, { config, timeout: 300, transport });
@@ -138,7 +138,7 @@ describe('a silent KDC', () => {
       });
     }
 
-    it(`ends at the request_timeout of krb5.conf, as far as ${transport} knows of that`, async () => {
+    it(`ends at krb5.conf's request_timeout, if transport ${transport} knows of it`, async () => {
       const config = await realm.writeConfig({
         kdcs: [`127.0.0.1:${proxy.port}`],
         more: '[libdefaults]\n  request_timeout = 1s\n  udp_preference_limit = 1',
@@ -150,7 +150,7 @@ describe('a silent KDC', () => {
     });
   }
 
-  it('libkrb5 gives it up by itself where krb5.conf has no request_timeout', async function () {
+  it('is given up by libkrb5 itself, without a request_timeout in krb5.conf', async function () {
     this.timeout(90_000);
     const config = await realm.writeConfig({
       kdcs: [`127.0.0.1:${proxy.port}`],
@@ -160,7 +160,7 @@ describe('a silent KDC', () => {
     assert.equal((await failureOf(verifier.verify('alice', 'x'))).code, 'ERR_KPASS_KDC');
   });
 
-  it('a thread is free when the deadline has passed', async () => {
+  it('leaves its thread free after the deadline', async () => {
     const verifier = verifierFor(realm, { config: proxy.config, timeout: 200, threads: 8 });
     await Promise.all(
       Array.from({ length: 40 }, () => failureOf(verifier.verify('alice', 'wonderland'))),
@@ -172,7 +172,7 @@ describe('a silent KDC', () => {
     assert.equal((await verifier.verify('alice', 'wonderland')).verified, true);
   });
 
-  it('a thread that libkrb5 holds gives up its place: the next call is served at once', async () => {
+  it('leaves its place to the next call at once, if libkrb5 holds the thread', async () => {
     const { config } = proxy;
     const verifier = verifierFor(realm, { config, timeout: 200, threads: 1, transport: 'libkrb5' });
     await failureOf(verifier.verify('alice', 'wonderland'));
@@ -191,7 +191,7 @@ describe('a silent KDC', () => {
     assert.equal(verdict.verified, true);
   });
 
-  it('there are at most as many stalled threads as places, and then calls wait', async () => {
+  it('waits once as many threads are stalled as there are places', async () => {
     const verifier = verifierFor(realm, {
       config: proxy.config,
       timeout: 100,
@@ -204,7 +204,7 @@ describe('a silent KDC', () => {
     assert.equal(verifier.stats.queued, 0);
   });
 
-  it("rejects with the signal's reason when aborted, before and during", async () => {
+  it("rejects with the signal's reason when it is aborted, before or during", async () => {
     const reason = new Error('the browser has gone');
     const { config } = proxy;
     const early = AbortSignal.abort(reason);
@@ -221,7 +221,7 @@ describe('a silent KDC', () => {
     assert(ms < SLACK, `${ms} ms`);
   });
 
-  it('one signal ends many calls, without a warning of many listeners', async () => {
+  it('ends with many others by one signal, without a warning of too many listeners', async () => {
     const controller = new AbortController();
     const { signal } = controller;
     const verifier = verifierFor(realm, { config: proxy.config });
@@ -233,7 +233,7 @@ describe('a silent KDC', () => {
     assert.equal(await Promise.race([warned, sleep(50)]), undefined);
   });
 
-  it('an abort after the verdict changes nothing', async () => {
+  it('keeps its verdict when it is aborted afterwards', async () => {
     await proxy.use('pass');
     const controller = new AbortController();
     const verdict = await verifierFor(realm).verify('alice', 'wonderland', {
@@ -243,8 +243,8 @@ describe('a silent KDC', () => {
     assert.equal(verdict.verified, true);
   });
 
-  it('no further message leaves after an abort', async () => {
-    // A proxy of its own: what is stalled above still sends to the other one.
+  it('sends no further message after an abort', async () => {
+    // This test has a proxy of its own: calls stalled by other tests still send to the shared one.
     const slow = await FaultProxy.start(realm);
     try {
       await slow.use({ delay: 300 });
@@ -263,7 +263,7 @@ describe('a silent KDC', () => {
   });
 });
 
-/** Waits for it, for as long as a slow machine may take. */
+/** Waits for a condition, as long as a slow machine may take. */
 async function until(holds: () => boolean): Promise<void> {
   const start = performance.now();
   while (!holds()) {

@@ -1,5 +1,5 @@
-// KDCs that DNS names. The program that asks has its resolver sent to a name server of the test's own;
-// libkrb5, which looks for a KDC before kpass is asked to carry a message, with it.
+// KDCs that DNS names. The test sends the program's resolver to a name server of its own. libkrb5
+// uses that resolver as well: it looks for a KDC before it asks kpass to carry a message.
 
 import assert from 'node:assert/strict';
 import { Realm } from 'kpass/testing';
@@ -13,8 +13,11 @@ describe('KDCs that DNS names', () => {
   });
   after(() => realm?.stop());
 
-  /** The outcome of each of two logins, the questions of kpass' own, and libkrb5's and kpass' trace. */
-  async function logIn(kdcs: readonly Srv[], { uri = undefined as string | undefined, more = '' }) {
+  /** Logs in twice: the outcomes, kpass's questions to DNS, and the ports that it sent to. */
+  async function logIn(
+    kdcs: readonly Srv[],
+    { uri = undefined as string | undefined, more = '', transport = 'kpass' },
+  ) {
     await using dns = await nameServer(kdcs, uri);
     const env = await asCResolver(dns.port, realm.folder);
     const config = await realm.writeConfig({
@@ -22,7 +25,11 @@ describe('KDCs that DNS names', () => {
       more: `[libdefaults]\n  dns_lookup_kdc = true\n${more}`,
     });
     const source = `
-      const verifier = new Verifier({ ...options, trace: (line) => console.log(line) });
+      const verifier = new Verifier({
+        ...options,
+        transport: '${transport}',
+        trace: (line) => console.log(line),
+      });
       const ask = () => verifier.verify('alice', 'wonderland')
         .then((v) => String(v.verified), (error) => error.code);
       ask().then(async (first) => console.log('outcomes', first, await ask()));`;
@@ -34,7 +41,7 @@ describe('KDCs that DNS names', () => {
     };
   }
 
-  it('are found, and remembered for as long as DNS says', async () => {
+  it('are found, and remembered as long as DNS says', async () => {
     const { outcomes, questions, asked } = await logIn([{ port: realm.port }], {});
     assert.equal(outcomes, 'true true');
     assert.deepEqual(questions, [
@@ -59,13 +66,13 @@ describe('KDCs that DNS names', () => {
     assert.equal(asked.at(-1), realm.port);
   });
 
-  it('are left to libkrb5 where there are URI records, which it prefers', async () => {
+  it('are left to libkrb5 if there are URI records, which it prefers', async () => {
     const uri = `krb5srv:m:udp:localhost:${realm.port}`;
     const { outcomes, asked } = await logIn([], { uri });
     assert.deepEqual([outcomes, asked], ['true true', []]);
   });
 
-  it('are kpass’s own where krb5.conf has libkrb5 not look for URI records', async () => {
+  it('are asked by kpass if krb5.conf tells libkrb5 to ignore URI records', async () => {
     const uri = 'krb5srv:m:udp:localhost:1';
     const { outcomes, questions, asked } = await logIn([{ port: realm.port }], {
       uri,
@@ -76,8 +83,24 @@ describe('KDCs that DNS names', () => {
     assert(asked.length > 0);
   });
 
-  it('are none where DNS says that there is no such service', async () => {
-    const { outcomes } = await logIn([{ port: 0, target: '.' }], {});
-    assert.equal(outcomes, 'ERR_KPASS_KDC ERR_KPASS_KDC');
-  });
+  for (const transport of ['kpass', 'libkrb5']) {
+    it(`are none if DNS says that there is no such service, with ${transport}’s transport`, async () => {
+      const { outcomes } = await logIn([{ port: 0, target: '.' }], { transport });
+      assert.equal(outcomes, 'ERR_KPASS_KDC ERR_KPASS_KDC');
+    });
+
+    it(`are all tried, however many DNS names, with ${transport}’s transport`, async () => {
+      const closed = Array.from({ length: 80 }, (_, i) => ({ port: i + 1 }));
+      const { outcomes } = await logIn([...closed, { port: realm.port, priority: 1 }], {
+        transport,
+      });
+      assert.equal(outcomes, 'true true');
+    });
+
+    it(`are tried if one of them has no address, with ${transport}’s transport`, async () => {
+      const gone = { port: realm.port, target: 'no-such-host.invalid' };
+      const { outcomes } = await logIn([gone, { port: realm.port, priority: 1 }], { transport });
+      assert.equal(outcomes, 'true true');
+    });
+  }
 });

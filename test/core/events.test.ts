@@ -1,4 +1,5 @@
-// What an operator can watch: each verification's end on a diagnostics channel, and libkrb5's trace.
+// An operator can watch the end of each verification, on a diagnostics channel, and libkrb5's
+// trace.
 
 import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
@@ -99,7 +100,7 @@ describe("the channel 'kpass:verify'", () => {
     ],
   ];
   for (const [name, verify, expected] of rows) {
-    it(`tells of ${name}, once, and no secret`, async () => {
+    it(`publishes ${name}, once, without a secret`, async () => {
       await verify();
       assert.equal(events.length, 1);
       const [{ duration, ...event }] = events as [VerifyEvent];
@@ -135,7 +136,7 @@ describe("libkrb5's trace", () => {
     lines = [];
   });
 
-  it('comes before the verdict, line by line, without the password', async () => {
+  it('arrives before the verdict, line by line, without the password', async () => {
     const verifier = verifierFor(realm, { trace });
     let atVerdict = 0;
     const { verified } = await verifier.verify('alice', 'wonderland').then((verdict) => {
@@ -152,7 +153,7 @@ describe("libkrb5's trace", () => {
     for (const line of lines) assert.match(line, /^\[\d+\] \d+\.\d+: \P{Cc}+$/u);
   });
 
-  it('tells of each verification by itself', async () => {
+  it('is separate for each verification', async () => {
     const verifier = verifierFor(realm, { trace, threads: 1 });
     await verifier.verify('alice', 'wrong');
     const first = lines.length;
@@ -164,7 +165,7 @@ describe("libkrb5's trace", () => {
     assert(!lines.slice(first).join('\n').includes('alice'));
   });
 
-  it('tells what was so far when the deadline passes', async () => {
+  it('ends with the last lines before the deadline', async () => {
     await using proxy = await FaultProxy.start(realm);
     await proxy.use('silent');
     const verifier = verifierFor(realm, { trace, config: proxy.config, timeout: 300 });

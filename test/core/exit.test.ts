@@ -1,4 +1,4 @@
-// Ends: whatever is in flight, the process or the worker is gone at once, and without a crash.
+// Whatever is in flight, a process or a worker ends at once, without a crash.
 
 import assert from 'node:assert/strict';
 import { Realm } from 'kpass/testing';
@@ -69,7 +69,7 @@ describe('ending with verifications in flight', () => {
     assert(endedIn < SLACK, `${endedIn} ms`);
   });
 
-  it('process.exit() returns at once, with the status asked for', async () => {
+  it('process.exit() ends the process at once, with the status asked for', async () => {
     const { code, signal, endedIn } = await runProgram(
       realm,
       `for (let i = 0; i < 64; i++) kpass('alice', 'x', 'HTTP', 'localhost', keytab, { config });
@@ -80,7 +80,7 @@ describe('ending with verifications in flight', () => {
     assert(endedIn < SLACK, `${endedIn} ms`);
   });
 
-  it('worker.terminate() returns at once, and the process goes on', async () => {
+  it('worker.terminate() ends the worker at once, and the process goes on', async () => {
     const worker = `${prelude}
       for (let i = 0; i < 64; i++) kpass('alice', 'x', 'HTTP', 'localhost', keytab, { config });
       parentPort.postMessage('started');`;
@@ -99,7 +99,7 @@ describe('ending with verifications in flight', () => {
     assert.match(stdout, /^at once$/m);
   });
 
-  it('100 exits at random moments of live calls end without a signal', async function () {
+  it('100 exits, at random moments of live calls, end without a signal', async function () {
     this.timeout(300_000);
     const program = `
       const users = ['alice', 'alice', 'alice', 'sha2'];

@@ -1,4 +1,5 @@
-// Never true without the keytab: each of these says true to code that leaves out a rule.
+// No verification is true without the keytab. Each of these attacks succeeds against code that
+// lacks a rule.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -44,12 +45,12 @@ describe('never true without the keytab', () => {
     });
     after(() => impostor?.stop());
 
-    it('satisfies whoever asks for a ticket and does not verify it', async () => {
+    it('satisfies a client that gets a ticket and does not verify it', async () => {
       const { code } = await kinit(impostor.config, 'alice', 'hijacked');
       assert.equal(code, 0);
     });
 
-    it('ERR_KPASS_UNVERIFIED, and the message says what it may be', async () => {
+    it('is ERR_KPASS_UNVERIFIED, and the message names the possible causes', async () => {
       const { config } = impostor;
       const error = await failureOf(
         kpassIn(realm, 'alice', 'hijacked', { service: 'HTTP', config }),
@@ -60,7 +61,7 @@ describe('never true without the keytab', () => {
       assert.match(error.message, new RegExp(realm.keytab(SERVICE)));
     });
 
-    it('ERR_KPASS_UNVERIFIED by way of a TGT as well', async () => {
+    it('is ERR_KPASS_UNVERIFIED by way of a TGT as well', async () => {
       const verifier = verifierFor(realm, { config: impostor.config, canonicalize: true });
       assert.equal(
         (await failureOf(verifier.verify('alice', 'hijacked'))).code,
@@ -68,7 +69,7 @@ describe('never true without the keytab', () => {
       );
     });
 
-    it('ERR_KPASS_UNVERIFIED for users of another realm', async () => {
+    it('is ERR_KPASS_UNVERIFIED for users of another realm', async () => {
       const other = await Realm.start({ name: 'OTHER.ORG', users: { bob: 'x' }, services: [] });
       try {
         const config = await impostor.trust(other);
@@ -79,30 +80,30 @@ describe('never true without the keytab', () => {
       }
     });
 
-    it('can say no, as anybody can who answers for the KDC', async () => {
+    it('can deny a right password', async () => {
       const { config } = impostor;
       assert.equal(await kpassIn(realm, 'alice', 'wonderland', { service: 'HTTP', config }), false);
     });
   });
 
   describe('the keytab', () => {
-    it('ERR_KPASS_KEYTAB when it is not there', async () => {
+    it('is ERR_KPASS_KEYTAB if it does not exist', async () => {
       assert.equal(await codeWith('/nonexistent/keytab'), 'ERR_KPASS_KEYTAB');
     });
 
-    it('ERR_KPASS_KEYTAB when it is empty', async () => {
+    it('is ERR_KPASS_KEYTAB if it is empty', async () => {
       assert.equal(await codeWith(await keytabFrom(realm, '')), 'ERR_KPASS_KEYTAB');
     });
 
-    it('ERR_KPASS_KEYTAB when it is garbage', async () => {
+    it('is ERR_KPASS_KEYTAB if it is garbage', async () => {
       assert.equal(await codeWith(await keytabFrom(realm, 'not a keytab')), 'ERR_KPASS_KEYTAB');
     });
 
-    it('ERR_KPASS_KEYTAB when it is a directory', async () => {
+    it('is ERR_KPASS_KEYTAB if it is a directory', async () => {
       assert.equal(await codeWith(await keytabDirectory(realm)), 'ERR_KPASS_KEYTAB');
     });
 
-    it('ERR_KPASS_KEYTAB when it has no key of the service, and the message names it', async () => {
+    it('is ERR_KPASS_KEYTAB if it lacks the service, and the message names the service', async () => {
       const keytab = realm.keytab('other/localhost');
       const error = await failureOf(
         kpassIn(realm, 'alice', 'wonderland', { service: 'HTTP', keytab }),
@@ -112,15 +113,15 @@ describe('never true without the keytab', () => {
       assert.match(error.message, new RegExp(keytab));
     });
 
-    it('ERR_KPASS_KEYTAB for an empty one in memory', async () => {
+    it('is ERR_KPASS_KEYTAB if it is in memory, and empty', async () => {
       assert.equal(await codeWith('MEMORY:nothing'), 'ERR_KPASS_KEYTAB');
     });
 
-    it('ERR_KPASS_UNVERIFIED when it has a wrong key', async () => {
+    it('is ERR_KPASS_UNVERIFIED if it has a wrong key', async () => {
       assert.equal(await codeWith(await realm.writeWrongKeytab(SERVICE)), 'ERR_KPASS_UNVERIFIED');
     });
 
-    it('ERR_KPASS_KEYTAB when its key is of an old version, and true with the new one', async () => {
+    it('is ERR_KPASS_KEYTAB if its key has an old version, and true with the new one', async () => {
       await realm.addService('rekeyed/localhost');
       const old = realm.keytab('rekeyed/localhost');
       await realm.rotateKey('rekeyed/localhost');
@@ -133,7 +134,7 @@ describe('never true without the keytab', () => {
       assert.equal(await kpassIn(realm, 'alice', 'wonderland', { ...wanted, keytab }), true);
     });
 
-    it('ERR_KPASS_KEYTAB when this user may not read it', async function () {
+    it('is ERR_KPASS_KEYTAB if the process may not read it', async function () {
       const keytab = await realm.writeKeytab(SERVICE);
       await chmod(keytab, 0o000);
       await Promise.all([chmod(realm.folder, 0o755), chmod(realm.config, 0o644)]);
@@ -141,7 +142,7 @@ describe('never true without the keytab', () => {
       this.timeout(30_000);
     });
 
-    // root may read everything: the question is asked by a process that is not root.
+    // root may read every file, so a process of another user verifies.
     async function asNobody(keytab: string): Promise<string> {
       const program = `
         const { kpass } = require('kpass');
@@ -156,9 +157,10 @@ describe('never true without the keytab', () => {
   });
 
   describe('a clock', () => {
-    // Yesterday's tickets, from yesterday's KDC: who replays them must turn back the clock of the
-    // one who checks them, and a client of Kerberos takes its clock from the KDC.
-    it('is not taken from the KDC: ERR_KPASS_KDC when that lives in yesterday', async () => {
+    // An attacker who replays yesterday's tickets must turn back the verifier's clock. A Kerberos
+    // client takes its clock from the KDC, so the attacker brings a KDC whose clock is at
+    // yesterday.
+    it('is not taken from the KDC: ERR_KPASS_KDC if the KDC is a day behind', async () => {
       const alice = { password: 'wonderland', preauth: false };
       const yesterday = await Realm.start({ clock: '-1d', users: { alice } });
       try {
@@ -187,7 +189,7 @@ describe('never true without the keytab', () => {
     });
     after(() => pkinit?.realm.stop());
 
-    it('is there: kinit gets in without one', async () => {
+    it('works in this realm: kinit logs in without a password', async () => {
       assert.equal((await kinit(pkinit.carolsConfig, 'carol', '')).code, 0);
       const anonymous = await execute('kinit', ['-n'], {
         env: { ...process.env, ...pkinit.realm.env, KRB5_CONFIG: pkinit.config },
@@ -198,7 +200,7 @@ describe('never true without the keytab', () => {
     for (const canonicalize of [false, true]) {
       const way = canonicalize ? ', by way of a TGT' : '';
 
-      it(`is no certificate: pkinit_identities does not make a wrong password right${way}`, async () => {
+      it(`is not a certificate: pkinit_identities makes no wrong password right${way}`, async () => {
         const options = { config: pkinit.carolsConfig, canonicalize };
         const verifier = verifierFor(pkinit.realm, options);
         assert.deepEqual(await verifier.verify('carol', 'wrong'), {
@@ -229,8 +231,8 @@ describe('never true without the keytab', () => {
   });
 
   describe('a rename', () => {
-    // mally, who has an account of the realm and sits on the wire, types another's name and his own
-    // password.
+    // mally has an account in the realm, and controls the network. He logs in with another user's
+    // name and his own password.
     function asMally({ bytes }: Request): Fault {
       renameClient(bytes, 'alice', 'mally');
       return {
@@ -247,7 +249,7 @@ describe('never true without the keytab', () => {
     });
     after(() => proxy.use('pass'));
 
-    it('is no more than another account: the principal says whose', async () => {
+    it("is true, and the principal names the attacker's own account", async () => {
       const verifier = verifierFor(realm, { config: proxy.config, canonicalize: true });
       assert.deepEqual(await verifier.verify('alice', 'my own'), {
         verified: true,
@@ -256,13 +258,13 @@ describe('never true without the keytab', () => {
       });
     });
 
-    it('is false from kpass(), which cannot say whose', async () => {
+    it('is false from kpass(), which returns no principal', async () => {
       const more = { service: 'HTTP', config: proxy.config, canonicalize: true };
       assert.equal(await kpassIn(realm, 'alice', 'my own', more), false);
       assert.equal(await kpassIn(realm, 'mally', 'my own', more), true);
     });
 
-    it('is an error where the account may not be renamed', async () => {
+    it('is an error if the account may not be renamed', async () => {
       const more = { service: 'HTTP', config: proxy.config };
       const error = await failureOf(kpassIn(realm, 'alice', 'my own', more));
       assert.equal(error.krb5Name, 'KRB5_KDCREP_MODIFIED');
@@ -270,7 +272,7 @@ describe('never true without the keytab', () => {
   });
 
   describe('a referral', () => {
-    it('to another realm is not followed: nothing made with the password goes there', async () => {
+    it('to another realm is not followed: nothing made with the password is sent there', async () => {
       const stranger = await Realm.start({ name: 'EVIL.ORG', users: { alice: 'wonderland' } });
       const strangersProxy = await FaultProxy.start(stranger);
       try {

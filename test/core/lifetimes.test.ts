@@ -1,5 +1,5 @@
-// Every stage of a verification × every way in which it, its verifier, its thread or its process can
-// end. The end is at once, with the status asked for and by no other signal than the one asked for.
+// Every stage of a verification × every way to end it, its verifier, its thread or its process.
+// Each end is at once, with the expected status, and by no other signal than the expected one.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -13,20 +13,20 @@ import { SERVICE } from '../support/subject';
 
 const SLOW = Number(process.env.KPASS_SLOW ?? 1);
 
-/** In ms. As a rule; and at the most, for the machine is shared. */
+/** ms that nine of ten ends may take, and that any end may take: other programs share the machine. */
 const ENDED_AS_A_RULE = 200 * SLOW;
 const ENDED_WITHIN = 1_000 * SLOW;
 
 interface Stage {
   name: string;
-  /** How many verifications there are. */
+  /** The number of verifications. */
   calls: number;
   threads?: number;
   canonicalize?: boolean;
   mode: Mode;
-  /** The stage is reached when this many requests have come, if it is one of waiting for a KDC... */
+  /** The stage is reached when the KDC has got this many requests… */
   requests?: number;
-  /** ...and otherwise when this promise of the program's resolves. */
+  /** …or, without `requests`, when this promise in the program resolves. */
   reached?: string;
 }
 
@@ -66,11 +66,11 @@ interface End {
   name: string;
   code: number | null;
   signal?: NodeJS.Signals;
-  /** What the program does, at the stage. */
+  /** The program's code that runs at the stage. */
   program: string;
-  /** The verifications are left to settle, by the deadline at the latest. */
+  /** The verifications may settle, by the deadline at the latest. */
   settles?: boolean;
-  /** They are made by a worker. */
+  /** A worker makes the verifications. */
   inWorker?: boolean;
 }
 
@@ -120,7 +120,7 @@ const ENDS: readonly End[] = [
   },
 ];
 
-// What each program has: `calls`, and `stage` that resolves when the stage is reached.
+// Each program begins with this.
 const STARTED = `
 require('node:events').setMaxListeners(0);
 const controller = new AbortController();
@@ -157,7 +157,7 @@ describe('lifetimes', function () {
   before(async () => {
     realm = await Realm.start({ users: { alice: 'wonderland' } });
     const rows = STAGES.flatMap((stage) => ENDS.map((end) => ({ stage, end })));
-    // A few children at a time: what is measured is not how they wait for each other.
+    // Only a few children run at a time, so that they do not wait for each other.
     const atATime = Array.from({ length: 3 }, () => Promise.resolve());
     rows.forEach(({ stage, end }, i) => {
       const before = atATime[i % atATime.length] ?? Promise.resolve();
@@ -228,7 +228,7 @@ describe('lifetimes', function () {
     });
   }
 
-  it(`nine of ten ends come within ${ENDED_AS_A_RULE} ms`, async () => {
+  it(`nine of ten ends take less than ${ENDED_AS_A_RULE} ms`, async () => {
     const ends = await Promise.all(
       [...endings].map(async ([name, ended]) => ({ name, endedIn: (await ended).endedIn })),
     );
@@ -280,7 +280,7 @@ describe('lifetimes', function () {
       `      RSS ${grown.toFixed(1)} MB more after 1,000 workers than after 300; ${rest.toFixed(0)} MB at rest`,
     );
     assert.equal(threads, 0);
-    // AddressSanitizer keeps what is freed for a while.
+    // AddressSanitizer keeps freed memory for a while.
     assert(grown < 32 * SLOW, `${grown} MB`);
   });
 });

@@ -1,4 +1,4 @@
-// One attempt, one count: who mistypes a password once must not be half-way to a lockout.
+// One attempt, one count: a user who mistypes a password once must not be half-way to a lockout.
 
 import assert from 'node:assert/strict';
 import { Realm } from 'kpass/testing';
@@ -6,7 +6,7 @@ import { FaultProxy } from '../support/fault-proxy';
 import { kinit } from '../support/kinit';
 import { verifierFor } from '../support/subject';
 
-/** The wrong passwords that all the KDCs have counted for a user. */
+/** The number of wrong passwords that all KDCs together have counted for a user. */
 async function failures(user: string, ...kdcs: Realm[]): Promise<number> {
   const counts = await Promise.all(kdcs.map((kdc) => kdc.failedCount(user)));
   return counts.reduce((sum, count) => sum + count, 0);
@@ -43,14 +43,14 @@ describe('one wrong password, with a replica and a primary', () => {
     });
   }
 
-  it('is still asked of the primary for a user whom the replica does not know yet', async () => {
+  it('is still sent to the primary for a user that the replica does not know yet', async () => {
     await primary.addUser('newcomer', 'here I am');
     const verifier = verifierFor(primary, { config: replica.config });
     assert.equal((await verifier.verify('newcomer', 'here I am')).verified, true);
     assert.equal((await verifier.verify('newcomer', 'wrong')).verified, false);
   });
 
-  it('counts once when it is refused by the only KDC', async () => {
+  it('counts once when the only KDC denies it', async () => {
     await verifierFor(primary).verify('dan', 'wrong');
     assert.equal(await failures('dan', primary, replica), 1);
   });
@@ -73,7 +73,7 @@ describe('wrong passwords under load', () => {
     await primary?.stop();
   });
 
-  it('50 at once count at most 50', async () => {
+  it('count at most 50, with 50 at once', async () => {
     const verifier = verifierFor(primary, { config: replica.config });
     const calls = Array.from({ length: 50 }, () => verifier.verify('alice', 'wrong'));
     for (const { verified } of await Promise.all(calls)) assert.equal(verified, false);
@@ -81,7 +81,7 @@ describe('wrong passwords under load', () => {
     assert(count > 0 && count <= 50, `${count}`);
   });
 
-  it('50 at once count at most 50, with a slow replica and a slow primary', async () => {
+  it('count at most 50, with 50 at once, a slow replica and a slow primary', async () => {
     const [first = 0, second = 0] = slow.map((proxy) => proxy.port);
     const kdcs = [`localhost:${first}`, `127.0.0.1:${second}`] as const;
     const config = await primary.writeConfig({ kdcs, primary: kdcs[1] });
@@ -92,7 +92,7 @@ describe('wrong passwords under load', () => {
     assert(count > 0 && count <= 50, `${count}`);
   });
 
-  it('each counts once with a slow KDC of two addresses', async () => {
+  it('count once each, with a slow KDC at two addresses', async () => {
     const again = await FaultProxy.start(primary);
     try {
       await again.use({ delay: 1_250 });
@@ -105,7 +105,7 @@ describe('wrong passwords under load', () => {
     }
   });
 
-  // Over UDP libkrb5 sends what is not answered within a second to the next KDC as well.
+  // After a second without a reply over UDP, libkrb5 sends the message to the next KDC as well.
   const cases = [
     { transport: 'kpass', udp: true, user: 'carol', counts: 1 },
     { transport: 'kpass', udp: false, user: 'dan', counts: 1 },
@@ -114,7 +114,7 @@ describe('wrong passwords under load', () => {
   ] as const;
   for (const { transport, udp, user, counts } of cases) {
     const way = `${transport} over ${udp ? 'UDP' : 'TCP'}`;
-    it(`a slow replica and a slow primary together count ${counts}, by ${way}`, async () => {
+    it(`count ${counts} in all, with a slow replica and a slow primary, by ${way}`, async () => {
       const [first = 0, second = 0] = slow.map((proxy) => proxy.port);
       const kdcs = [`localhost:${first}`, `127.0.0.1:${second}`] as const;
       const more = udp ? '' : '[libdefaults]\nudp_preference_limit = 1\n';

@@ -1,5 +1,5 @@
-// What is left of a password in memory once its caller has wiped it: nothing. A child process holds
-// the verification; this one searches the child's memory when it has settled, whatever the outcome.
+// Nothing of a password is left in memory after its caller has wiped it. A child process verifies
+// the password. When the verification has settled, the test searches the child's memory.
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -12,23 +12,23 @@ import { FaultProxy, type Mode } from '../support/fault-proxy';
 import { copiesIn, masked } from '../support/memory';
 import { optionsFor, SERVICE } from '../support/subject';
 
-/** What the child is told; then any message aborts the verification. */
+/** The child's first message. Any later message aborts the verification. */
 interface Job {
   secret: { noise: number[]; mask: number[] };
   user: string;
   options: VerifierOptions;
-  /** What the caller keeps the password in; 'string' cannot be wiped, 'unwiped' is not. */
+  /** The kind of object that holds the password: 'string' cannot be wiped, 'unwiped' is not wiped. */
   container: 'outside' | 'small' | 'buffer' | 'string' | 'unwiped';
-  /** Another verification is before this one, and takes the only thread. */
+  /** Another verification comes first, and takes the only thread. */
   queued: boolean;
-  /** Only when no thread is stalled any more is the verification over. */
+  /** The child waits until no thread is stalled. */
   afterStalled: boolean;
-  /** By kpass(), not a Verifier. */
+  /** It calls kpass() instead of a Verifier. */
   byFunction: boolean;
 }
 
-// The password comes in two pads: it is in the child's memory only where the caller puts it. Node's
-// own small arrays are in V8's heap.
+// The child gets the password as two pads, so only the caller's object holds it. `small` puts it
+// into V8's heap.
 const PROGRAM = `
 const { kpass, Verifier } = require('kpass');
 const containers = {
@@ -40,7 +40,7 @@ const containers = {
 };
 process.once('message', async ({ secret, user, options, container, queued, ...job }) => {
   const controller = new AbortController();
-  // Whoever listens stays: the process is there to be searched after an abort, too.
+  // The listener keeps the process alive, so it can be searched after an abort as well.
   process.on('message', () => controller.abort());
   const { signal } = controller;
   const verifier = new Verifier({ ...options, ...(queued && { threads: 1 }) });
@@ -71,19 +71,19 @@ interface Row extends Partial<Omit<Job, 'secret' | 'options'>> {
   outcome: string;
   options?: Partial<VerifierOptions>;
   mode?: Mode;
-  /** How many requests must have come for the verification to be where the row wants it. */
+  /** The number of requests that the KDC gets before the verification is at the row's stage. */
   requests?: number;
-  /** Aborts it then. */
+  /** Aborts the verification at that stage. */
   abort?: boolean;
 }
 
-/** Answers the first exchange; the second, whose request is made with the password, never. */
+/** Answers the first exchange, but not the second, whose request is made with the password. */
 const MUTE_AT_SECOND: Mode = ({ n }) => (n === 1 ? 'pass' : 'silent');
 const MUTE_AT_TGS: Mode = ({ type }) => (type === 'TGS-REQ' ? 'silent' : 'pass');
 const TIMEOUT = 1_500;
 
 describe('a password that its caller has wiped is nowhere in memory', () => {
-  // By length libkrb5 and libc treat it differently: HMAC's block has 64 bytes, a vector 32.
+  // libkrb5 and libc treat passwords differently by length: HMAC's block has 64 bytes, a vector 32.
   const PASSWORDS = { short: randomText(20), middle: randomText(48), long: randomText(1_000) };
   let realm: Realm;
   let impostor: Realm;
@@ -102,7 +102,9 @@ describe('a password that its caller has wiped is nowhere in memory', () => {
       disabled: { password, state: 'disabled' },
       mustchange: { password, state: 'must-change' },
     } as const;
-    realm = await Realm.start({ users });
+    // kpass asks for RC4 only if krb5.conf names it.
+    const config = '[libdefaults]\npermitted_enctypes = DEFAULT rc4\n';
+    realm = await Realm.start({ users, config });
     impostor = await realm.impostor({ users: { middle: password } });
     proxy = await FaultProxy.start(realm);
     wrongKey = await realm.writeWrongKeytab(SERVICE);
@@ -113,7 +115,7 @@ describe('a password that its caller has wiped is nowhere in memory', () => {
     await realm?.stop();
   });
 
-  /** Runs a row in a child, and searches that. */
+  /** Runs a row in a child, and searches the child's memory. */
   async function search(
     row: Row,
     password: string,
@@ -150,7 +152,7 @@ describe('a password that its caller has wiped is nowhere in memory', () => {
     }
   }
 
-  describe('as the search would find', () => {
+  describe('which the search can show, for it finds', () => {
     const held = { user: 'middle', outcome: 'verified' };
     for (const container of ['unwiped', 'string'] as const) {
       it(`one that is ${container === 'string' ? 'a string' : 'not wiped'}`, async () => {
@@ -161,7 +163,7 @@ describe('a password that its caller has wiped is nowhere in memory', () => {
       });
     }
 
-    it('one of which the allocator has overwritten the beginning', async () => {
+    it('one whose beginning the allocator has overwritten', async () => {
       const row: Row = { ...held, name: '', container: 'unwiped' };
       const { copies } = await search(row, PASSWORDS.middle);
       const offsets = new Set(copies.map((copy) => (copy as { offset: number }).offset));
@@ -232,7 +234,7 @@ describe('a password that its caller has wiped is nowhere in memory', () => {
     {
       name: 'an abort while libkrb5 computes, once that is over',
       user: 'sha2',
-      // The first reply starts the computing, which takes 50 ms.
+      // After the first reply, libkrb5 computes for 50 ms.
       requests: 1,
       abort: true,
       afterStalled: true,
@@ -297,7 +299,7 @@ describe('a password that its caller has wiped is nowhere in memory', () => {
     assert.deepEqual(copies, []);
   });
 
-  // A long copy goes through more vector registers, which a new thread inherits.
+  // A long copy uses more vector registers, which a new thread inherits.
   for (const length of ['short', 'long'] as const) {
     for (const [user, options, expected] of [
       [length, {}, 'verified'],
@@ -319,7 +321,7 @@ function randomText(length: number): string {
   return randomBytes(length).toString('base64url').slice(0, length);
 }
 
-/** The child's next message; rejects when it ends without. */
+/** Resolves with the child's next message; rejects if the child ends first. */
 async function message(child: ChildProcess): Promise<string> {
   const controller = new AbortController();
   const { signal } = controller;

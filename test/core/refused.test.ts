@@ -1,5 +1,5 @@
-// What can never be right is refused before any packet leaves. The table of it is in
-// support/bad-input.ts.
+// Input that can never be right is denied before any packet leaves. support/bad-input.ts has the
+// table.
 
 import assert from 'node:assert/strict';
 import { Realm } from 'kpass/testing';
@@ -19,18 +19,18 @@ describe('bad input', () => {
     await realm?.stop();
   });
 
-  it('is at least 60 kinds', () => {
+  it('has at least 60 kinds', () => {
     assert(BAD_INPUTS.length >= 60, `${BAD_INPUTS.length}`);
   });
 
-  it('is seen by the proxy when it is good: otherwise the zeros below say nothing', async () => {
+  it('would reach the proxy if it were good: the zeros below prove something', async () => {
     const config = proxy.config;
     assert.equal(await kpassIn(realm, 'alice', 'wonderland', { service: 'HTTP', config }), true);
     assert.equal(proxy.log.length, 2);
   });
 
   for (const [what, user, password] of BAD_INPUTS) {
-    it(`false, and no packet, for ${what}`, async () => {
+    it(`is false, and sends no packet, for ${what}`, async () => {
       proxy.reset();
       const { config } = proxy;
       assert.equal(await kpassIn(realm, user, password, { service: 'HTTP', config }), false);
@@ -55,7 +55,7 @@ describe('bad input', () => {
     ['the name of the ticket-granting service', 'krbtgt/EXAMPLE.COM', 'x'],
   ] as const;
   for (const [what, user, password] of longest) {
-    it(`false, but asked of the KDC, for ${what}`, async () => {
+    it(`is false, and is sent to the KDC, for ${what}`, async () => {
       proxy.reset();
       const { config } = proxy;
       assert.equal(await kpassIn(realm, user, password, { service: 'HTTP', config }), false);

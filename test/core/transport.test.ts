@@ -1,4 +1,4 @@
-// What carries the messages to the KDCs: which KDC gets which of them, and by what way.
+// The transport: which KDC gets which message, over UDP or TCP.
 
 import assert from 'node:assert/strict';
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
@@ -24,7 +24,7 @@ describe('the transport', () => {
     proxies = [];
   });
 
-  /** A krb5.conf with a KDC behind a proxy for each of these. */
+  /** Writes a krb5.conf with one proxy of the KDC for each mode. */
   async function kdcs(...modes: Mode[]): Promise<string> {
     for (const mode of modes) {
       const proxy = await FaultProxy.start(realm);
@@ -37,7 +37,7 @@ describe('the transport', () => {
   const logIn = (options: Partial<VerifierOptions>, password = 'wonderland') =>
     verifierFor(realm, options).verify('alice', password);
 
-  /** How many messages each KDC got since the last time, and by which protocol. */
+  /** The number of messages that each KDC got since the last call, by protocol. */
   function messages(): string[] {
     return proxies.map((proxy) => {
       const log = proxy.log.map(({ transport }) => transport);
@@ -47,7 +47,7 @@ describe('the transport', () => {
   }
 
   for (const dead of [1, 2]) {
-    it(`asks ${dead} of ${dead + 1} KDCs that are silent once, and then the one that answers`, async () => {
+    it(`asks the silent ${dead} of ${dead + 1} KDCs once, and then only the one that answers`, async () => {
       const config = await kdcs(...Array<Mode>(dead).fill('silent'), 'pass');
       assert.equal((await logIn({ config })).verified, true);
       assert.deepEqual(messages(), [...Array(dead).fill('udp'), 'udp udp']);
@@ -58,14 +58,14 @@ describe('the transport', () => {
     });
   }
 
-  it('sends one message an exchange to KDCs that answer', async () => {
+  it('sends one message for each exchange to KDCs that answer', async () => {
     const config = await kdcs('pass', 'pass');
     await logIn({ config });
     await logIn({ config, canonicalize: true });
     assert.deepEqual(messages(), ['udp udp udp udp udp', '']);
   });
 
-  it('comes back to the first KDC when that answers again', async function () {
+  it('returns to the first KDC when it answers again', async function () {
     this.timeout(60_000 * SLOW);
     const config = await kdcs('silent', 'pass');
     await logIn({ config });
@@ -79,7 +79,7 @@ describe('the transport', () => {
     }
   });
 
-  it('asks the next KDC when the first is unwell', async () => {
+  it('asks the next KDC when the first reports an error of its own', async () => {
     const config = await kdcs({ error: 29 }, 'pass');
     assert.equal((await logIn({ config })).verified, true);
     messages();
@@ -87,7 +87,7 @@ describe('the transport', () => {
     assert.deepEqual(messages(), ['', 'udp udp']);
   });
 
-  it('sends what proves the password to the KDC that asked for it, again and again', async () => {
+  it('repeats a proof of the password to the KDC that asked for it', async () => {
     const proofLost: Mode = ({ n, again }) => (n === 2 && again === 0 ? 'silent' : 'pass');
     const config = await kdcs(proofLost, 'pass');
     assert.equal((await logIn({ config }, 'wrong')).verified, false);
@@ -97,7 +97,7 @@ describe('the transport', () => {
     assert(first.retransmissions > 0);
   });
 
-  it('sends it there by TCP, rather than by UDP again', async () => {
+  it('repeats the proof over TCP rather than over UDP', async () => {
     const config = await kdcs(({ transport, n }) =>
       transport === 'udp' && n === 2 ? 'silent' : 'pass',
     );
@@ -105,10 +105,10 @@ describe('the transport', () => {
     assert.deepEqual(messages(), ['udp udp tcp']);
   });
 
-  it('sends it there by UDP again where there is no TCP', async () => {
+  it('repeats the proof over UDP if the KDC has no TCP', async () => {
     await kdcs(({ n, again }) => (n === 2 && again === 0 ? 'silent' : 'pass'));
     const [proxy] = proxies as [FaultProxy];
-    const udp = createSocket('udp4').bind(0, '127.0.0.1'); // and nobody listens for TCP
+    const udp = createSocket('udp4').bind(0, '127.0.0.1'); // nothing listens for TCP
     await once(udp, 'listening');
     const clients = new Map<number, UdpSocket>();
     udp.on('message', (message, { port }) => {
@@ -127,7 +127,7 @@ describe('the transport', () => {
     }
   });
 
-  it('sends it to no other KDC, whatever becomes of that one', async () => {
+  it('sends the proof to no other KDC, even if the first becomes silent', async () => {
     const config = await kdcs(({ n }) => (n === 1 ? 'pass' : 'silent'), 'pass');
     const error = await failureOf(
       verifierFor(realm, { config, timeout: 3_000 }).verify('alice', 'x'),
@@ -136,7 +136,7 @@ describe('the transport', () => {
     assert.equal(proxies[1]?.log.length, 0);
   });
 
-  it('goes by TCP where UDP is silent, and then at once', async () => {
+  it('uses TCP if UDP is silent, the next time at once', async () => {
     const config = await kdcs(({ transport }) => (transport === 'udp' ? 'silent' : 'pass'));
     assert.equal((await logIn({ config })).verified, true);
     messages();
@@ -144,7 +144,7 @@ describe('the transport', () => {
     assert.deepEqual(messages(), ['tcp tcp']);
   });
 
-  it('goes by TCP when a KDC says that its reply is too big for UDP', async () => {
+  it('uses TCP if a KDC says that its reply is too big for UDP', async () => {
     const config = await kdcs(
       ({ transport }) => (transport === 'udp' ? { error: 52 } : 'pass'),
       'pass',
@@ -153,7 +153,7 @@ describe('the transport', () => {
     assert.deepEqual(messages(), ['udp tcp tcp', '']);
   });
 
-  it('goes by TCP for what is larger than udp_preference_limit', async () => {
+  it('uses TCP for a message larger than udp_preference_limit', async () => {
     await kdcs('pass');
     const [{ port }] = proxies as [FaultProxy];
     const more = '[libdefaults]\nudp_preference_limit = 1\n';
@@ -162,12 +162,12 @@ describe('the transport', () => {
     assert.deepEqual(messages(), ['tcp tcp']);
   });
 
-  it('asks again for what was lost', async () => {
+  it('repeats a message that was lost', async () => {
     const config = await kdcs(({ n, again }) => (n === 1 && again === 0 ? 'silent' : 'pass'));
     assert.equal((await logIn({ config })).verified, true);
   });
 
-  it('takes no reply but from where the message went', async () => {
+  it('takes a reply only from the address that it sent to', async () => {
     const [kdc, elsewhere] = [createSocket('udp4'), createSocket('udp4')];
     kdc.bind(0, '127.0.0.1');
     elsewhere.bind(0, '127.0.0.1');
@@ -191,11 +191,11 @@ describe('the transport', () => {
     }
   });
 
-  it('verifies all that wait, when the only KDC is back', async () => {
+  it('verifies all waiting calls when the only KDC is back', async () => {
     const config = await kdcs('silent');
     const verifier = verifierFor(realm, { config, threads: 8, timeout: 30_000 });
     const calls = Array.from({ length: 40 }, () => verifier.verify('alice', 'wonderland'));
-    await sleep(1_500); // that long it takes to know that a KDC is silent
+    await sleep(1_500); // a KDC is known to be silent after this time
     await proxies[0]?.use('pass');
     const start = performance.now();
     for (const { verified } of await Promise.all(calls)) assert.equal(verified, true);
@@ -203,17 +203,17 @@ describe('the transport', () => {
     assert(ms < 3_000 * SLOW, `${ms} ms`);
   });
 
-  it('asks a silent KDC no more often for many that wait than for few', async () => {
+  it('asks a silent KDC no more often for many waiting calls than for few', async () => {
     const config = await kdcs('silent');
     const verifier = verifierFor(realm, { config, threads: 64, timeout: 3_000 });
     await Promise.all(Array.from({ length: 64 }, () => failureOf(verifier.verify('alice', 'x'))));
-    // Once each, once each again after a second and after three, and twenty times a second for all.
+    // Each call asks at once, after one second and after three; all together ask 20 times a second.
     const most = 2 * 64 + 3 * 20;
     const { length } = proxies[0]?.log.filter(({ transport }) => transport === 'udp') ?? [];
     assert(length >= 64 && length < 1.5 * most, `${length} messages`);
   });
 
-  it('waits little for a primary KDC that is dead, when a replica knows nobody of that name', async () => {
+  it('waits little for a dead primary KDC when a replica does not know the user', async () => {
     await kdcs('pass', 'silent');
     const [replica, primary] = proxies.map(({ port }) => `127.0.0.1:${port}`);
     const config = await realm.writeConfig({ kdcs: [`${replica}`], primary: `${primary}` });
@@ -222,7 +222,7 @@ describe('the transport', () => {
     assert((proxies[1]?.log.length ?? 0) > 0);
   });
 
-  it('asks a KDC no second time for being the primary one', async () => {
+  it('does not ask a KDC again because it is the primary', async () => {
     await kdcs('pass');
     const kdc = `127.0.0.1:${proxies[0]?.port}`;
     const config = await realm.writeConfig({ kdcs: [kdc], primary: kdc });
@@ -245,7 +245,7 @@ describe('the transport', () => {
       assert.equal(await carriedBy({ transport: 'libkrb5' }), 'libkrb5');
     });
 
-    it('where a KDC is reached by a proxy for HTTPS', async () => {
+    it('if a KDC is reached through an HTTPS proxy', async () => {
       const proxy = 'https://127.0.0.1:1/KdcProxy';
       const config = await realm.writeConfig({ kdcs: [`127.0.0.1:${realm.port}`, proxy] });
       assert.equal(await carriedBy({ config }), 'libkrb5');

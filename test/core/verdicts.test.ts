@@ -1,4 +1,4 @@
-// Every verdict and every error of the contract, each from a KDC that means it.
+// Every verdict and every error of the contract, from real KDCs.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -54,7 +54,7 @@ describe('verdicts', () => {
       assert.equal(await kpassIn(realm, 'utf8', bytes), true);
     });
 
-    it('for a host in capitals: it is lower-cased', async () => {
+    it('for a host in capitals, which is lower-cased', async () => {
       assert.equal(
         await kpassIn(realm, 'alice', 'wonderland', { service: 'HTTP', host: 'LocalHost' }),
         true,
@@ -74,7 +74,7 @@ describe('verdicts', () => {
       });
     });
 
-    it('with two exchanges for a login, both for the service itself', async () => {
+    it('with two exchanges for each login, both for the service itself', async () => {
       assert.equal(
         await kpassIn(realm, 'alice', 'wonderland', { service: 'HTTP', config: proxy.config }),
         true,
@@ -93,7 +93,7 @@ describe('verdicts', () => {
     });
 
     it("by way of a TGT when the KDC's policy refuses the service's ticket to the AS exchange", async () => {
-      // The first answer is a POLICY error, as KDCs with such a policy give it.
+      // The proxy forges a POLICY error, as KDCs with such a policy send it.
       await proxy.use(({ n }) => (n === 1 ? { error: 12 } : 'pass'));
       assert.equal(
         await kpassIn(realm, 'alice', 'wonderland', { service: 'HTTP', config: proxy.config }),
@@ -102,7 +102,7 @@ describe('verdicts', () => {
       assert.equal(proxy.requests['TGS-REQ'], 1);
     });
 
-    it("for a null host: this machine's canonical name", async () => {
+    it("for a null host, which means this machine's canonical name", async () => {
       const config = await realm.writeConfig({ more: '' });
       const fqdn = canonicalHostname();
       await realm.addService(`HTTP/${fqdn}`);
@@ -111,14 +111,14 @@ describe('verdicts', () => {
       assert.equal(await kpassIn(realm, 'alice', 'wonderland', wanted), true);
     });
 
-    // krb5.conf in the test realms says dns_canonicalize_hostname = false: the name as it is.
+    // The test realms' krb5.conf says dns_canonicalize_hostname = false: the name is used as it is.
     function canonicalHostname(): string {
       return hostname().toLowerCase();
     }
 
     for (const keytab of [null, '', undefined]) {
       it(`with libkrb5's default keytab for ${JSON.stringify(keytab)}`, async () => {
-        // KRB5_KTNAME is the process's: asked in a child process.
+        // KRB5_KTNAME is a process's environment, so a child process verifies.
         const program = `
           import { kpass } from 'kpass';
           const keytab = ${keytab === undefined ? 'undefined' : JSON.stringify(keytab)};
@@ -189,7 +189,7 @@ describe('verdicts', () => {
       });
     }
 
-    it('policy where the KDC wants more than a password', async () => {
+    it('policy if the KDC wants more than a password', async () => {
       const options = { service: 'pkinitonly', keytab: realm.keytab('pkinitonly/localhost') };
       assert.deepEqual(await verifierFor(realm, options).verify('alice', 'wonderland'), {
         verified: false,
@@ -208,13 +208,13 @@ describe('verdicts', () => {
       return error;
     }
 
-    it('for a krb5.conf that is not there', async () => {
+    it('for a krb5.conf that does not exist', async () => {
       const error = await configError({ config: '/nonexistent/krb5.conf' });
       assert.match(error.message, /\/nonexistent\/krb5\.conf/);
       assert.equal(error.krb5Name, 'ENOENT');
     });
 
-    it('for one of several that is not there', async () => {
+    it('for one of several files that does not exist', async () => {
       await configError({ config: [realm.config, '/nonexistent/krb5.conf'] });
     });
 
@@ -225,7 +225,7 @@ describe('verdicts', () => {
       assert.match(error.message, new RegExp(config));
     });
 
-    it('for no realm at all', async () => {
+    it('without any realm', async () => {
       const config = await keytabFrom(realm, '[libdefaults]\n');
       const error = await configError({ config });
       assert.equal(error.krb5Name, 'KRB5_CONFIG_NODEFREALM');
@@ -242,7 +242,7 @@ describe('verdicts', () => {
       assert.match(error.message, /gone\/localhost@EXAMPLE\.COM/);
     });
 
-    it('for a service whose ticket the KDC gives to nobody', async () => {
+    it('for a service whose tickets the KDC gives to nobody', async () => {
       const keytab = realm.keytab('nobody/localhost');
       const error = await configError({ service: 'nobody', keytab });
       assert.equal(error.krb5Name, 'KRB5KDC_ERR_MUST_USE_USER2USER');
@@ -271,7 +271,7 @@ describe('verdicts', () => {
   });
 
   describe('ERR_KPASS_KDC', () => {
-    it('when no KDC runs there; the message names the realm and the KDCs', async () => {
+    it('when no KDC runs at the addresses; the message names the realm and the KDCs', async () => {
       const config = await realm.writeConfig({ kdcs: ['127.0.0.1:1', 'localhost:1'] });
       const error = await failureOf(
         kpassIn(realm, 'alice', 'wonderland', { service: 'HTTP', config }),
@@ -311,7 +311,7 @@ describe('verdicts', () => {
     });
   });
 
-  it('ERR_KPASS_INTERNAL for a code that kpass has no meaning for', async () => {
+  it('ERR_KPASS_INTERNAL for a code that kpass does not know', async () => {
     await proxy.use({ error: 120 });
     const error = await failureOf(
       kpassIn(realm, 'alice', 'wonderland', { service: 'HTTP', config: proxy.config }),
@@ -319,7 +319,7 @@ describe('verdicts', () => {
     assert.equal(error.code, 'ERR_KPASS_INTERNAL');
   });
 
-  it('ERR_KPASS_BUSY, at once, when threads and queue are full', async () => {
+  it('ERR_KPASS_BUSY, at once, when the threads and the queue are full', async () => {
     await proxy.use('silent');
     const verifier = verifierFor(realm, {
       config: proxy.config,
@@ -355,7 +355,7 @@ describe('verdicts', () => {
     );
   });
 
-  it('no error tells the password', async () => {
+  it('no error contains the password', async () => {
     const password = 'a-password-that-is-easy-to-find';
     const cases = [
       { config: '/nonexistent' },
@@ -387,7 +387,7 @@ describe('verdicts', () => {
     assert.match(error.stack ?? '', /KpassError/);
   });
 
-  it('an error has no property for what there is not to say', async () => {
+  it('an error has no property without a value', async () => {
     const verifier = verifierFor(realm);
     verifier.close();
     const error = await failureOf(verifier.verify('alice', 'wonderland'));
@@ -415,21 +415,21 @@ describe('verdicts', () => {
       assert.equal((await verifier.verify('bob', 'builder')).verified, false);
     });
 
-    it('a bare name is of the one realm that may log in', async () => {
+    it('a name without a realm belongs to the one realm that may log in', async () => {
       const verifier = verifierFor(realm, { config, realms: ['OTHER.ORG'] });
       assert.equal((await verifier.verify('bob', 'builder')).verified, true);
       assert.equal((await verifier.verify('alice', 'wonderland')).verified, false);
       assert.equal((await verifier.verify('alice@EXAMPLE.COM', 'wonderland')).verified, false);
     });
 
-    it('false for a realm that may not, though it is trusted', async () => {
+    it('false for a trusted realm that may not log in', async () => {
       assert.equal(
         await kpassIn(realm, 'bob@OTHER.ORG', 'builder', { service: 'HTTP', config }),
         false,
       );
     });
 
-    it('ERR_KPASS_CONFIG where there is no trust', async () => {
+    it('ERR_KPASS_CONFIG for a realm that is not trusted', async () => {
       const stranger = await Realm.start({ name: 'STRANGER.NET', users: { eve: 'x' } });
       try {
         const error = await failureOf(
@@ -454,29 +454,31 @@ describe('verdicts', () => {
     });
   });
 
-  describe('a keytab that others can read', () => {
-    it('is warned of, once', async () => {
-      const keytab = await realm.writeKeytab('HTTP/localhost');
-      await chmod(keytab, 0o640);
-      const warnings: Error[] = [];
-      const note = (warning: Error) => warnings.push(warning);
-      process.on('warning', note);
-      try {
-        for (let i = 0; i < 3; i++) {
-          const wanted = { service: 'HTTP', keytab };
-          assert.equal(await kpassIn(realm, 'alice', 'wonderland', wanted), true);
+  describe('a keytab that others can read or change', () => {
+    for (const mode of [0o640, 0o620, 0o604, 0o602]) {
+      it(`causes one warning: mode ${mode.toString(8)}`, async () => {
+        const keytab = await realm.writeKeytab('HTTP/localhost');
+        await chmod(keytab, mode);
+        const warnings: Error[] = [];
+        const note = (warning: Error) => warnings.push(warning);
+        process.on('warning', note);
+        try {
+          for (let i = 0; i < 3; i++) {
+            const wanted = { service: 'HTTP', keytab };
+            assert.equal(await kpassIn(realm, 'alice', 'wonderland', wanted), true);
+          }
+          await new Promise(setImmediate);
+        } finally {
+          process.off('warning', note);
+          await rm(keytab);
         }
-        await new Promise(setImmediate);
-      } finally {
-        process.off('warning', note);
-        await rm(keytab);
-      }
-      const codes = warnings.map((warning) => (warning as NodeJS.ErrnoException).code);
-      assert.deepEqual(codes, ['KPASS_KEYTAB_MODE']);
-      assert.match(warnings[0]?.message ?? '', new RegExp(keytab));
-    });
+        const codes = warnings.map((warning) => (warning as NodeJS.ErrnoException).code);
+        assert.deepEqual(codes, ['KPASS_KEYTAB_MODE']);
+        assert.match(warnings[0]?.message ?? '', new RegExp(keytab));
+      });
+    }
 
-    it('is not when only its owner can', async () => {
+    it('causes none if only its owner can', async () => {
       const warnings: Error[] = [];
       const note = (warning: Error) => warnings.push(warning);
       process.on('warning', note);

@@ -1,4 +1,4 @@
-// The HTTPS example in a real browser. KPASS_SCREENSHOTS=folder keeps pictures of what it shows.
+// The HTTPS example in a real browser. KPASS_SCREENSHOTS=folder keeps pictures of its pages.
 
 import { deepEqual, doesNotMatch, equal, notEqual, ok } from 'node:assert/strict';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { answerDialogue } from '../support/dialogue';
 import { FaultProxy } from '../support/fault-proxy';
 import { SERVICE } from '../support/subject';
 
-/** dinah's logins are counted, and bill's meet errors: they are in no other test. */
+/** Only one test uses dinah, whose logins it counts, and one uses bill, whose logins fail. */
 const USERS = {
   alice: 'wonderland',
   zoë: 'пароль: 密码 🔑',
@@ -20,7 +20,7 @@ const USERS = {
 };
 type User = keyof typeof USERS;
 
-/** WCAG 2.2, 1.4.3: for text of any size. */
+/** The minimum contrast for text of any size: WCAG 2.2, 1.4.3. */
 const READABLE = 4.5;
 const ASSETS = 24;
 
@@ -37,7 +37,7 @@ const NAMED = [
   '  - definition: EXAMPLE.COM',
 ];
 
-// Runs in the page: so many pictures at once, each with an address of its own.
+// Runs in the page: loads many pictures at once, each from an address of its own.
 const LOAD_ASSETS = `Promise.all(Array.from({ length: ${ASSETS} }, (_, i) => new Promise((resolve, reject) => {
   const image = new Image();
   image.onload = resolve;
@@ -45,12 +45,12 @@ const LOAD_ASSETS = `Promise.all(Array.from({ length: ${ASSETS} }, (_, i) => new
   image.src = '/emblem.svg?' + i;
 })))`;
 
-// Runs in the page: what is wider than the place it has.
+// Runs in the page: finds the elements that are wider than their place.
 const CUT_OFF = `Array.from(document.querySelectorAll('html, h1, p, dt, dd'))
   .filter((element) => element.scrollWidth > element.clientWidth)
   .map((element) => element.outerHTML)`;
 
-// Runs in the page, as the debugger may, and puts a script there, as the page may not.
+// Runs in the page, which the debugger may do, and adds a script, which the page may not do.
 const RUN_SCRIPT = `(() => {
   const script = document.createElement('script');
   script.textContent = 'globalThis.script = "it ran"';
@@ -89,7 +89,7 @@ describe('the HTTPS example in a browser', function () {
 
   const right = (user: User) => ({ username: user, password: USERS[user] });
 
-  /** What the browser complains of, from now on. */
+  /** Collects the browser's complaints from now on. */
   function complaints(): string[] {
     const said: string[] = [];
     page.on('console', (message) => said.push(`${message.type()}: ${message.text()}`));
@@ -106,7 +106,7 @@ describe('the HTTPS example in a browser', function () {
     if (folder) await page.screenshot({ path: join(folder, `${name}.png`) });
   }
 
-  it('asks once, takes a password in UTF-8, and names the user and the principal', async () => {
+  it('asks once, accepts a password in UTF-8, and names the user and the principal', async () => {
     page = await chromium.open();
     const said = complaints();
     const asked = await answerDialogue(page, right('zoë'));
@@ -116,12 +116,12 @@ describe('the HTTPS example in a browser', function () {
     const origin = example.url.replace(/\/$/, '');
     deepEqual(asked, [{ source: 'Server', origin, scheme: 'basic', realm: 'EXAMPLE.COM' }]);
     equal(await page.title(), 'zoë · kpass');
-    const shown = await page.locator('body').ariaSnapshot(); // As a screen reader reads it.
+    const shown = await page.locator('body').ariaSnapshot(); // the text for a screen reader
     equal(shown.split('\n').slice(0, NAMED.length).join('\n'), NAMED.join('\n'));
     deepEqual(said, []);
   });
 
-  it('asks again after a wrong password, and lets the right one in', async () => {
+  it('asks again after a wrong password, and accepts the right one', async () => {
     page = await chromium.open();
     const wrong = { username: 'alice', password: 'looking-glass' };
     const asked = await answerDialogue(page, wrong, right('alice'));
@@ -131,7 +131,7 @@ describe('the HTTPS example in a browser', function () {
     equal(await page.getByRole('heading').innerText(), 'Welcome, alice');
   });
 
-  it('shows a refusal, and nothing else, when the dialogue is cancelled', async () => {
+  it('shows only a refusal when the dialogue is cancelled', async () => {
     page = await chromium.open();
     const asked = await answerDialogue(page, 'cancel');
     const response = await page.goto(example.url);
@@ -143,7 +143,7 @@ describe('the HTTPS example in a browser', function () {
     doesNotMatch(text, /welcome|@|krb5|ERR_/i);
   });
 
-  it('shows no file to whoever has not logged in, and nothing where there is nothing', async () => {
+  it('shows no file before a login, and no file that does not exist', async () => {
     page = await chromium.open();
     const asked = await answerDialogue(page, 'cancel', right('alice'));
     const style = new URL('/style.css', example.url).href;
@@ -153,14 +153,14 @@ describe('the HTTPS example in a browser', function () {
     equal(asked.length, 2);
   });
 
-  it('runs no script, should one get into the page', async () => {
+  it('runs no script, even if one gets into the page', async () => {
     page = await chromium.open();
     await answerDialogue(page, right('alice'));
     await page.goto(example.url);
     equal(await page.evaluate(RUN_SCRIPT), 'it did not');
   });
 
-  it(`makes one login at the KDC of a page and ${ASSETS} files at once`, async () => {
+  it(`makes one login at the KDC for a page and ${ASSETS} files at once`, async () => {
     page = await chromium.open();
     const said = complaints();
     let requests = 0;
@@ -193,7 +193,7 @@ describe('the HTTPS example in a browser', function () {
     ok(light > 0.8 && dark < 0.1, `luminance of the paper: light ${light}, dark ${dark}`);
   });
 
-  it('fits a narrow window, and breaks a long name rather than the page', async () => {
+  it('fits a narrow window, and wraps a long name', async () => {
     const name = 'x'.repeat(100);
     await realm.addUser(name, 'long');
     page = await chromium.open({ viewport: { width: 320, height: 640 } });
@@ -204,7 +204,7 @@ describe('the HTTPS example in a browser', function () {
     deepEqual(await page.evaluate(CUT_OFF), []);
   });
 
-  describe('learns nothing of an error', () => {
+  describe('shows no detail of an error', () => {
     async function shows(server: Example, status: number): Promise<void> {
       page = await chromium.open();
       const asked = await answerDialogue(page, right('bill'));
@@ -218,9 +218,9 @@ describe('the HTTPS example in a browser', function () {
       doesNotMatch(all, /krb5|kdc|keytab|ERR_|EXAMPLE\.COM|bill|lizard|127\.0\.0/i);
     }
 
-    it('of the server’s own: 500', () => shows(broken, 500));
+    it('in the server: 500', () => shows(broken, 500));
 
-    it('of a KDC that is not there: 503', async () => {
+    it('of an absent KDC: 503', async () => {
       await proxy.use('reset');
       try {
         await shows(example, 503);

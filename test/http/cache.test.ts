@@ -1,4 +1,5 @@
-// What kpass/http remembers, counted in messages to the KDC and in the KDC's own count of failures.
+// The memory of kpass/http. The tests count messages to the KDC, and read the KDC's count of
+// failures.
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -17,13 +18,13 @@ import { basic, Web } from '../support/web';
 
 const users = { alice: 'wonderland', bob: 'builder', carol: 'of the bells', a: 'bc', ab: 'c' };
 const right = basic('alice', users.alice);
-/** Messages of one login: the KDC asks for pre-authentication first. */
+/** The number of messages in one login: the KDC asks for pre-authentication first. */
 const LOGIN = 2;
 
-/** Who listens gets no warnings. */
+/** A subscriber, so that kpass/http prints no warnings. */
 const ignore = () => {};
 
-describe('what kpass/http remembers', () => {
+describe('the memory of kpass/http', () => {
   let realm: Realm;
   let proxy: FaultProxy;
   before(async () => {
@@ -54,7 +55,7 @@ describe('what kpass/http remembers', () => {
   }
   beforeEach(async () => {
     clock = httpWithClock();
-    // Its own: what was abandoned in another test may still be sending.
+    // Messages that another test abandoned may still be sent, so each test has a proxy of its own.
     proxy = await FaultProxy.start(realm);
     requests = 0;
   });
@@ -64,25 +65,25 @@ describe('what kpass/http remembers', () => {
     await proxy?.stop();
   });
 
-  /** The messages that the KDC got for these requests, one after the other. */
+  /** The number of messages that the KDC gets for these requests, one after another. */
   async function messagesFor(...requests: [header: string, status: number][]): Promise<number> {
     const before = proxy.requests['AS-REQ'];
     for (const [header, status] of requests) assert.equal(await web.status(header), status);
     return proxy.requests['AS-REQ'] - before;
   }
-  /** Resolves when so many requests have reached the server. */
+  /** Resolves when this number of requests has reached the server. */
   async function arrived(count: number): Promise<void> {
     while (requests < count) await sleep(5);
   }
   const times = <T>(count: number, item: T) => Array<T>(count).fill(item);
 
   describe('of a right password', () => {
-    it('1,000 requests are one login', async () => {
+    it('makes one login of 1,000 requests', async () => {
       await start();
       assert.equal(await messagesFor(...times(1_000, [right, 200] as [string, number])), LOGIN);
     });
 
-    it('1,000 requests over TLS, 50 at a time, are one login', async () => {
+    it('makes one login of 1,000 requests over TLS, 50 at a time', async () => {
       await start({ secure: undefined });
       await using tls = await Web.start(auth);
       for (let i = 0; i < 20; i++) {
@@ -92,7 +93,7 @@ describe('what kpass/http remembers', () => {
       assert.equal(proxy.requests['AS-REQ'], LOGIN);
     });
 
-    it('is forgotten after cache.ttl, used or not', async () => {
+    it('ends after cache.ttl, used or not', async () => {
       await start();
       assert.equal(await messagesFor([right, 200]), LOGIN);
       clock.advance(40_000);
@@ -101,7 +102,7 @@ describe('what kpass/http remembers', () => {
       assert.equal(await messagesFor([right, 200], [right, 200]), LOGIN);
     });
 
-    it('ends with the account, once cache.ttl is over', async () => {
+    it('ends with the account, after cache.ttl', async () => {
       await start({ cache: { ttl: 5_000 } });
       await realm.addUser('leaver', 'bye');
       const leaver = basic('leaver', 'bye');
@@ -112,14 +113,14 @@ describe('what kpass/http remembers', () => {
       assert.notEqual(await messagesFor([leaver, 401]), 0);
     });
 
-    it('outlives the KDC for as long', async () => {
+    it('outlives the KDC by cache.ttl', async () => {
       await start();
       await web.get(right);
       await proxy.use('silent');
       assert.equal(await web.status(right), 200);
     });
 
-    it('lets in nobody with another name or another password', async () => {
+    it('lets nobody in with another name or another password', async () => {
       await start();
       assert.equal(await web.status(right), 200);
       assert.equal(await web.status(basic('ab', 'c')), 200);
@@ -141,7 +142,7 @@ describe('what kpass/http remembers', () => {
       assert.equal(who.principal, 'ab@EXAMPLE.COM');
     });
 
-    it('is another one for each spelling of the name', async () => {
+    it('is separate for each spelling of the name', async () => {
       await start();
       const spelled = basic('alice@EXAMPLE.COM', users.alice);
       assert.equal(await messagesFor([right, 200], [spelled, 200]), 2 * LOGIN);
@@ -157,20 +158,20 @@ describe('what kpass/http remembers', () => {
     });
     const header = (password: string) => basic(name, password);
 
-    it('50 requests at once are one failed count', async () => {
+    it('makes one failed login of 50 requests at once', async () => {
       await start();
       const statuses = await Promise.all(times(50, header('x')).map((one) => web.status(one)));
       assert.deepEqual(statuses, times(50, 401));
       assert.equal(await realm.failedCount(name), 1);
     });
 
-    it('50 requests, one after the other, are one failed count', async () => {
+    it('makes one failed login of 50 requests, one after another', async () => {
       await start();
       await messagesFor(...times(50, [header('x'), 401] as [string, number]));
       assert.equal(await realm.failedCount(name), 1);
     });
 
-    it('is forgotten after cache.denyTtl: who has just got that password gets in', async () => {
+    it('ends after cache.denyTtl: a user who has just got that password gets in', async () => {
       await start();
       assert.equal(await web.status(header('new')), 401);
       await realm.kadmin('cpw', '-pw', 'new', name);
@@ -179,14 +180,14 @@ describe('what kpass/http remembers', () => {
       assert.equal(await messagesFor([header('new'), 200]), LOGIN);
     });
 
-    it('keeps out nobody with the right one', async () => {
+    it('keeps out no user with the right one', async () => {
       await start();
       await messagesFor([header('x'), 401], [header('right'), 200], [header('x'), 401]);
     });
   });
 
-  describe('of an error: nothing', () => {
-    it('neither a denial nor a welcome', async () => {
+  describe('does not hold an error', () => {
+    it('as a denial or as a success', async () => {
       await start({ timeout: 300 });
       await proxy.use('silent');
       assert.equal(await web.status(right), 503);
@@ -195,7 +196,7 @@ describe('what kpass/http remembers', () => {
       assert.equal(await web.status(right), 200);
     });
 
-    it('though all who wait for the same get it', async () => {
+    it('though all requests that wait for the same login get it', async () => {
       await start({ timeout: 300 });
       await proxy.use('silent');
       const statuses = await Promise.all(times(20, right).map((header) => web.status(header)));
@@ -203,7 +204,7 @@ describe('what kpass/http remembers', () => {
     });
   });
 
-  it('takes no harm from a client that goes away in the middle', async () => {
+  it('is unharmed by a client that leaves during the login', async () => {
     await start();
     await proxy.use('silent');
     const gone = web.request(right);
@@ -221,14 +222,14 @@ describe('what kpass/http remembers', () => {
     const bob = basic('bob', users.bob);
     const carol = basic('carol', users.carol);
 
-    it('and the least recently used goes first', async () => {
+    it('and forgets the least recently used first', async () => {
       await start({ cache: { max: 2 } });
       await messagesFor([right, 200], [bob, 200], [right, 200], [carol, 200]);
       assert.equal(await messagesFor([right, 200], [carol, 200]), 0);
       assert.equal(await messagesFor([bob, 200]), LOGIN);
     });
 
-    it('and wrong passwords push out no right one', async () => {
+    it('and forgets no right password for wrong ones', async () => {
       await start({ cache: { max: 1 } });
       await messagesFor([right, 200], [basic('bob', '1'), 401], [basic('bob', '2'), 401]);
       assert.equal(await messagesFor([right, 200]), 0);
@@ -236,7 +237,7 @@ describe('what kpass/http remembers', () => {
   });
 
   describe('with cache: false', () => {
-    it('is nothing: each request is a login', async () => {
+    it('is empty: each request is a login', async () => {
       await start({ cache: false });
       assert.equal(await messagesFor([right, 200], [right, 200], [right, 200]), 3 * LOGIN);
       await realm.addUser('dan', 'right');
@@ -245,7 +246,7 @@ describe('what kpass/http remembers', () => {
       assert.equal(await realm.failedCount('dan'), 2);
     });
 
-    it('is shared all the same by who asks at the same time', async () => {
+    it('still shares a login between requests at the same time', async () => {
       await start({ cache: false });
       await proxy.use('silent');
       const statuses = times(50, right).map((header) => web.status(header));
@@ -256,13 +257,13 @@ describe('what kpass/http remembers', () => {
     });
   });
 
-  it('with a time of 0 is nothing either', async () => {
+  it('is empty with a ttl of 0 as well', async () => {
     await start({ cache: { ttl: 0 } });
     assert.equal(await messagesFor([right, 200], [right, 200]), 2 * LOGIN);
   });
 
   describe('ends with close()', () => {
-    it('for who was let in and for who was not', async () => {
+    it('for right and for wrong passwords', async () => {
       await start();
       const wrong = basic('alice', 'wrong');
       await messagesFor([right, 200], [wrong, 401]);
@@ -270,7 +271,7 @@ describe('what kpass/http remembers', () => {
       assert.equal(await messagesFor([right, 500], [wrong, 500]), 0);
     });
 
-    it('also where the login was under way', async () => {
+    it('during a login as well', async () => {
       await start();
       await proxy.use({ delay: 300 });
       const first = web.status(right);
@@ -303,7 +304,7 @@ describe('what kpass/http remembers', () => {
     assert(endedIn < 10_000, `${endedIn} ms`);
   });
 
-  describe('is no password', () => {
+  describe('holds no password', () => {
     let child: ChildProcess;
     before(async () => {
       child = spawn(process.execPath, ['-e', PROGRAM], {
@@ -314,7 +315,7 @@ describe('what kpass/http remembers', () => {
     after(() => child?.kill());
 
     for (const outcome of ['verified', 'denied']) {
-      it(`where it was ${outcome}: not a piece of it is left in memory`, async () => {
+      it(`that was ${outcome}: not a piece of it is left in memory`, async () => {
         const secret = randomBytes(24).toString('hex');
         const name = outcome === 'verified' ? `user${secret.slice(0, 6)}` : 'alice';
         if (outcome === 'verified') await realm.addUser(name, secret);
@@ -329,8 +330,9 @@ describe('what kpass/http remembers', () => {
   });
 });
 
-// The header comes in two pads, and stays in memory as the browser sent it, in base64: Node's
-// strings cannot be wiped. It is asked for three times: twice at once, and when it is known.
+// The header comes in two pads. It stays in memory in base64, as the browser sent it, because
+// Node's strings cannot be wiped. It is checked three times: twice at once, and again when it is
+// remembered.
 const PROGRAM = `
 const { basicAuth } = require('kpass/http');
 const { IncomingMessage } = require('node:http');

@@ -14,7 +14,7 @@ const users = {
   zoë: 'пароль 密码 🔑',
 };
 
-/** What is sent as `Basic …`, in base64 or on purpose not. */
+/** The values sent as `Basic …`, some of them not in base64. */
 const base64 = (bytes: string | Uint8Array) => Buffer.from(bytes).toString('base64');
 
 const refused: Record<string, string> = {
@@ -73,7 +73,7 @@ describe('the HTTPS example', () => {
       });
     }
 
-    it('whatever the case of the scheme', async () => {
+    it('for a scheme in any case', async () => {
       const header = basic('alice', users.alice);
       const schemes = ['basic', 'BASIC', 'bAsIc'];
       const answers = schemes.map((scheme) => example.get(header.replace('Basic', scheme)));
@@ -105,11 +105,11 @@ describe('the HTTPS example', () => {
       it(name, () => challenged(header));
     }
 
-    it('all of those without a word in the log', () => equal(example.log, ''));
+    it('all of these without a word in the log', () => equal(example.log, ''));
   });
 
   describe('answers 503', () => {
-    it('when no KDC listens, but for a password that was right a moment ago', async () => {
+    it('when no KDC listens, except for a password that was right a moment ago', async () => {
       await realm.addUser('hatter', 'tea');
       await example.get(basic('alice', users.alice));
       await realm.stopKdc();

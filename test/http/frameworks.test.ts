@@ -1,15 +1,16 @@
-// Each of the examples, which are the documentation, with the real package that it is about: started
-// as a process of its own beside a real realm, and asked over TLS.
+// Each example with its real package, as a process of its own, in a real realm. The tests send
+// requests over TLS.
 
-import { deepEqual, doesNotMatch, equal, match, notEqual, ok } from 'node:assert/strict';
-import { copyFile, readFile, rm } from 'node:fs/promises';
+import { deepEqual, doesNotMatch, equal, match, notEqual } from 'node:assert/strict';
+import { copyFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Realm } from 'kpass/testing';
 import { BasicStrategy } from 'passport-http';
 import { type Answer, basic, Example } from '../../examples/https-basic/run';
+import { partOfExample, recipes } from '../support/recipes';
 import { SERVICE } from '../support/subject';
 
-/** By whom the header is read: by kpass/http, or by the framework's plugin, which may be lenient. */
+/** The code that reads the header: kpass/http, or the framework's plugin, which may be lenient. */
 type Reader = 'kpass' | 'plugin';
 
 const EXAMPLES: Record<string, { file: string; reader: Reader }> = {
@@ -31,7 +32,7 @@ const users = {
   '<b>"o\'hara"&': 'tara',
 };
 
-/** Logs in only where it must fail, so that no example remembers him. */
+/** His logins all fail, so no example remembers him. */
 const BOB = 'bob';
 const BOBS = 'builder';
 
@@ -60,7 +61,7 @@ const malformed: Record<string, string> = {
   'Latin-1': `Basic ${base64(Buffer.from('zoë:naïve', 'latin1'))}`,
 };
 
-/** The right password as no client writes it: Node's decoder, and so a plugin, may read it. */
+/** The right password in a form that no client sends: a plugin with Node's decoder may read it. */
 const sloppy: Record<string, string> = {
   'base64 with garbage in it': `Basic *${base64('alice:wonderland')}`,
   'base64 with garbage after it': `Basic ${base64('alice:wonderland')}!`,
@@ -101,7 +102,7 @@ describe('the examples', () => {
           const { status, headers, body } = await example.get(basic(user, password));
           equal(status, 200);
           equal(body, `Welcome, ${user}@EXAMPLE.COM.`);
-          // As text: a name may look like HTML.
+          // A name may look like HTML, so the answer is text.
           match(headers['content-type'] ?? '', /^text\/plain; charset=utf-8$/i);
         });
       }
@@ -114,13 +115,13 @@ describe('the examples', () => {
         holdsNoDetail(answer);
       };
 
-      it('challenges who sends no credentials', () => challenges());
+      it('challenges a request without credentials', () => challenges());
       const headers = { ...refused, ...malformed, ...(reader === 'kpass' && sloppy) };
       for (const [name, header] of Object.entries(headers)) {
         it(`challenges ${name}`, () => challenges(header));
       }
 
-      it('does all of that without a word in the log', () => equal(example.log, ''));
+      it('does all of this without a word in the log', () => equal(example.log, ''));
 
       const fails = async (status: number, server: Example = example): Promise<Answer> => {
         const answer = await server.get(basic(BOB, BOBS));
@@ -131,7 +132,7 @@ describe('the examples', () => {
         return answer;
       };
 
-      it('answers 503 when no KDC does, and says when to try again', async () => {
+      it('answers 503 with Retry-After when no KDC answers', async () => {
         await realm.stopKdc();
         try {
           const { headers } = await fails(503);
@@ -179,26 +180,19 @@ describe('the examples', () => {
     deepEqual(read, ['alice', 'wonderland']);
   });
 
-  it('are where the recipes of the README come from, line by line', async () => {
-    const root = join(__dirname, '../..');
-    const readme = await readFile(join(root, 'README.md'), 'utf8');
-    const recipes = /^## Recipes$(.*?)^## /ms.exec(readme)?.[1] ?? '';
-    for (const { file } of Object.values(EXAMPLES)) {
-      const recipe = recipes.split(/^### /m).find((text) => text.includes(`(examples/${file})`));
-      ok(recipe, `no recipe links to ${file}`);
-      const example = linesOf(await readFile(join(root, 'examples', file), 'utf8'));
-      const code = /^```js\n(.*?)^```$/ms.exec(recipe)?.[1];
-      ok(code, `no code for ${file}`);
-      for (const line of linesOf(code)) ok(example.includes(line), `${file} has no line ${line}`);
-    }
+  it('are where the recipes of docs/recipes.md come from, line by line', () => {
+    const shown = recipes();
+    deepEqual(
+      shown.map(({ file }) => file).sort(),
+      Object.values(EXAMPLES)
+        .map(({ file }) => file)
+        .sort(),
+    );
+    for (const recipe of shown) equal(recipe.code, partOfExample(recipe), recipe.file);
   });
 });
 
-function linesOf(text: string): string[] {
-  return text.split('\n').map((line) => line.trim());
-}
-
-/** Neither what was sent, nor anything of how it was verified. */
+/** Asserts that an answer contains nothing of the credentials, nor of their verification. */
 function holdsNoDetail({ headers, body }: Answer): void {
   const sent = JSON.stringify(headers) + body;
   doesNotMatch(sent, /krb5|kpass|KDC|keytab|HTTP\/localhost|\.mjs|node_modules/i);

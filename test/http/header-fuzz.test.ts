@@ -1,7 +1,7 @@
-// Authorization headers of every kind, sent as raw bytes, one or two of them at once to kpass/http,
-// and one over TLS to the example: 200 if and only if there is one, and it holds the right name and
-// password as RFC 7617 writes them; never an error of the server.
-// KPASS_FUZZ_SECONDS makes the run that long.
+// Sends random Authorization headers as raw bytes: one or two at once to kpass/http, one over TLS
+// to the example. The answer is 200 if and only if there is one header, with the right name and
+// password as RFC 7617 writes them. It is never an error of the server. KPASS_FUZZ_SECONDS sets the
+// run's length.
 
 import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
@@ -18,12 +18,12 @@ import { Web } from '../support/web';
 const USER = 'alice';
 const PASSWORD = 'won:der land ☃';
 const RIGHT = Buffer.from(`${USER}:${PASSWORD}`).toString('base64');
-/** The same account, its realm named. */
+/** The same account, with its realm. */
 const RIGHT_TOO = Buffer.from(`${USER}@EXAMPLE.COM:${PASSWORD}`).toString('base64');
 const SECONDS = Number(process.env.KPASS_FUZZ_SECONDS ?? 5);
 
-// What RFC 7235, 2.1 and RFC 7617, 2 say, apart from the server's own code: the scheme in any case,
-// spaces, and base64 with its padding, in one spelling only. HTTP trims the value.
+// RFC 7235, 2.1 and RFC 7617, 2, written independently of the server's code: the scheme in any
+// case, spaces, and base64 with its padding, in one spelling only. HTTP trims the value.
 function isRight(header: string): boolean {
   const match = /^([A-Za-z]+)( +)([A-Za-z0-9+/]+={0,2})$/.exec(
     header.replace(/^[ \t]+|[ \t]+$/g, ''),
@@ -54,7 +54,7 @@ const token = fc.oneof(
     .map((parts) => base64(parts.join(''))),
   fc.uint8Array({ maxLength: 60 }).map(base64),
   fc.string({ maxLength: 60 }),
-  // The right one, with something done to it.
+  // The right header, with a change.
   fc
     .tuple(fc.nat(RIGHT.length), fc.string({ minLength: 0, maxLength: 2 }), fc.nat(2))
     .map(([at, put, cut]) => RIGHT.slice(0, at) + put + RIGHT.slice(at + cut)),
@@ -89,10 +89,10 @@ describe('Authorization headers', function () {
 
   interface Server {
     port: number;
-    /** Over TLS, with this certificate. */
+    /** The certificate, for a server with TLS. */
     ca?: Buffer;
   }
-  /** How often the right header, and any, came to a server. */
+  /** How often the right header, and any header, came to a server. */
   interface Counts {
     runs: number;
     letIn: number;
@@ -131,7 +131,7 @@ describe('Authorization headers', function () {
         const [sent = '', ...more] = values.map((value) =>
           Buffer.from(value, 'latin1').toString('latin1'),
         );
-        // 400 and 431 are Node's own: no header at all, or too much of one.
+        // 400 and 431 are Node's own, for a bad header or one that is too long.
         const allowed = more.length === 0 && isRight(sent) ? [200] : [400, 401, 431];
         assert(allowed.includes(got), `${got} for ${JSON.stringify(values)}`);
       }),
@@ -142,7 +142,7 @@ describe('Authorization headers', function () {
     return counts;
   }
 
-  it('let in nobody but the right one, and break nothing, in kpass/http', async () => {
+  it('let only the right user in, and break nothing, in kpass/http', async () => {
     const errors: unknown[] = [];
     const note = (message: unknown) => errors.push(message);
     subscribe('kpass:error', note);
@@ -161,7 +161,7 @@ describe('Authorization headers', function () {
     assert.deepEqual(errors, [], 'nothing for the operator to read');
   });
 
-  it('let in nobody but the right one, and break nothing, in the example', async () => {
+  it('let only the right user in, and break nothing, in the example', async () => {
     const env = { ...realm.env, KEYTAB: realm.keytab(SERVICE) };
     await using example = await Example.start(realm.folder, env);
     const { port } = new URL(example.url);

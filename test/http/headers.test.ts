@@ -1,5 +1,5 @@
-// The headers that kpass/http gives to servers that answer themselves, and the property `temporary` of
-// the errors that they log.
+// The headers that kpass/http gives to servers that answer themselves, and the property `temporary`
+// of the errors that they log.
 
 import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';

@@ -1,4 +1,5 @@
-// The throttle of kpass/http: how many wrong passwords reach the KDC, whoever types them and however.
+// The throttle of kpass/http limits how many wrong passwords reach the KDC, in any spelling of a
+// name.
 
 import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
@@ -16,7 +17,7 @@ const MINUTE = 60_000;
 const LOCKED_AFTER = 5;
 const throttle = { attempts: 3, window: 30 * MINUTE };
 
-/** Who listens gets no warnings. */
+/** A subscriber, so that kpass/http prints no warnings. */
 const ignore = () => {};
 
 describe('the throttle of kpass/http', () => {
@@ -48,12 +49,12 @@ describe('the throttle of kpass/http', () => {
     });
     web = await Web.start(auth, { tls: false });
   }
-  // Each test has a user of its own, whose password is `right`, and whom the KDC locks.
+  // Each test has a user of its own, with the password `right`, and the KDC can lock it.
   let user = '';
   let users = 0;
   beforeEach(async () => {
     clock = httpWithClock();
-    // Its own: what was abandoned in another test may still be sending.
+    // Messages that another test abandoned may still be sent, so each test has a proxy of its own.
     proxy = await FaultProxy.start(realm);
     requests = 0;
     user = `user${++users}`;
@@ -72,7 +73,7 @@ describe('the throttle of kpass/http', () => {
     for (const password of passwords(count)) assert.equal(await status(password, name), 401);
   }
 
-  /** Whether the KDC got a message while `run` was. */
+  /** Whether the KDC got a message during `run`. */
   async function reached(run: () => Promise<unknown>): Promise<boolean> {
     const before = proxy.log.length;
     await run();
@@ -83,21 +84,21 @@ describe('the throttle of kpass/http', () => {
     while (requests < count) await sleep(5);
   }
 
-  it('is off by default: who guesses locks the account', async () => {
+  it('is off by default: guesses lock the account', async () => {
     await start({});
     await guess(20);
     assert.equal(await realm.failedCount(user), LOCKED_AFTER);
     assert.equal(await status('right'), 401);
   });
 
-  it('stops asking after so many wrong passwords, so the KDC locks nobody', async () => {
+  it('stops asking after `attempts` wrong passwords, so the KDC locks nobody', async () => {
     await start();
     await guess(20);
     assert.equal(await realm.failedCount(user), 3);
     assert.equal((await verifierFor(realm).verify(user, 'right')).verified, true);
   });
 
-  it('answers as for any wrong password', async () => {
+  it('answers as to any wrong password', async () => {
     await start();
     const first = await web.get(basic(user, 'x'));
     await guess(3);
@@ -107,7 +108,7 @@ describe('the throttle of kpass/http', () => {
   });
 
   for (const cache of [undefined, false] as const) {
-    it(`holds for 50 at once${cache === false ? ', with cache: false' : ''}`, async () => {
+    it(`stops 50 at once as well${cache === false ? ', with cache: false' : ''}`, async () => {
       await start({ throttle, cache });
       const statuses = await Promise.all(passwords(50).map((password) => status(password)));
       assert.deepEqual(new Set(statuses), new Set([401]));
@@ -115,7 +116,7 @@ describe('the throttle of kpass/http', () => {
     });
   }
 
-  it('refuses the right password too, until the window has passed', async () => {
+  it('denies the right password as well, until the window has passed', async () => {
     await start();
     await guess(3);
     assert.equal(await reached(async () => assert.equal(await status('right'), 401)), false);
@@ -123,19 +124,20 @@ describe('the throttle of kpass/http', () => {
     assert.equal(await status('right'), 200);
   });
 
-  it('lets in who is remembered, without the KDC', async () => {
+  it('lets a remembered user in, without the KDC', async () => {
     await start();
     assert.equal(await status('right'), 200);
     await guess(3);
     assert.equal(await reached(async () => assert.equal(await status('right'), 200)), false);
   });
 
-  it('counts as the KDC does: until none was wrong for as long as the window', async () => {
+  it('counts as the KDC does: until the window passes without a wrong password', async () => {
     await start();
     await guess(2);
     clock.advance(20 * MINUTE);
     assert.equal(await status('a third'), 401);
-    // Over 30 minutes since the first two, but not since the third: the KDC still counts three.
+    // 30 minutes have passed since the first two, but not since the third: the KDC still counts
+    // three.
     clock.advance(20 * MINUTE);
     assert.equal(await reached(() => status('a fourth')), false);
     assert.equal(await realm.failedCount(user), 3);
@@ -143,7 +145,7 @@ describe('the throttle of kpass/http', () => {
     assert.equal(await reached(() => status('a fourth')), true);
   });
 
-  it('is not prolonged by what it refuses', async () => {
+  it('is not prolonged by passwords that it denies itself', async () => {
     await start();
     await guess(3);
     clock.advance(20 * MINUTE);
@@ -162,7 +164,7 @@ describe('the throttle of kpass/http', () => {
     assert.equal(await status('right'), 200);
   });
 
-  it('starts anew with a right password', async () => {
+  it('starts again after a right password', async () => {
     await start({ throttle, cache: false });
     await guess(2);
     assert.equal(await status('right'), 200);
@@ -171,7 +173,7 @@ describe('the throttle of kpass/http', () => {
     assert.equal(await status('right'), 200);
   });
 
-  it('does not start anew for another spelling, which may be another account', async () => {
+  it('does not start again for another spelling, which may be another account', async () => {
     const mine = user.toUpperCase();
     await realm.addUser(mine, 'mine');
     await start({ throttle, cache: false });
@@ -182,7 +184,7 @@ describe('the throttle of kpass/http', () => {
     assert.equal(await realm.failedCount(user), 3);
   });
 
-  it('takes all spellings for one name', async () => {
+  it('counts all spellings of a name together', async () => {
     await start();
     const wide = [...user].map((c) => String.fromCodePoint((c.codePointAt(0) ?? 0) + 0xfee0));
     const spellings = [
@@ -205,7 +207,7 @@ describe('the throttle of kpass/http', () => {
     assert.equal(sent, 3);
   });
 
-  it('counts other names for themselves', async () => {
+  it('counts each other name separately', async () => {
     await realm.addUser(`${user}/admin`, 'right');
     await realm.addUser(`${user}x`, 'right');
     await start();
@@ -215,14 +217,14 @@ describe('the throttle of kpass/http', () => {
     }
   });
 
-  it('counts a name that nobody has just the same', async () => {
+  it('counts an unknown name in the same way', async () => {
     await start();
     await guess(3, 'nobody');
     assert.equal(await reached(() => guess(3, 'nobody')), false);
     assert.equal(await reached(() => status('a fourth', 'nobody')), false);
   });
 
-  it('counts no denial that says nothing of the password', async () => {
+  it('counts no denial for a reason other than the password', async () => {
     await realm.kadmin('modprinc', '-pwexpire', '1/1/2001', user);
     await start({ throttle: { attempts: 1, window: throttle.window } });
     await guess(3);
@@ -230,7 +232,7 @@ describe('the throttle of kpass/http', () => {
     assert.equal(await status('right'), 200);
   });
 
-  it('counts no malformed password, which never gets to the KDC', async () => {
+  it('counts no malformed password, which never reaches the KDC', async () => {
     await start({ throttle: { attempts: 1, window: throttle.window } });
     for (const password of ['', 'x'.repeat(2_000), 'a\0b']) {
       assert.equal(await status(password), 401);
@@ -249,7 +251,7 @@ describe('the throttle of kpass/http', () => {
       assert.equal(await status('right'), 200);
     });
 
-    it('refuses nobody who waits for another: 503, not 401', async () => {
+    it('answers 503, not 401, to requests that wait for another', async () => {
       await start({ throttle: one, timeout: 500 });
       await proxy.use('silent');
       const answers = passwords(5).map((password) => status(password));
@@ -259,7 +261,7 @@ describe('the throttle of kpass/http', () => {
       assert.equal(await status('right'), 200);
     });
 
-    it('lets the next one try, where the first was right after all', async () => {
+    it('lets the next request try if the first was right after all', async () => {
       await start({ throttle: one });
       await proxy.use('silent');
       const first = status('right');
@@ -272,7 +274,7 @@ describe('the throttle of kpass/http', () => {
       assert.equal(await realm.failedCount(user), 1);
     });
 
-    it('does not let more wait than it has room for', async () => {
+    it('limits how many requests wait', async () => {
       await start({ throttle: one, timeout: 3_000 });
       await proxy.use('silent');
       const requestOf = (password: string) =>

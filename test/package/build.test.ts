@@ -1,5 +1,5 @@
-// What is written twice, in two places that must agree: the sources of the two builds, and
-// libkrb5's error numbers.
+// Facts that stand in two places must agree: the sources of the two builds, and libkrb5's error
+// numbers.
 
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -13,7 +13,7 @@ const sources = (text: string) =>
   [...new Set(text.match(/\bnative\/(base|net|kerberos|node)\/\w+\.cc\b/g))].sort();
 
 describe('the two builds', () => {
-  it('name the same sources, which are all there are', () => {
+  it('name the same sources, and no source is left out', () => {
     const there = ['base', 'net', 'kerberos', 'node']
       .flatMap((layer) =>
         readdirSync(join(PACKAGE, 'native', layer)).map((name) => `native/${layer}/${name}`),
@@ -38,25 +38,25 @@ describe('libkrb5’s error numbers', () => {
   const defined = [...headers().matchAll(/^#define (\w+)\s+\((-?\d+)L?\)/gm)].map(
     ([, name = '', number]) => [name, Number(number)] as const,
   );
-  // Not the KDC's own tables, nor krb524's; and small numbers are flags.
+  // The KDC's own tables and krb524's are left out. Small numbers are flags.
   const errors = defined.filter(
     ([name, number]) =>
       /^(KRB5(?!_KDB|_LOG|24)|ASN1_|PROF_)(?!.*PLACEHOLD)/.test(name) && Math.abs(number) > 1e6,
   );
 
-  it('are named as krb5.h and profile.h name them', () => {
+  it('have the names of krb5.h and profile.h', () => {
     const known = errors.filter(([, number]) => krb5Name(number) !== undefined);
     deepEqual(
       known.map(([, number]) => krb5Name(number)),
       known.map(([name]) => name),
     );
-    // A newer libkrb5 may have numbers that kpass does not name. Not many.
+    // A newer libkrb5 may have a few numbers that kpass does not name.
     const newer = errors.length - known.length;
     ok(known.length > 270 && newer < 20, `${known.length} known, ${newer} not`);
   });
 });
 
-/** The text of the headers with the error tables, found as the builds find them. */
+/** The text of the headers with the error tables; pkg-config finds them, as in the builds. */
 function headers(): string {
   const pkgConfig = (...args: string[]) =>
     execFileSync('pkg-config', [...args, 'krb5'], { encoding: 'utf8' }).trim();

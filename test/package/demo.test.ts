@@ -1,4 +1,4 @@
-// `npm run demo`, without the installation that comes before it.
+// `npm run demo`, without the installation before it.
 
 import { deepEqual, equal, match } from 'node:assert/strict';
 import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process';
@@ -31,7 +31,7 @@ describe('the demo', function () {
     demo = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'inherit'] });
   }
 
-  it('proves with --once what it says, and exits 0', async () => {
+  it('makes its requests with --once, prints the answers, and exits with 0', async () => {
     start('--once');
     const [printed, [code]] = await Promise.all([text(demo.stdout), once(demo, 'exit')]);
     const said = printed.split('\n').filter((line) => /^[✓✗]/.test(line));

@@ -1,5 +1,5 @@
-// The core without Node (native/test/harness.cc): under valgrind, and with allocations that fail. Run
-// by scripts/sanitize, it is the sanitizer's build that shows errors and leaks.
+// The core without Node (native/test/harness.cc), under valgrind, and with allocations that fail. In
+// scripts/sanitize, the sanitizer's build takes the place of valgrind.
 
 import { equal, match } from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
@@ -8,13 +8,13 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Realm } from 'kpass/testing';
 
-/** The machine is shared, and under a sanitizer slow. */
+/** Times are multiplied by this: other programs share the machine, and sanitizers are slow. */
 const SLOW = Number(process.env.KPASS_SLOW ?? 1);
 
 const PACKAGE = join(__dirname, '../..');
 const SANITIZER = /build-(asan|tsan)$/.exec(process.env.KPASS_PREBUILD ?? '')?.[1];
 const HARNESS = join(PACKAGE, `build-${SANITIZER ?? 'dev'}/build/harness`);
-// Only what is definitely lost: glibc keeps the stacks of threads that have ended.
+// valgrind reports only definite leaks: glibc keeps the stacks of ended threads.
 const VALGRIND = SANITIZER
   ? []
   : [
@@ -25,8 +25,11 @@ const VALGRIND = SANITIZER
       '--errors-for-leak-kinds=definite',
       '--error-exitcode=9',
     ];
-/** String-to-key of the others is 24,000 allocations, of which each would be tried; this one's, 9. */
-const RC4 = { config: '[libdefaults]\n  allow_weak_crypto = true\n  allow_rc4 = true\n' };
+/** The key of this type takes 9 allocations. Others take 24,000, and each of them would be tried. */
+const RC4 = {
+  config:
+    '[libdefaults]\n  allow_weak_crypto = true\n  allow_rc4 = true\n  permitted_enctypes = DEFAULT rc4\n',
+};
 
 describe('the core alone', function () {
   this.timeout(120_000 * SLOW);
@@ -51,7 +54,7 @@ describe('the core alone', function () {
   });
 
   interface Run {
-    /** What runs the harness. */
+    /** The program that runs the harness. */
     under?: string[];
     kdc: Realm;
     password: string;
@@ -59,7 +62,7 @@ describe('the core alone', function () {
     user?: string;
   }
 
-  /** What the harness prints. Fails when it exits with another code than 0. */
+  /** The output of the harness; it fails unless the exit code is 0. */
   async function harness({
     under = [],
     kdc,
@@ -84,7 +87,7 @@ describe('the core alone', function () {
     return stdout;
   }
 
-  describe(`says under ${SANITIZER ? 'a sanitizer' : 'valgrind'}, without an error or a leak,`, () => {
+  describe(`under ${SANITIZER ? 'a sanitizer' : 'valgrind'}, without an error or a leak,`, () => {
     const rows = [
       {
         what: 'the right password',
@@ -102,22 +105,23 @@ describe('the core alone', function () {
     ];
     for (const { what, genuine, password, says } of rows) {
       for (const options of genuine && password !== 'x' ? [[], ['--canonicalize']] : [[]]) {
-        it(`what it should of ${what} ${options}`, async () => {
+        it(`has the right outcome for ${what} ${options}`, async () => {
           const kdc = genuine ? realm : impostor;
           match(await harness({ under: VALGRIND, kdc, password, options }), says);
         });
       }
     }
 
-    it('what it should on a pool, some calls abandoned', async () => {
+    it('has the right outcomes on a pool, with some calls abandoned', async () => {
       const options = ['--threads', '4', '--repeat', '12', '--abandon', '300'];
       await harness({ under: VALGRIND, kdc: realm, password: 'wonderland', options });
     });
   });
 
-  // ThreadSanitizer's build lets no allocation fail. AddressSanitizer takes long, and sees that a text
-  // as long as libkrb5's of an impostor has no end where glibc's vasprintf() got no memory for it.
-  describe('believes nobody but the realm, and does not crash, when memory runs out', () => {
+  // ThreadSanitizer's build lets no allocation fail. AddressSanitizer is slow, so it skims. It does not
+  // try the impostor: if glibc's vasprintf() gets no memory for libkrb5's long message, the text has no
+  // end, and AddressSanitizer reports that.
+  describe('believes only the realm, and does not crash, when memory runs out', () => {
     const rows = [
       { what: 'the right password', genuine: true, password: 'wonderland', more: ['--genuine'] },
       { what: 'a wrong one', genuine: true, password: 'x', more: [] },

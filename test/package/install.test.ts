@@ -1,5 +1,5 @@
-// Installing kpass: in a second where the package has a binary that fits, by compiling elsewhere, and
-// with three lines that say what is missing where that cannot be.
+// Installing kpass takes a second if the package has a binary that fits. Otherwise it compiles; if it
+// cannot, three lines name what is missing.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -26,14 +26,14 @@ import { SERVICE } from '../support/subject';
 const execute = promisify(execFile);
 
 /**
- * From `npm pack` to a verified password, in ms: wide, for the machine may be at something else as
- * well. bench/install.ts tells what it takes on a quiet one: under 3 s.
+ * ms from `npm pack` to a verified password. The bound is wide, because other programs share the
+ * machine. bench/install.ts measures it on an idle machine: under 3 s.
  */
 const MOST = 20_000;
 
 const BINARY = `prebuilds/linux-${process.arch}/kpass.glibc.node`;
 
-/** How a program failed that had to. */
+/** The failure of a program that must fail. */
 interface Failure {
   code: number;
   stdout: string;
@@ -54,7 +54,7 @@ describe('installing', function () {
 
   let realm: Realm;
   let users: NodeJS.ProcessEnv;
-  /** A machine with a Node.js and npm, and nothing to compile with. */
+  /** The environment of a machine with Node.js and npm, but without a compiler. */
   let bare: NodeJS.ProcessEnv;
   before(async () => {
     realm = await Realm.start({ users: { alice: 'wonderland' } });
@@ -78,7 +78,7 @@ describe('installing', function () {
       });
     }
 
-    it('needs no script of its own to be run', async () => {
+    it('works without its install script', async () => {
       const project = await emptyProject();
       await install(project, await tarball(), bare, '--ignore-scripts');
       assert.equal(
@@ -87,14 +87,14 @@ describe('installing', function () {
       );
     });
 
-    it('loads even when Node.js has been replaced meanwhile', async () => {
+    it('loads even if Node.js was replaced meanwhile', async () => {
       const project = await emptyProject();
       await install(project, await tarball(), bare);
       const program = `process.execPath = '/nowhere';${PROGRAM}`;
       assert.equal(await runFile(project, ['node'], 'p.cjs', program, bare), `true ${BINARY}\n`);
     });
 
-    it('compiles when it is asked to', async () => {
+    it('compiles with --build-from-source', async () => {
       const env = { ...bare, npm_config_build_from_source: 'true' };
       const { stderr } = await failure(install(await emptyProject(), await tarball(), env));
       assert.match(stderr, /kpass has to be compiled/);
@@ -102,7 +102,7 @@ describe('installing', function () {
   });
 
   describe('where no binary fits', () => {
-    it('compiles, to the very bytes of the binary', async () => {
+    it('compiles to the same bytes as the binary', async () => {
       const project = await emptyProject();
       await install(project, await unpacked({ binary: false }));
       assert.equal(
@@ -114,14 +114,14 @@ describe('installing', function () {
       assert((await readFile(built)).equals(await readFile(join(await unpacked(), BINARY))));
     });
 
-    it('says in three lines what to install, without a compiler', async () => {
+    it('prints three lines with what to install, without a compiler', async () => {
       const { stderr } = await failure(
         install(await emptyProject(), await unpacked({ binary: false }), bare),
       );
       assertThreeLines(stderr, "a C++ compiler, make, Python, pkg-config, libkrb5's headers");
     });
 
-    it('says in three lines what to install, without the headers', async () => {
+    it('prints three lines with what to install, without the headers', async () => {
       const env = { ...process.env, PKG_CONFIG_LIBDIR: '/nowhere' };
       const { stderr } = await failure(
         install(await emptyProject(), await unpacked({ binary: false }), env),
@@ -129,7 +129,7 @@ describe('installing', function () {
       assertThreeLines(stderr, "libkrb5's headers");
     });
 
-    it('does not try another Node’s binary, nor one that asks for a newer glibc', async () => {
+    it('tries no binary for another Node, nor one that needs a newer glibc', async () => {
       const folder = await unpacked();
       await replace(join(folder, BINARY), 'GLIBC_2.28', 'GLIBC_9.28');
       const { stderr } = await failure(install(await emptyProject(), folder, bare));
@@ -154,8 +154,8 @@ describe('installing', function () {
     }
   });
 
-  // What Node.js says there that it is: a program that names musl's loader; or, started by way of the
-  // loader, the loader itself, which is musl's libc.so, on Alpine by another name.
+  // process.execPath is a program that names musl's loader. If the loader started Node.js, it is the
+  // loader itself: musl's libc.so, which has another name on Alpine.
   for (const { how, name, loader } of [
     { how: 'on musl', name: 'node', loader: '/lib/ld-musl-x86_64.so.1' },
     { how: 'on musl, by way of its loader', name: 'libc.so', loader: '' },
@@ -177,7 +177,7 @@ describe('installing', function () {
         assert.match(stderr, /kpass has to be compiled/);
       });
 
-      it('does not load the binary for glibc, should it be the only one', async () => {
+      it('does not load the binary for glibc, even if it is the only one', async () => {
         const project = await emptyProject();
         await install(project, await tarball(), bare);
         const { stderr } = await failure(runFile(project, ['node'], 'p.cjs', PROGRAM, musl));
@@ -187,7 +187,7 @@ describe('installing', function () {
   }
 
   describe('on macOS', () => {
-    it('looks for the Kerberos that Homebrew keeps apart, and for no g++', async () => {
+    it('looks for Homebrew’s Kerberos, and not for g++', async () => {
       const folder = await unpacked();
       const bin = await emptyFolder();
       for (const [name, script] of Object.entries({
@@ -228,7 +228,7 @@ describe('installing', function () {
     let project: string;
     let said: string;
     before(async () => {
-      // The dynamic linker looks for a file of a name that no machine has.
+      // The dynamic linker will look for a name that no machine has.
       const folder = await unpacked();
       await replace(join(folder, BINARY), 'libkrb5.so.3', 'libkrb5.so.0');
       project = await emptyProject();
@@ -240,7 +240,7 @@ describe('installing', function () {
       assert(!isCompiled(project));
     });
 
-    it('fails to load with one error that names it and its package', async () => {
+    it('fails to load with one error, which names the library and its package', async () => {
       const { stderr } = await failure(runFile(project, ['node'], 'p.cjs', PROGRAM));
       assert.match(
         stderr,
@@ -251,7 +251,7 @@ describe('installing', function () {
   });
 });
 
-/** A program that names its loader, far from its beginning, as elf(5) has it. */
+/** The bytes of a program that names its loader, far from its beginning: see elf(5). */
 function elf(loader: string): Buffer {
   const bytes = Buffer.alloc(20_000);
   bytes.write('\x7fELF\x02\x01', 'latin1');
@@ -266,7 +266,7 @@ function elf(loader: string): Buffer {
   return bytes;
 }
 
-/** Puts other bytes, as many, in place of a text in a file. */
+/** Replaces a text in a file with another of the same length. */
 async function replace(file: string, text: string, other: string): Promise<void> {
   const bytes = await readFile(file, 'latin1');
   assert(bytes.includes(text) && text.length === other.length);

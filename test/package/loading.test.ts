@@ -1,4 +1,4 @@
-// Where kpass cannot run, loading it says what is missing and what to do.
+// If kpass cannot run, loading it throws an error that says what is missing and what to do.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -19,7 +19,7 @@ async function load(program: string, folder = PACKAGE): Promise<string> {
 describe('loading', () => {
   let folder: string;
   before(async () => {
-    // The package as it is installed, but for its addon.
+    // The package as it is installed, but without its addon.
     folder = await mkdtemp(join(tmpdir(), 'kpass-load-'));
     for (const part of ['package.json', 'dist', 'native/conf']) {
       await cp(join(PACKAGE, part), join(folder, part), { recursive: true });
@@ -28,28 +28,28 @@ describe('loading', () => {
   });
   after(() => rm(folder, { recursive: true, force: true }));
 
-  it('on another system names those that are supported', async () => {
+  it('fails on another system, and names the supported ones', async () => {
     const stderr = await load(
       "Object.defineProperty(process, 'platform', { value: 'win32' }); require('kpass')",
     );
     assert.match(stderr, /kpass runs on Linux and macOS only; this is win32/);
   });
 
-  it('without an addon says how it is built', async () => {
+  it('fails without an addon, and says how to build it', async () => {
     const stderr = await load("require('./dist/index.js')", folder);
     assert.match(stderr, /cannot load its native addon/);
     assert.match(stderr, /libkrb5-dev \(Debian, Ubuntu\)/);
     assert.match(stderr, /npm rebuild kpass/);
   });
 
-  it('with an addon that does not load gives the reason', async () => {
+  it('fails with an addon that does not load, and gives the reason', async () => {
     const build = join(folder, 'build', 'Release');
     await cp(join(PACKAGE, 'package.json'), join(build, 'kpass.node'));
     const stderr = await load("require('./dist/index.js')", folder);
     assert.match(stderr, /cannot load its native addon[\s\S]*kpass\.node/);
   });
 
-  it('without libkrb5 names its packages', async () => {
+  it('fails without libkrb5, and names its packages', async () => {
     const stub = join(folder, 'stub.cjs');
     await writeFile(
       stub,
@@ -61,7 +61,7 @@ describe('loading', () => {
     assert.match(stderr, /Install libkrb5-3 \(Debian, Ubuntu\), krb5-libs \(Fedora/);
   });
 
-  it('without its own fragments of krb5.conf no password is verified', async () => {
+  it('works without the package’s fragments of krb5.conf, but no password is verified', async () => {
     const bare = await mkdtemp(join(tmpdir(), 'kpass-bare-'));
     try {
       for (const part of ['package.json', 'dist', 'build/Release/kpass.node']) {

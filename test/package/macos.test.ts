@@ -1,5 +1,5 @@
-// kpass compiled for macOS, where these tests do not run: what the addon is linked with, and how the
-// realms of kpass/testing ask a system that has no /proc.
+// kpass on macOS, tested on Linux: the libraries of an addon compiled for it, and how the realms of
+// kpass/testing get by without /proc.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -12,7 +12,7 @@ import { type MachO, readMachO } from '../support/mach-o';
 const execute = promisify(execFile);
 const PACKAGE = join(__dirname, '../..');
 
-/** Homebrew's, by the paths that its libraries give of themselves. */
+/** Homebrew's libraries, by the paths in their headers. */
 const KEG = '/opt/homebrew/opt/krb5/lib/';
 
 describe('on macOS', () => {
@@ -35,7 +35,7 @@ describe('on macOS', () => {
       }
     });
 
-    it('has its Kerberos of Homebrew, and none of the system', () => {
+    it('links Homebrew’s Kerberos, and not the system’s', () => {
       for (const { libraries, imports } of built.values()) {
         const kerberos = imports.filter(([symbol]) => /^(krb5|profile)_/.test(symbol));
         assert(kerberos.length > 50);
@@ -50,7 +50,7 @@ describe('on macOS', () => {
       }
     });
 
-    it('asks for nothing that is not there but Node-API, and C++', () => {
+    it('needs only symbols that exist, Node-API and C++', () => {
       for (const { imports } of built.values()) {
         const unknown = imports.filter(([, library]) => library === null);
         const strangers = unknown
@@ -68,7 +68,7 @@ describe('on macOS', () => {
     });
     after(() => rm(folder, { recursive: true, force: true }));
 
-    /** Runs a program that takes this for macOS, with these scripts before all others in PATH. */
+    /** Runs a program that takes this system for macOS, with these scripts first in PATH. */
     async function run(program: string, scripts: Record<string, string>): Promise<string> {
       const bin = join(folder, 'bin');
       await mkdir(bin, { recursive: true });
@@ -87,7 +87,7 @@ describe('on macOS', () => {
       return (await execute(process.execPath, [file], { env })).stdout;
     }
 
-    /** As the two print it there; the state is the true one. */
+    /** Prints what ps prints on macOS, with the process's real state. */
     const PS = `sed 's/.*) \\(.\\).*/\\1s+/' "/proc/$4/stat"`;
     const netstat = (listeners: number) =>
       `echo 'Active Internet connections (including servers)'
@@ -95,7 +95,7 @@ describe('on macOS', () => {
          echo "udp4       0      0  127.0.0.1.$KPASS_PORT        *.*"
        done`;
 
-    it('is paused and goes on, by what ps says', async () => {
+    it('can be paused and resumed, as ps shows', async () => {
       const printed = await run(
         `const realm = await Realm.start({ users: { alice: 'wonderland' } });
          await realm.pause();
@@ -107,7 +107,7 @@ describe('on macOS', () => {
       assert.equal(printed, 'stopped\n');
     });
 
-    it('does not take a port that netstat says is shared', async () => {
+    it('takes no port that netstat shows as shared', async () => {
       const file = JSON.stringify(join(PACKAGE, 'dist', 'testing', 'port.js'));
       for (const [listeners, shared] of Object.entries({ 0: false, 1: false, 2: true })) {
         const printed = await run(

@@ -1,4 +1,4 @@
-/** Names and passwords that can never be right: they are denied before any packet leaves. */
+// Names and passwords that can never be right. They are denied before any packet leaves.
 
 const RIGHT = 'wonderland';
 const bytes = (...values: number[]) => Uint8Array.from(values);
@@ -16,7 +16,7 @@ export const BAD_INPUTS: readonly (readonly [string, string, string | Uint8Array
   ['an empty realm', 'alice@', RIGHT],
   ['only an @', '@', RIGHT],
 
-  // NUL: C ends the string there
+  // NUL, which ends a string in C
   ['NUL and junk after the right password', 'alice', `${RIGHT}\0junk`],
   ['NUL after the right password', 'alice', `${RIGHT}\0`],
   ['NUL before the right password', 'alice', `\0${RIGHT}`],
@@ -38,7 +38,7 @@ export const BAD_INPUTS: readonly (readonly [string, string, string | Uint8Array
   ['an escaped slash', 'alice\\/admin', 'looking glass'],
   ['a backslash at the end', 'alice\\', RIGHT],
   ['an escape in the realm', 'alice@EXAMPLE\\.COM', RIGHT],
-  ["Windows's way to write a domain", 'EXAMPLE\\alice', RIGHT],
+  ['a domain as Windows writes it', 'EXAMPLE\\alice', RIGHT],
 
   // Control characters
   ['a line feed after the name', 'alice\n', RIGHT],
@@ -69,7 +69,7 @@ export const BAD_INPUTS: readonly (readonly [string, string, string | Uint8Array
   ['surrogates in the wrong order', 'alice', '\udc00\ud800'],
   ['a lone surrogate in the name', 'alice\ud800', RIGHT],
   ['a lone surrogate in the realm', 'alice@EXAMPLE\udfff', RIGHT],
-  ['a byte that no UTF-8 has', 'alice', bytes(0x77, 0xff)],
+  ['a byte that UTF-8 never has', 'alice', bytes(0x77, 0xff)],
   ['Latin-1', 'alice', bytes(0x70, 0xe4, 0x73, 0x73)],
   ['a sequence cut short', 'alice', bytes(0x77, 0xc3)],
   ['a continuation byte alone', 'alice', bytes(0x80)],
@@ -85,14 +85,14 @@ export const BAD_INPUTS: readonly (readonly [string, string, string | Uint8Array
   ['a mail address for a name', 'alice@mail.example@EXAMPLE.COM', RIGHT],
   ['a foreign realm', 'alice@EVIL.ORG', RIGHT],
   ['a realm that begins like the right one', 'alice@EXAMPLE.COM.EVIL.ORG', RIGHT],
-  ['a realm that the right one begins with', 'alice@EXAMPLE', RIGHT],
+  ['a realm that is the beginning of the right one', 'alice@EXAMPLE', RIGHT],
   ['the realm in small letters', 'alice@example.com', RIGHT],
   ['the realm with a space', 'alice@EXAMPLE.COM ', RIGHT],
   ['the realm with a dot', 'alice@EXAMPLE.COM.', RIGHT],
   ['an address for a realm', 'alice@127.0.0.1', RIGHT],
   ['the anonymous realm', 'alice@WELLKNOWN:ANONYMOUS', RIGHT],
 
-  // Who is nobody
+  // Names that belong to no user
   ['anonymous', 'WELLKNOWN/ANONYMOUS', RIGHT],
   ['anonymous, with its realm', 'WELLKNOWN/ANONYMOUS@EXAMPLE.COM', RIGHT],
   ['anonymous of the anonymous realm', 'WELLKNOWN/ANONYMOUS@WELLKNOWN:ANONYMOUS', RIGHT],

@@ -1,4 +1,5 @@
-/** Programs that use kpass in a process of their own, to see how that process ends. */
+// Runs programs that use kpass in a process of their own, and tells how the process ends.
+
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
@@ -14,7 +15,7 @@ export interface Ending {
   endedIn: number;
 }
 
-// What each program finds defined. `ending()` notes the time: what follows is the end.
+// The beginning of each program. A program calls `ending()` right before it ends, to note the time.
 const PRELUDE = `
 const { Worker, isMainThread, parentPort, workerData } = require('node:worker_threads');
 const { kpass, Verifier, KpassError } = require('kpass');
@@ -24,7 +25,7 @@ const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const ending = () => require('node:fs').writeSync(1, 'ending ' + Date.now() + '\\n');
 `;
 
-/** Runs CommonJS source with Node, in this realm. `config` instead of the realm's own. */
+/** Runs CommonJS source with Node, in a realm; `config` replaces the realm's own krb5.conf. */
 export async function runProgram(
   realm: Realm,
   source: string,
@@ -46,5 +47,5 @@ export async function runProgram(
   return { code, signal, stdout, stderr, endedIn: at - Number(start ?? Number.NaN) };
 }
 
-/** The prelude, for programs that start workers with the same source. */
+/** The beginning of each program, for workers as well. */
 export const prelude = PRELUDE;

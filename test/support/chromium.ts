@@ -1,4 +1,5 @@
-/** Headless Chromium for the tests: this machine's own, with a profile that is gone afterwards. */
+// Headless Chromium for the tests: this machine's own, with a temporary profile.
+
 import { execFileSync } from 'node:child_process';
 import { createHash, X509Certificate } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -6,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 
-/** The names it goes by; scripts/setup looks for the same. */
+/** The names of its program; scripts/setup looks for the same. */
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
 export class Chromium implements AsyncDisposable {
@@ -18,7 +19,7 @@ export class Chromium implements AsyncDisposable {
     this.#home = home;
   }
 
-  /** Starts it. It trusts the self-signed certificates in these files, and no others. */
+  /** Starts Chromium. It trusts the self-signed certificates in these files, and no others. */
   static async start(certificates: readonly string[]): Promise<Chromium> {
     const home = await mkdtemp(join(tmpdir(), 'chromium-'));
     try {
@@ -28,10 +29,10 @@ export class Chromium implements AsyncDisposable {
         chromiumSandbox: hasSandbox(),
         args: [
           `--ignore-certificate-errors-spki-list=${hashes.join(',')}`,
-          // Not looked up: the example listens on this address.
+          // The example listens on this address; Chromium does not look the name up.
           '--host-resolver-rules=MAP localhost 127.0.0.1',
         ],
-        // It writes more than its profile: reports of crashes, for one.
+        // Chromium writes more than its profile, such as crash reports.
         env: { ...process.env, XDG_CONFIG_HOME: home, XDG_CACHE_HOME: home },
       });
       return new Chromium(browser, home);
@@ -41,7 +42,7 @@ export class Chromium implements AsyncDisposable {
     }
   }
 
-  /** A page of a new window, which shares no passwords with the others. */
+  /** Opens a page in a new window, which shares no passwords with others. */
   async open(options: BrowserContextOptions = {}): Promise<Page> {
     const context = await this.#browser.newContext(options);
     return context.newPage();
@@ -57,20 +58,20 @@ export class Chromium implements AsyncDisposable {
   }
 }
 
-/** The first one that starts. It is not enough that the file is there: see scripts/setup. */
+/** The first one that starts. Some files exist, but do not start: see scripts/setup. */
 function find(): string {
   const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean);
   const paths = NAMES.flatMap((name) => folders.map((folder) => join(folder, name)));
   const path = [...paths, chromium.executablePath()].find((each) => succeeds(each, '--version'));
   if (path === undefined) {
-    throw new Error(`None of ${NAMES.join(', ')} is in PATH: scripts/setup installs Chromium`);
+    throw new Error(`none of ${NAMES.join(', ')} is in PATH: scripts/setup installs Chromium`);
   }
   return path;
 }
 
 /**
- * Whether it can have its sandbox: not as root, and not where the kernel or a container denies it a
- * user namespace. It sees nothing here but this project's own pages.
+ * Whether Chromium can have its sandbox. It cannot as root, or if the kernel or a container denies it
+ * a user namespace. It is safe without: it sees only this project's own pages.
  */
 function hasSandbox(): boolean {
   return process.getuid?.() !== 0 && succeeds('unshare', '--user', '--map-root-user', 'true');
@@ -85,7 +86,7 @@ function succeeds(program: string, ...args: string[]): boolean {
   }
 }
 
-/** How Chromium names a certificate's key: the SHA-256 of its SubjectPublicKeyInfo. */
+/** Chromium's name of a certificate's key: the SHA-256 of its SubjectPublicKeyInfo. */
 async function keyHash(path: string): Promise<string> {
   const { publicKey } = new X509Certificate(await readFile(path));
   const info = publicKey.export({ type: 'spki', format: 'der' });

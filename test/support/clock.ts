@@ -1,13 +1,14 @@
-/** kpass/http with a clock that the test sets ahead, so that nothing has to be waited for. */
+// kpass/http with a clock that a test can set ahead, so that no test has to wait.
+
 import type * as Http from 'kpass/http';
 
 export interface Clocked {
   basicAuth: typeof Http.basicAuth;
-  /** Sets its clock so many ms ahead. */
+  /** Sets the clock ahead, by a number of ms. */
   advance(milliseconds: number): void;
 }
 
-/** A copy of its own, which took the clock when it was loaded. */
+/** Loads a separate copy of kpass/http, which takes the clock when it is loaded. */
 export function httpWithClock(): Clocked {
   const real = performance.now;
   let ahead = 0;

@@ -1,4 +1,5 @@
-/** The command `kpass` as its users run it: a process, its words, its exit code. */
+// Runs the command `kpass` as its users do: as a process, with its output and its exit code.
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -14,14 +15,14 @@ export interface Ending {
 }
 
 export interface RunOptions {
-  /** What it reads on stdin, to its end. */
+  /** The whole of its stdin. */
   input?: string | Uint8Array;
   env?: Record<string, string>;
   /** Options for Node itself, before the command's file. */
   node?: readonly string[];
 }
 
-/** What makes Node go on as a user who owns nothing, where it was started by root. */
+/** Node's options to run as `nobody`, if root started it. */
 export const AS_NOBODY = [
   '--import',
   `data:text/javascript,${encodeURIComponent(
@@ -29,7 +30,7 @@ export const AS_NOBODY = [
   )}`,
 ];
 
-/** Starts it, without a terminal: it is in a session of its own. */
+/** Starts the command in a session of its own, so without a terminal. */
 export function startCommand(args: readonly string[], options: RunOptions = {}): ChildProcess {
   const env = {
     ...process.env,
@@ -44,15 +45,15 @@ export function startCommand(args: readonly string[], options: RunOptions = {}):
   });
 }
 
-/** Runs it to its end. */
+/** Runs the command to its end. */
 export async function runCommand(
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<Ending> {
   const child = startCommand(args, options);
-  child.stdin?.on('error', () => {}); // it may end without reading
+  child.stdin?.on('error', () => {}); // the command may end without reading
   child.stdin?.end(options.input ?? '');
-  if (!child.stdout || !child.stderr) throw new Error('Started without pipes');
+  if (!child.stdout || !child.stderr) throw new Error('the command was started without pipes');
   const [[code, signal], stdout, stderr] = await Promise.all([
     once(child, 'close'),
     text(child.stdout),

@@ -1,16 +1,17 @@
-/** How readable the text of a page is, by WCAG 2.2: the contrast of each text with what is behind. */
+// Measures how readable the text of a page is, by WCAG 2.2: its contrast with the background.
+
 import type { Page } from 'playwright-core';
 
 export interface Text {
   text: string;
-  /** As the browser has computed them: 'rgb(22, 32, 44)'. */
+  /** As the browser computes them: 'rgb(22, 32, 44)'. */
   color: string;
   background: string;
   /** From 1 (the same colour) to 21 (black on white). */
   contrast: number;
 }
 
-// Runs in the page. What is behind is the nearest element around that has a background.
+// Runs in the page. The background is that of the nearest element around the text that has one.
 const COLOURS = `(() => {
   const texts = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -26,7 +27,7 @@ const COLOURS = `(() => {
   return texts;
 })()`;
 
-/** Every text that the page shows, in order. Throws for a colour that is not plain and opaque. */
+/** Every text that the page shows, in order. It throws for a colour that is not plain and opaque. */
 export async function textsOf(page: Page): Promise<Text[]> {
   const found = await page.evaluate<Omit<Text, 'contrast'>[]>(COLOURS);
   return found.map((text) => ({ ...text, contrast: contrast(text.color, text.background) }));
@@ -40,7 +41,7 @@ function contrast(one: string, other: string): number {
 /** WCAG's relative luminance, from 0 (black) to 1 (white). */
 export function luminance(color: string): number {
   const [, ...channels] = /^rgb\((\d+), (\d+), (\d+)\)$/.exec(color) ?? [];
-  if (channels.length !== 3) throw new TypeError(`Not a plain colour: ${color}`);
+  if (channels.length !== 3) throw new TypeError(`not a plain colour: ${color}`);
   const [red = 0, green = 0, blue = 0] = channels.map((channel) => {
     const value = Number(channel) / 255;
     return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;

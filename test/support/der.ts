@@ -1,2 +1,3 @@
-/** DER, as doctor reads and writes it. */
+// DER, as doctor reads and writes it.
+
 export * from '../../lib/cli/doctor/der';

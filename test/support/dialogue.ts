@@ -1,7 +1,6 @@
-/**
- * The dialogue in which a browser asks for a user and a password. Headless Chromium shows none, but
- * asks whoever debugs it, at the same point and with the same three ways to go on.
- */
+// Answers the dialogue in which a browser asks for a user and a password. Headless Chromium shows
+// no dialogue, but asks its debugger at the same point, with the same three ways to go on.
+
 import type { Page } from 'playwright-core';
 
 export type Reply = { username: string; password: string } | 'cancel';
@@ -13,14 +12,14 @@ export interface Challenge {
 }
 
 /**
- * Gives the replies, one each time when the dialogue would open, and cancels it after the last.
- * The array returned holds what it was opened for, so far.
+ * Gives one reply each time the dialogue would open, and cancels it after the last reply.
+ * The array returned holds the URLs for which it has opened so far.
  */
 export async function answerDialogue(page: Page, ...replies: Reply[]): Promise<Challenge[]> {
   const opened: Challenge[] = [];
   const session = await page.context().newCDPSession(page);
   session.on('Fetch.requestPaused', ({ requestId }) => {
-    // A page that closes meanwhile takes its requests with it.
+    // If the page closes meanwhile, its requests are gone.
     session.send('Fetch.continueRequest', { requestId }).catch(() => {});
   });
   session.on('Fetch.authRequired', ({ requestId, authChallenge }) => {

@@ -1,4 +1,5 @@
-/** A name server on loopback that knows where one realm's KDCs are, and nothing else. */
+// A name server on loopback that knows only the KDCs of one realm.
+
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { preloaded } from './preloaded';
@@ -19,7 +20,7 @@ export interface NameServer extends AsyncDisposable {
   port: number;
 }
 
-/** Of any realm: what `_kerberos._udp` and `_kerberos._tcp` are, and, with `uri`, `_kerberos`. */
+/** For any realm, it knows `_kerberos._udp`, `_kerberos._tcp` and, with `uri`, `_kerberos`. */
 export async function nameServer(kdcs: readonly Srv[], uri?: string): Promise<NameServer> {
   const socket = createSocket('udp4').bind(0, '127.0.0.1');
   await once(socket, 'listening');
@@ -35,7 +36,7 @@ export async function nameServer(kdcs: readonly Srv[], uri?: string): Promise<Na
   };
 }
 
-/** Environment variables that make a program of the C library, libkrb5 included, ask there. */
+/** Environment variables that make a program's C library, and so libkrb5, ask the server. */
 export async function asCResolver(port: number, folder: string): Promise<Record<string, string>> {
   const library = await preloaded('resolver', folder, '-lresolv');
   return { LD_PRELOAD: library, DNS_PORT: String(port) };
@@ -44,7 +45,7 @@ export async function asCResolver(port: number, folder: string): Promise<Record<
 /** RFC 1035, 4.1. */
 function answer(query: Buffer, kdcs: readonly Srv[], uri: string | undefined): Buffer {
   const question = query.subarray(12, query.indexOf(0, 12) + 5);
-  const name = question.toString('latin1'); // a byte of length before each label
+  const name = question.toString('latin1'); // each label follows a byte with its length
   const type = question.readUInt16BE(question.length - 4);
   const isSrv = /^._kerberos._(udp|tcp)/s.test(name);
   const isUri = uri !== undefined && /^._kerberos[^_]*$/s.test(name);
@@ -56,7 +57,7 @@ function answer(query: Buffer, kdcs: readonly Srv[], uri: string | undefined): B
     numbers(isSrv || isUri ? 0x8580 : 0x8583, 1, records.length, 0, 0),
   ]);
   const answers = records.map((data) =>
-    // The question's name, the type, the class IN, a TTL of a minute.
+    // The question's name, the type, the class IN, and a TTL of one minute.
     Buffer.concat([numbers(0xc00c, type, 1, 0, 60, data.length), data]),
   );
   return Buffer.concat([header, question, ...answers]);

@@ -1,14 +1,16 @@
-/** What is left of realms when they, or their processes, have ended. */
+// Finds what realms leave behind when they, or their processes, have ended.
+
 import { deepEqual, rejects } from 'node:assert/strict';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { belongsTo } from './processes';
 
-/** A folder that is there while it is used. */
+/** Runs `use` with a temporary folder, and removes the folder. */
 export async function withTemporaryFolder(use: (folder: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'kpass-test-'));
   try {
@@ -18,7 +20,7 @@ export async function withTemporaryFolder(use: (folder: string) => Promise<void>
   }
 }
 
-/** Resolves when the folder is empty and no process knows it; that has to be soon. */
+/** Waits until the folder is empty and no process has it in its environment; fails after a while. */
 export async function nothingIsLeft(folder: string): Promise<void> {
   const deadline = performance.now() + 10_000;
   const left = () => [...readdirSync(folder), ...processesOf(folder)];
@@ -26,19 +28,12 @@ export async function nothingIsLeft(folder: string): Promise<void> {
   deepEqual(left(), []);
 }
 
-/** Processes in whose environment the folder is: those that its user started. */
+/** The processes that have the folder in their environment, or open files in it. */
 export function processesOf(folder: string): string[] {
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  return pids.filter((pid) => {
-    try {
-      return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(folder);
-    } catch {
-      return false; // another user's, or gone meanwhile
-    }
-  });
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && belongsTo(name, folder));
 }
 
-/** Resolves when nobody listens on the port of 127.0.0.1. */
+/** Rejects unless the port of 127.0.0.1 refuses connections. */
 export async function refuses(port: number): Promise<void> {
   await rejects(once(connect(port, '127.0.0.1'), 'connect'), { code: 'ECONNREFUSED' });
 }

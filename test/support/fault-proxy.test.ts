@@ -7,7 +7,7 @@ import { type Fault, FaultProxy } from './fault-proxy';
 import { client, kinit } from './kinit';
 import { errorCode, krbError } from './messages';
 
-/** libkrb5 asks again over UDP after a second, so what depends on that takes longer than that. */
+/** ms: libkrb5 asks again over UDP after a second, so a second try takes longer. */
 const SECOND_TRY = 1000;
 
 describe('FaultProxy', () => {
@@ -15,7 +15,7 @@ describe('FaultProxy', () => {
   let proxy: FaultProxy;
   /** A krb5.conf whose clients speak TCP to the proxy. */
   let tcpConfig: string;
-  /** What kinit asks first. */
+  /** kinit's first request. */
   let request: Buffer;
 
   before(async () => {
@@ -85,7 +85,7 @@ describe('FaultProxy', () => {
   }
 
   for (const fault of ['drop', { reply: () => null }] as const) {
-    it(`closes a TCP connection without an answer for ${fault === 'drop' ? fault : 'a reply of null'}`, async () => {
+    it(`closes a TCP connection without a reply for ${fault === 'drop' ? fault : 'a reply of null'}`, async () => {
       await proxy.use(fault);
       equal((await exchange(proxy.port)).length, 0);
     });
@@ -107,7 +107,7 @@ describe('FaultProxy', () => {
     );
   });
 
-  it('is mute over TCP until it stops, which closes every connection', async () => {
+  it('sends nothing over TCP while silent, and closes every connection when it stops', async () => {
     const other = await FaultProxy.start(realm);
     const { port } = other;
     await other.use('silent');
@@ -162,7 +162,7 @@ describe('FaultProxy', () => {
     equal((await login()).code, 0);
   });
 
-  it('bears a KDC that is down', async () => {
+  it('goes on when its KDC is down', async () => {
     await realm.stopKdc();
     try {
       equal((await exchange(proxy.port)).length, 0);
@@ -179,7 +179,7 @@ describe('FaultProxy', () => {
     ok(krbError(request, 29).includes('krbtgt'));
   });
 
-  /** What comes back over TCP until the connection closes. */
+  /** The bytes that come back over TCP until the connection closes. */
   async function exchange(port: number): Promise<Buffer> {
     const socket = connect(port, '127.0.0.1');
     socket.write(frame(request));

@@ -1,13 +1,12 @@
-/**
- * A proxy on loopback in front of a realm's KDC, for UDP and TCP on one port, that counts the
- * messages and mistreats them as told. It is the network that no test machine can be made to have.
- *
- *     const proxy = await FaultProxy.start(realm);
- *     await proxy.use('silent');
- *     // a client with KRB5_CONFIG=proxy.config now waits for an answer
- *     assert.equal(proxy.requests['AS-REQ'], 1);
- *     await proxy.stop();
- */
+// A proxy on loopback in front of a realm's KDC, for UDP and TCP on one port. It counts the
+// messages, and mistreats them as a test asks. So it plays the networks that a test machine lacks.
+//
+//     const proxy = await FaultProxy.start(realm);
+//     await proxy.use('silent');
+//     // a client with KRB5_CONFIG=proxy.config now waits for an answer
+//     assert.equal(proxy.requests['AS-REQ'], 1);
+//     await proxy.stop();
+
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once, setMaxListeners } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
@@ -27,35 +26,35 @@ export interface Request {
   type: RequestType;
   transport: 'udp' | 'tcp';
   bytes: Buffer;
-  /** The number of requests so far, this one included. Sent again, one keeps its number. */
+  /** The number of requests so far, with this one. A request that is sent again keeps its number. */
   n: number;
-  /** How often the same bytes came before: a retransmission, or TCP after UDP was in vain. */
+  /** How often the same bytes came before: as a retransmission, or over TCP after UDP. */
   again: number;
 }
 
 /** What happens to a request. */
 export type Fault =
-  /** Goes to the KDC, and its reply comes back. */
+  /** The request goes to the KDC, and the reply comes back. */
   | 'pass'
-  /** Vanishes; a TCP connection is closed without an answer. */
+  /** The request vanishes; a TCP connection is closed without a reply. */
   | 'drop'
-  /** Vanishes; a TCP connection stays open, mute. */
+  /** The request vanishes; a TCP connection stays open, without a reply. */
   | 'silent'
-  /** A TCP connection is reset. The UDP port is closed for as long as this is the mode. */
+  /** A TCP connection is reset. The UDP port is closed while this is the mode. */
   | 'reset'
-  /** Is answered with bytes that mean nothing. */
+  /** The reply is 100 meaningless bytes. */
   | 'garbage'
   /** The reply loses its second half. */
   | 'truncated'
   /** The reply comes twice. */
   | 'duplicate'
-  /** Is answered with the last reply of the same type that another request got, if there is one. */
+  /** The reply is the last one of the same type to another request, if there is one. */
   | 'swapped'
-  /** The reply comes late, by so many milliseconds. */
+  /** The reply comes late, by this number of ms. */
   | { delay: number }
-  /** Is answered with a KRB-ERROR of this code that no KDC has sent. */
+  /** The reply is a KRB-ERROR with this code, forged by the proxy. */
   | { error: number }
-  /** The reply is what this function makes of it; null drops it. */
+  /** The function changes the reply; null drops it. */
   | { reply: (reply: Buffer) => Buffer | null };
 
 /** One fault for all requests, or a function that chooses for each. */
@@ -66,15 +65,15 @@ type Answer = Buffer[] | 'close' | 'mute' | 'reset';
 const GARBAGE = Buffer.alloc(100, 0xa5);
 
 export class FaultProxy {
-  /** Different requests since the last reset, by type. */
+  /** The number of different requests since the last reset, by type. */
   requests!: Record<RequestType, number>;
-  /** Requests that came again, byte for byte. */
+  /** The number of requests that came again, byte for byte. */
   retransmissions!: number;
-  /** Replies of the KDC, by type, before anything is done to them. */
+  /** The number of the KDC's replies, by type, before the proxy changes them. */
   replies!: Record<ReplyType, number>;
-  /** The codes of the KDC's errors among them, in order. */
+  /** The codes of the KDC's errors, in order. */
   errors!: number[];
-  /** Every request that came, in order, retransmissions too. */
+  /** Every request, in order, with retransmissions. */
   log!: Request[];
   /** Path of a krb5.conf that names this proxy as the realm's only KDC. */
   config = '';
@@ -91,12 +90,12 @@ export class FaultProxy {
 
   private constructor(realm: Realm) {
     this.#realm = realm;
-    setMaxListeners(0, this.#waits.signal); // one for each reply that is late
+    setMaxListeners(0, this.#waits.signal); // each late reply adds a listener
     this.#tcp = createServer((client) => this.#serve(client));
     this.reset();
   }
 
-  /** Starts a proxy that passes everything. */
+  /** Starts a proxy that passes all messages. */
   static async start(realm: Realm): Promise<FaultProxy> {
     const proxy = new FaultProxy(realm);
     await proxy.#open();
@@ -109,7 +108,7 @@ export class FaultProxy {
     return (this.#tcp.address() as AddressInfo).port;
   }
 
-  /** Changes what happens to the requests that come from now on. */
+  /** Changes the mode for the next requests. */
   async use(mode: Mode): Promise<void> {
     this.#mode = mode;
     if (mode === 'reset') this.#closeUdp();
@@ -139,7 +138,7 @@ export class FaultProxy {
     return this.stop();
   }
 
-  /** The kernel gives a free TCP port; if its UDP twin is taken, it gives another one. */
+  /** Takes a free TCP port from the kernel, or another if the UDP port of that number is taken. */
   async #open(): Promise<void> {
     for (;;) {
       await once(this.#tcp.listen(0, '127.0.0.1'), 'listening');
@@ -171,7 +170,7 @@ export class FaultProxy {
   #serve(client: Socket): void {
     this.#clients.add(client);
     client.on('close', () => this.#clients.delete(client));
-    client.on('error', () => {}); // the client's affair
+    client.on('error', () => {}); // the client sees its error itself
     onFrame(client, async (bytes) => {
       const answer = await this.#answer('tcp', bytes);
       if (answer === 'reset') client.resetAndDestroy();
@@ -212,11 +211,11 @@ export class FaultProxy {
       await sleep(milliseconds, undefined, { signal: this.#waits.signal });
       return [reply];
     } catch {
-      return 'close'; // stopped meanwhile
+      return 'close'; // the proxy was stopped meanwhile
     }
   }
 
-  /** Remembers the reply, and gives back the one before it of the same type, to another request. */
+  /** Remembers the reply, and returns the last one of its type to another request. */
   #lastReply(request: Request, reply: Buffer): Buffer | undefined {
     const type = replyType(reply);
     const key = request.bytes.toString('latin1');
@@ -238,7 +237,7 @@ export class FaultProxy {
     return request;
   }
 
-  /** The KDC's reply; null when it gives none, or when the proxy stops. */
+  /** The KDC's reply; null if the KDC sends none, or if the proxy stops. */
   async #ask(transport: 'udp' | 'tcp', bytes: Buffer): Promise<Buffer | null> {
     const reply = await (transport === 'udp' ? this.#askUdp(bytes) : this.#askTcp(bytes));
     if (reply !== null) {
@@ -255,12 +254,12 @@ export class FaultProxy {
     this.#upstream.add(upstream);
     return new Promise((resolve) => {
       socket.on('close', () => resolve(null));
-      socket.on('error', () => upstream.destroy()); // refused: no KDC
+      socket.on('error', () => upstream.destroy()); // refused: no KDC listens
       socket.on('message', (reply) => {
         resolve(reply);
         upstream.destroy();
       });
-      // Connected, or the kernel would not tell of a refusal.
+      // The socket is connected, or the kernel would not report a refusal.
       socket.connect(this.#realm.port, '127.0.0.1', () => socket.send(bytes));
     });
   }
@@ -283,7 +282,7 @@ export class FaultProxy {
   }
 }
 
-/** Over TCP a message follows its length in four bytes (RFC 4120, section 7.2.2). */
+/** Over TCP, each message follows its length in four bytes (RFC 4120, section 7.2.2). */
 function frame(message: Buffer): Buffer {
   const length = Buffer.alloc(4);
   length.writeUInt32BE(message.length);

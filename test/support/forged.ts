@@ -1,4 +1,5 @@
-/** Replies that no honest KDC gives, and servers that only resemble one. */
+// Replies that no honest KDC sends, and servers that only resemble a KDC.
+
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import type { Realm } from 'kpass/testing';
@@ -12,11 +13,11 @@ const AES256_SHA1 = 18;
 const sequence = (...parts: Buffer[]) => element(0x30, ...parts);
 const octets = (bytes: Buffer) => element(0x04, bytes);
 
-/** "Make your key with so many iterations" (RFC 4120, 5.2.7.5; RFC 3962, 4), in answer to an AS-REQ. */
+/** A reply to an AS-REQ that demands iterations for the key (RFC 4120, 5.2.7.5; RFC 3962, 4). */
 export function demandIterations(request: Buffer, iterations: number): Buffer {
   const body = field(inside(request), 4);
   const [realm, server] = [body && field(body, 2), body && field(body, 3)];
-  if (!realm || !server) throw new TypeError('Not an AS-REQ');
+  if (!realm || !server) throw new TypeError('not an AS-REQ');
   const count = Buffer.alloc(4);
   count.writeUInt32BE(iterations);
   const keyInfo = sequence(tagged(0, integer(AES256_SHA1)), tagged(2, octets(count)));
@@ -39,9 +40,9 @@ export function demandIterations(request: Buffer, iterations: number): Buffer {
   return element(0x7e, sequence(...fields));
 }
 
-/** A TCP server in the KDC's place, whose every connection is given to `serve`. Nothing is on UDP. */
+/** A TCP server in place of the KDC. It passes each connection to `serve`, and has no UDP. */
 export class TcpImpersonator implements AsyncDisposable {
-  /** Path of a krb5.conf whose clients speak TCP to it. */
+  /** Path of a krb5.conf whose clients speak TCP to the server. */
   config = '';
   readonly #clients = new Set<Socket>();
   readonly #server;

@@ -1,16 +1,17 @@
-/** MIT's own client, to see a realm as any client does. */
+// Runs MIT's own client, which sees a realm as any client does.
+
 import { execFile } from 'node:child_process';
 
 export interface Outcome {
-  /** 0 when the client succeeded. */
+  /** 0 if the client succeeded. */
   code: number;
   stdout: string;
   stderr: string;
 }
 
 /**
- * Runs a Kerberos client with this krb5.conf, typing `input`. Its credentials stay in its memory,
- * unless `env` names another cache. It speaks English.
+ * Runs a Kerberos client with this krb5.conf and with `input` on stdin. Its credentials stay in its
+ * memory, unless `env` names another cache. It prints English.
  */
 export function client(
   config: string,
@@ -26,7 +27,7 @@ export function client(
       args,
       { env: { ...process.env, ...variables } },
       (error, stdout, stderr) => {
-        if (error && typeof error.code !== 'number') return reject(error); // killed, or not there
+        if (error && typeof error.code !== 'number') return reject(error); // killed, or not found
         resolve({ code: Number(error?.code ?? 0), stdout, stderr });
       },
     );

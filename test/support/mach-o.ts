@@ -1,4 +1,4 @@
-// What a program of macOS says of itself: <mach-o/loader.h> and <mach-o/nlist.h>, for 64 bits.
+// Reads the headers of a 64-bit program for macOS: <mach-o/loader.h> and <mach-o/nlist.h>.
 
 import assert from 'node:assert/strict';
 
@@ -8,27 +8,27 @@ const SYMBOL = 16;
 
 const PROCESSORS: Record<number, string> = { 16777228: 'arm64', 16777223: 'x64' };
 
-/** Kinds of commands to the loader. */
+/** Types of load commands. */
 const LC_SYMTAB = 0x2;
 const LC_LOAD_DYLIB = 0xc;
 const LC_BUILD_VERSION = 0x32;
 
-/** In n_type. */
+/** Masks and values of n_type. */
 const N_STAB = 0xe0;
 const N_PEXT = 0x10;
 const N_TYPE = 0x0e;
 const N_EXT = 0x01;
 
-/** In n_desc's upper half, in place of a library's number: whoever has it. */
+/** In n_desc's upper half, in place of a library's number: the symbol may be in any library. */
 const DYNAMIC_LOOKUP = 0xfe;
 
 export interface MachO {
   processor: string | undefined;
-  /** Of macOS, the oldest that it is for: '13.0'. */
+  /** The oldest macOS that it runs on: '13.0'. */
   oldest: string | undefined;
-  /** The libraries that it loads, by path. */
+  /** The paths of the libraries that it loads. */
   libraries: string[];
-  /** What it asks for, without C's underscore, and of which library; null: of whoever has it. */
+  /** The symbols that it needs, without C's underscore, and their library; null means any. */
   imports: [symbol: string, library: string | null][];
   exports: string[];
 }

@@ -1,28 +1,27 @@
-/**
- * Copies of a secret in the memory of another process: a child of this one, which the kernel lets
- * read it. Looked at from outside, as the search would leave traces of the secret in its own memory.
- */
+// Finds copies of a secret in the memory of a child process, which the kernel lets its parent read.
+// The search runs outside the child, because it leaves traces of the secret in its own memory.
+
 import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 
 /**
- * So many bytes in a row count as a copy. The allocator overwrites the first 16 of what is freed, so
- * a whole password need not be left of one.
+ * This number of bytes in a row counts as a copy. The allocator overwrites the first 16 bytes of
+ * freed memory, so a copy need not be whole.
  */
 const PIECE = 8;
 
 const CHUNK = 1 << 22;
 
 export interface Copy {
-  /** Where, as /proc/PID/maps calls it, such as '[heap]'; '' for an unnamed mapping. */
+  /** The mapping's name in /proc/PID/maps, such as '[heap]'; '' for an unnamed mapping. */
   mapping: string;
   address: string;
-  /** The place in the secret of the first byte found. */
+  /** The position in the secret of the first byte found. */
   offset: number;
   encoding: 'utf8' | 'utf16le';
 }
 
-/** Every piece of the secret in the memory that a process can write to. */
+/** Every piece of the secret in the writable memory of a process. */
 export function copiesIn(pid: number, secret: string): Copy[] {
   const pieces = piecesOf(secret);
   const chunk = Buffer.allocUnsafeSlow(CHUNK);
@@ -52,7 +51,7 @@ function piecesOf(secret: string) {
   );
 }
 
-/** 0 for a mapping that cannot be read, or that has gone since. */
+/** Returns 0 for a mapping that cannot be read, or is gone. */
 function readMemory(memory: number, chunk: Buffer, at: number, size: number): number {
   try {
     return readSync(memory, chunk, 0, size, at);
@@ -72,7 +71,7 @@ function writableMappings(pid: number) {
     });
 }
 
-/** ASCII text as two pads, each of which is noise; the text is their exclusive or. */
+/** Cuts ASCII text into two pads. Each pad is noise; the text is their exclusive or. */
 export function masked(text: string): { noise: number[]; mask: number[] } {
   const mask = [...randomBytes(text.length)];
   return { noise: mask.map((byte, i) => byte ^ text.charCodeAt(i)), mask };

@@ -1,4 +1,5 @@
-/** What the fault proxy reads in the messages that pass, and the error that it can forge. */
+// Reads Kerberos messages for the fault proxy, and forges errors.
+
 import { element, field, inside, integer, tagged, time } from './der';
 
 export type RequestType = 'AS-REQ' | 'TGS-REQ' | 'other';
@@ -16,19 +17,19 @@ export function replyType(bytes: Buffer): ReplyType {
   return REPLIES[bytes[0] ?? 0] ?? 'other';
 }
 
-/** The code of a KRB-ERROR; undefined for another message. */
+/** The code of a KRB-ERROR; undefined for other messages. */
 export function errorCode(bytes: Buffer): number | undefined {
   if (replyType(bytes) !== 'KRB-ERROR') return undefined;
   const code = field(inside(bytes), 6);
   return code && inside(code).readIntBE(0, inside(code).length);
 }
 
-/** A KRB-ERROR in answer to an AS-REQ or TGS-REQ: the realm and the server are those it names. */
+/** A KRB-ERROR that answers an AS-REQ or TGS-REQ, with the realm and the server of the request. */
 export function krbError(request: Buffer, code: number): Buffer {
   const body = field(inside(request), 4);
   const realm = body && field(body, 2);
   const server = body && field(body, 3);
-  if (!realm || !server) throw new TypeError('Not a request for a ticket');
+  if (!realm || !server) throw new TypeError('not a request for a ticket');
   const fields = [
     tagged(0, integer(5)),
     tagged(1, integer(30)),

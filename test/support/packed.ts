@@ -1,5 +1,5 @@
-// kpass as its users get it: the tarball that a release makes, with this machine's binary in it, and
-// empty projects to install it into, with or without a compiler in PATH.
+// kpass as its users get it: the tarball of a release, with the binary for this machine, and empty
+// projects to install it in, with or without a compiler in PATH.
 
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -11,12 +11,12 @@ import { promisify } from 'node:util';
 
 const execute = promisify(execFile);
 
-/** Those that kpass is tested with; this one and the others are installed by scripts/setup. */
+/** The versions of Node.js that the package is tested with; scripts/setup installs them. */
 export const NODES = ['node-20', 'node-22', 'node-24', 'node-26'];
 
 export const PACKAGE = join(__dirname, '..', '..');
 
-/** A folder for all that is packed and installed here. It is gone when the process is. */
+/** A folder for all packages and projects. The process removes it when it ends. */
 let folder: string | undefined;
 function temporary(): string {
   if (folder !== undefined) return folder;
@@ -29,7 +29,7 @@ function temporary(): string {
 /** Makes an empty folder. */
 export const emptyFolder = () => mkdtemp(join(temporary(), 'folder-'));
 
-/** The tarball that a release makes, with the binary of this machine's platform alone. */
+/** The tarball of a release, with the binary for this machine only. */
 export function tarball(): Promise<string> {
   made ??= release();
   return made;
@@ -42,7 +42,7 @@ async function release(): Promise<string> {
   return pack(where);
 }
 
-/** Packs with the binary that is in the folder, as for a release. */
+/** Packs a release with the binary in the folder. */
 export async function pack(where: string): Promise<string> {
   const { stdout } = await script('pack', where);
   return stdout.trim();
@@ -53,7 +53,7 @@ function script(name: string, where: string) {
   return execute(join(PACKAGE, 'scripts', name), [process.arch], { cwd: PACKAGE, env });
 }
 
-/** The package as a folder, to be changed; without its binary it is as for another platform. */
+/** The package as a folder that a test may change; without its binary, as on another platform. */
 export async function unpacked(options: { binary?: boolean } = {}): Promise<string> {
   const where = await emptyFolder();
   await execute('tar', ['-xzf', await tarball(), '-C', where]);
@@ -62,7 +62,7 @@ export async function unpacked(options: { binary?: boolean } = {}): Promise<stri
   return root;
 }
 
-/** A project that has nothing, save for what it says that it needs. */
+/** Makes a project with nothing but these dependencies. */
 export async function emptyProject(dependencies: Record<string, string> = {}): Promise<string> {
   const where = await emptyFolder();
   const manifest = { name: 'project', private: true, dependencies };
@@ -70,7 +70,7 @@ export async function emptyProject(dependencies: Record<string, string> = {}): P
   return where;
 }
 
-/** A runtime that scripts/setup installs: 'node-22', 'bun', 'deno'. */
+/** The path of a runtime that scripts/setup installs: 'node-22', 'bun', 'deno'. */
 export function runtime(name: string): string {
   const modules = join(PACKAGE, 'build-runtimes', 'node_modules');
   const { arch } = process;
@@ -82,11 +82,11 @@ export function runtime(name: string): string {
       deno: `@deno/linux-${arch}-glibc/deno`,
     }[name] ?? `${name}/bin/node`,
   );
-  if (!existsSync(path)) throw new Error(`No ${path}: run scripts/setup`);
+  if (!existsSync(path)) throw new Error(`no ${path}: run scripts/setup`);
   return path;
 }
 
-/** The environment of a machine that has a Node.js, npm and these programs, and nothing else. */
+/** The environment of a machine that has only a Node.js, npm, sh and these programs. */
 export async function bareEnvironment(
   node: string,
   programs: readonly string[] = [],
@@ -101,13 +101,13 @@ export async function bareEnvironment(
 function which(program: string): string {
   const folders = (process.env.PATH ?? '').split(delimiter);
   const path = folders.map((each) => join(each, program)).find((each) => existsSync(each));
-  if (path === undefined) throw new Error(`No ${program} in PATH`);
+  if (path === undefined) throw new Error(`no ${program} in PATH`);
   return path;
 }
 
 /**
- * Installs a tarball or a folder into a project, and gives back what npm said, the package's own
- * script included. Rejects as execFile does.
+ * Installs a tarball or a folder in a project. It returns the output of npm and of the package's own
+ * script, and rejects as execFile does.
  */
 export async function install(
   project: string,
@@ -115,13 +115,13 @@ export async function install(
   env: NodeJS.ProcessEnv = process.env,
   ...more: string[]
 ): Promise<string> {
-  // node-gyp would download Node's headers: not where Node's own installation has them.
+  // node-gyp uses the headers of Node's installation; without them, it downloads some.
   const prefix = dirname(dirname(process.execPath));
   const headers = existsSync(join(prefix, 'include', 'node', 'node_api.h')) && {
     npm_package_config_node_gyp_nodedir: prefix,
   };
   const options = ['--no-audit', '--no-fund', '--prefer-offline', '--foreground-scripts'];
-  // --install-links: a folder is copied, as a tarball is, and not linked to.
+  // --install-links: npm copies a folder, as it does a tarball, instead of linking to it.
   const { stdout, stderr } = await execute(
     'npm',
     ['install', '--install-links', ...options, ...more, what],
@@ -130,7 +130,7 @@ export async function install(
   return stdout + stderr;
 }
 
-/** Puts a file into a project and has a program run it there. */
+/** Writes a file in a project, and runs it there with a program. */
 export async function runFile(
   project: string,
   command: readonly [string, ...string[]],
@@ -144,7 +144,7 @@ export async function runFile(
   return stdout;
 }
 
-/** Verifies a password, and tells of what file the addon was loaded. */
+/** A program that verifies a password, and prints the file of the addon. */
 export const PROGRAM = `
   const { kpass } = require('kpass');
   kpass('alice', 'wonderland', 'HTTP', 'localhost', process.env.KEYTAB).then((answer) => {
@@ -152,7 +152,7 @@ export const PROGRAM = `
     console.log(answer, /kpass\\/(\\S+\\.node)$/m.exec(maps)[1]);
   });`;
 
-/** What a user does first: packs a folder, installs that in an empty project, verifies a password. */
+/** A user's first steps: packs a folder, installs it in an empty project, verifies a password. */
 export async function packToPassword(folder: string, env: NodeJS.ProcessEnv) {
   const project = await emptyProject();
   const begun = performance.now();

@@ -1,7 +1,6 @@
-/**
- * A realm in which certificates log in: anybody as WELLKNOWN/ANONYMOUS, and carol with hers. A
- * password must never seem right because one of them was.
- */
+// A realm that accepts certificates: anybody logs in as WELLKNOWN/ANONYMOUS, and carol with her
+// own. A password must never seem right because a certificate was.
+
 import { execFile } from 'node:child_process';
 import { appendFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,7 +10,7 @@ import { Realm } from 'kpass/testing';
 const execute = promisify(execFile);
 
 export interface PkinitRealm {
-  /** Has the users alice and carol, whose passwords are 'wonderland'. */
+  /** The realm has the users alice and carol, whose passwords are 'wonderland'. */
   realm: Realm;
   /** Path of a krb5.conf that trusts the KDC's certificate. */
   config: string;
@@ -19,7 +18,7 @@ export interface PkinitRealm {
   carolsConfig: string;
 }
 
-/** Starts one. It needs `openssl` and the package krb5-pkinit. */
+/** Starts such a realm. It needs `openssl` and the package krb5-pkinit. */
 export async function startPkinitRealm(): Promise<PkinitRealm> {
   const users = { alice: 'wonderland', carol: 'wonderland' };
   const realm = await Realm.start({ users });
@@ -53,7 +52,7 @@ async function writeConfigs(realm: Realm): Promise<{ config: string; carolsConfi
   };
 }
 
-/** One key, and two certificates for it: the KDC's, which signs itself, and carol's, which it signs. */
+/** Makes a key with two certificates: the KDC's, self-signed, and carol's, signed by the KDC's. */
 async function makeCertificates(realm: Realm): Promise<void> {
   const openssl = (...args: string[]) => execute('openssl', args, { cwd: realm.folder });
   await writeFile(join(realm.folder, 'openssl.cnf'), opensslConfig(realm.name));
@@ -71,7 +70,7 @@ async function makeCertificates(realm: Realm): Promise<void> {
   );
 }
 
-/** The names and key usages that RFC 4556 asks for (sections 3.2.2 and 3.2.4). */
+/** The names and key usages that RFC 4556 requires (sections 3.2.2 and 3.2.4). */
 function opensslConfig(realm: string): string {
   return `
 [req]

@@ -1,6 +1,6 @@
-// For scripts/sanitize, by way of NODE_OPTIONS: gives LD_PRELOAD, with what KPASS_PRELOAD names, to
-// every Node that a Node starts, and to no other program: a KDC under a sanitizer would be slow,
-// and fail for its own leaks.
+// Sets LD_PRELOAD to KPASS_PRELOAD for every Node that a Node starts, and for no other program: a KDC
+// under a sanitizer would be slow, and fail for its own leaks. scripts/sanitize loads this by
+// NODE_OPTIONS.
 
 const { ChildProcess } = require('node:child_process');
 const childProcess = require('node:child_process');
@@ -8,8 +8,8 @@ const { basename } = require('node:path');
 
 const { KPASS_PRELOAD } = process.env;
 delete process.env.LD_PRELOAD;
-// Leaks are looked for in the process of the tests themselves. Many of those that they start end by
-// process.exit() or an exception, and then Node leaves tens of kilobytes behind.
+// Only the tests' own process is checked for leaks. Many of its children end by process.exit() or an
+// exception, and then Node leaves tens of kilobytes behind.
 process.env.ASAN_OPTIONS = `${process.env.ASAN_OPTIONS ?? ''}:detect_leaks=0`;
 
 const isNode = (file) => file === process.execPath || basename(file) === 'node';
@@ -17,7 +17,7 @@ const isNode = (file) => file === process.execPath || basename(file) === 'node';
 const { spawn } = ChildProcess.prototype;
 ChildProcess.prototype.spawn = function (options) {
   if (isNode(options.file)) {
-    // A test may preload something, too; the sanitizer's libraries want to be the first.
+    // A test may preload something as well; the sanitizer's libraries must come first.
     const { envPairs } = options;
     const at = envPairs.findIndex((pair) => pair.startsWith('LD_PRELOAD='));
     const theirs = at === -1 ? '' : envPairs.splice(at, 1)[0].slice('LD_PRELOAD='.length);

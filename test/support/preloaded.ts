@@ -1,4 +1,5 @@
-/** Small C libraries that are preloaded into a program, to change what it finds on this machine. */
+// Small C libraries that are preloaded into a program, to change what it finds on this machine.
+
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';

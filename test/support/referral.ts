@@ -1,13 +1,14 @@
-/** A KRB-ERROR that says: this account is in another realm (RFC 6806, section 7). */
+// A KRB-ERROR that refers a client to another realm for an account (RFC 6806, section 7).
+
 import { element, field, inside, integer, tagged, time } from './der';
 
 const WRONG_REALM = 68;
 
-/** In answer to an AS-REQ; anybody can forge it. */
+/** Answers an AS-REQ. Anybody can forge it. */
 export function referral(request: Buffer, realm: string): Buffer {
   const body = field(inside(request), 4);
   const [client, server] = [body && field(body, 1), body && field(body, 3)];
-  if (!body || !client || !server) throw new TypeError('Not an AS-REQ');
+  if (!body || !client || !server) throw new TypeError('not an AS-REQ');
   const fields = [
     tagged(0, integer(5)),
     tagged(1, integer(30)),

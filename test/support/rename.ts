@@ -1,11 +1,10 @@
-/**
- * What a user of the realm who sits on the wire can do to somebody else's login: have it answered
- * for an account of their own. It takes no more than their own password.
- *
- * The name in an AS-REQ is not protected. A checksum of the request comes back in the reply (RFC
- * 6806, section 11), but that is encrypted with a key made from the attacker's own password: there
- * the flag that tells of the checksum can be cleared.
- */
+// An attack by a user of the realm who controls the network. The KDC answers somebody else's login
+// for the attacker's own account. The attacker needs only their own password.
+//
+// The name in an AS-REQ is not protected. The reply has a checksum of the request (RFC 6806,
+// section 11), but a key made from the attacker's own password encrypts the reply. So the attacker
+// can clear the flag that announces the checksum.
+
 import { createCipheriv, createDecipheriv, createHmac, pbkdf2Sync } from 'node:crypto';
 
 /** RFC 3961, section 5.1: constants, folded to the block's 16 bytes. */
@@ -20,7 +19,7 @@ const MAC = 12;
 const FLAGS = Buffer.from('a407030500', 'hex');
 const ENC_PA_REP = 0x01;
 
-/** Puts `to` in the place of `from`, which has the same length. */
+/** Replaces `from` with `to`, which has the same length. */
 export function renameClient(request: Buffer, from: string, to: string): void {
   const name = (text: string) => Buffer.from([0x1b, text.length, ...Buffer.from(text)]);
   const at = request.indexOf(name(from));
@@ -40,13 +39,13 @@ export function clearEncPaRep(
   const mac = (text: Buffer) =>
     createHmac('sha1', integrity).update(text).digest().subarray(0, MAC);
 
-  // The encrypted part is the last element of the message: an OCTET STRING that ends where it does.
+  // The encrypted part is the last element of the message: an OCTET STRING at its end.
   const start = reply.findLastIndex(
     (byte, i) =>
       byte === 0x04 && reply[i + 1] === 0x82 && i + 4 + reply.readUInt16BE(i + 2) === reply.length,
   );
   const text = decrypt(encryption, reply.subarray(start + 4, -MAC));
-  if (!mac(text).equals(reply.subarray(-MAC))) throw new Error('Not a reply to this user');
+  if (!mac(text).equals(reply.subarray(-MAC))) throw new Error('not a reply to this user');
   const flags = text.indexOf(FLAGS) + FLAGS.length + 1;
   text.writeUInt8(text.readUInt8(flags) & ~ENC_PA_REP, flags);
   return Buffer.concat([reply.subarray(0, start + 4), encrypt(encryption, text), mac(text)]);

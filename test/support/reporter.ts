@@ -1,14 +1,18 @@
-// mocha's own report and, as the last line, the two figures that tell of the whole run.
+// mocha's own report, with the numbers of passed and failed tests in the last line.
 //
 // A KDC that outlives its tests counts as a failure. scripts/test gives each run a temporary folder
-// of its own, by which the KDCs of this run are told from all others.
+// of its own. A KDC with that folder in its environment belongs to the run.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { type MochaOptions, type Runner, reporters } from 'mocha';
+import { belongsTo } from './processes';
 
-/** How long the process may take to end, in ms: more than any deadline that is left behind. */
+/** ms that the process may take to end: longer than any deadline that a test leaves behind. */
 const PATIENCE = 15_000;
+
+/** The names of the KDCs' programs: MIT's, Samba's and Heimdal's. */
+const KDCS = ['krb5kdc', 'samba', 'kdc'];
 
 class Reporter extends reporters.Spec {
   constructor(runner: Runner, options: MochaOptions) {
@@ -25,32 +29,28 @@ class Reporter extends reporters.Spec {
     console.log(`${this.passes()} passed, ${failed} failed`);
     exit(failed);
 
-    // mocha leaves the process to end by itself. Where it does not, that is a failure too.
+    // mocha leaves the process to end by itself. A process that does not end counts as a failure.
     setTimeout(() => {
       console.error('the tests are over, but something keeps their process alive');
       console.log(`${this.passes()} passed, ${failed + 1} failed`);
       process.on('exit', () => {
-        process.exitCode = 1; // mocha has a listener as well, with the code of before.
+        process.exitCode = 1; // mocha's own listener sets the code without this failure.
       });
       process.exit();
     }, PATIENCE).unref();
   }
 }
 
-/** The KDCs that this run started and that are still there. */
+/** The KDCs of this run that are still there. */
 function survivors(): string[] {
-  return readdirSync('/proc')
-    .filter((pid) => {
-      try {
-        return (
-          readFileSync(`/proc/${pid}/comm`, 'utf8') === 'krb5kdc\n' &&
-          readFileSync(`/proc/${pid}/environ`, 'utf8').includes(tmpdir())
-        );
-      } catch {
-        return false; // No process, or one that has ended, or somebody else's.
-      }
-    })
-    .map((pid) => `krb5kdc ${pid}`);
+  return readdirSync('/proc').flatMap((pid) => {
+    try {
+      const name = readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+      return KDCS.includes(name) && belongsTo(pid, tmpdir()) ? [`${name} ${pid}`] : [];
+    } catch {
+      return []; // Not a process, or it has ended.
+    }
+  });
 }
 
 export = Reporter;

@@ -1,5 +1,7 @@
-// Tries an installed kpass where the suite cannot run, as under qemu: each kind of answer once, from a
-// real KDC. Run it in the folder of the project that kpass is installed in.
+// Tries an installed kpass where the tests cannot run, as under qemu. It gets each kind of outcome once,
+// from a real KDC.
+//
+// usage: node test/support/smoke.cjs      (in the folder of a project that has kpass installed)
 
 const assert = require('node:assert/strict');
 const { createRequire } = require('node:module');
@@ -14,7 +16,7 @@ const settings = (realm, keytab = realm.keytab('HTTP/localhost')) => ({
   host: 'localhost',
   keytab,
   config: realm.config,
-  timeout: 60_000, // Emulated, string-to-key takes its time.
+  timeout: 60_000, // string-to-key is slow under qemu
 });
 
 async function main() {
@@ -34,7 +36,7 @@ async function main() {
   assert.equal(await code(deceived.verify('alice', 'forged')), 'ERR_KPASS_UNVERIFIED');
   const missing = new Verifier(settings(realm, '/nowhere.keytab'));
   assert.equal(await code(missing.verify('alice', 'wonderland')), 'ERR_KPASS_KEYTAB');
-  await realm.stop(); // Its krb5.conf is gone with it.
+  await realm.stop(); // removes its krb5.conf as well
   assert.equal(await code(verifier.verify('alice', 'wonderland')), 'ERR_KPASS_CONFIG');
 
   const other = await Realm.start({ users: { alice: 'wonderland' } });

@@ -1,12 +1,16 @@
-/** kpass as the tests call it: in a realm, for its service HTTP/localhost, unless told otherwise. */
+// Calls kpass in a test realm, for its service HTTP/localhost by default.
+
 import assert from 'node:assert/strict';
 import { KpassError, type KpassOptions, kpass, Verifier, type VerifierOptions } from 'kpass';
 import type { Realm } from 'kpass/testing';
 
 export const SERVICE = 'HTTP/localhost';
 
+/** A realm of any KDC: of kpass/testing, heimdal.ts or samba.ts. */
+export type AnyRealm = Pick<Realm, 'keytab' | 'config'>;
+
 /** Options for a verifier in this realm. */
-export function optionsFor(realm: Realm, more: Partial<VerifierOptions> = {}): VerifierOptions {
+export function optionsFor(realm: AnyRealm, more: Partial<VerifierOptions> = {}): VerifierOptions {
   return {
     service: 'HTTP',
     host: 'localhost',
@@ -16,13 +20,13 @@ export function optionsFor(realm: Realm, more: Partial<VerifierOptions> = {}): V
   };
 }
 
-export function verifierFor(realm: Realm, more: Partial<VerifierOptions> = {}): Verifier {
+export function verifierFor(realm: AnyRealm, more: Partial<VerifierOptions> = {}): Verifier {
   return new Verifier(optionsFor(realm, more));
 }
 
-/** kpass() in this realm. */
+/** Calls kpass() in this realm. */
 export function kpassIn(
-  realm: Realm,
+  realm: AnyRealm,
   user: string,
   password: string | Uint8Array,
   more: KpassOptions & Pick<VerifierOptions, 'service' | 'host' | 'keytab'> = { service: 'HTTP' },
@@ -31,7 +35,7 @@ export function kpassIn(
   return kpass(user, password, service, host, keytab, options);
 }
 
-/** The KpassError that a promise rejects with; fails when there is none. */
+/** The KpassError that a promise rejects with; fails if it does not. */
 export async function failureOf(promise: Promise<unknown>): Promise<KpassError> {
   const outcome = await promise.then(
     (value) => ({ value }),

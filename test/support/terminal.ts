@@ -1,28 +1,29 @@
-/** A pseudo-terminal with somebody at it, who waits for a text and types. */
+// A pseudo-terminal, and a user at it who waits for a text and types.
+
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 
-/** What is done once a text has appeared. */
+/** The user's next action, once a text has appeared. */
 export interface Step {
   wait: string;
   type?: string;
-  /** A signal for the program, by its name in C. */
+  /** A signal to send to the program, by its name in C. */
   signal?: string;
 }
 
 export interface Session {
-  /** All that the terminal showed, with the keys that it echoed. */
+  /** All that the terminal showed, including echoed keys. */
   shown: string;
-  /** Whether it echoed what is typed, at each step's text. */
+  /** Whether the terminal echoed keys, at each step's text. */
   echo: boolean[];
-  /** Whether its settings are after the program's end what they were before. */
+  /** Whether the terminal has its first settings again after the program's end. */
   restored: boolean;
-  /** As waitpid tells it; one of them is null. */
+  /** From waitpid; one of the two is null. */
   code: number | null;
   signal: number | null;
 }
 
-// Node has no pseudo-terminals. Python, which node-gyp needs anyhow, does.
+// Node has no pseudo-terminals. Python has, and node-gyp needs it anyway.
 const PROGRAM = `
 import fcntl, json, os, pty, select, signal, sys, termios
 spec = json.load(sys.stdin)
@@ -37,7 +38,7 @@ if pid == 0:
     if spec['stdin'] is not None:
         os.dup2(os.open(spec['stdin'], os.O_RDONLY), 0)
     os.close(master); os.close(slave)
-    # As test/support/preload.cjs does it for the programs that Node starts.
+    # test/support/preload.cjs does the same for the programs that Node starts.
     if 'KPASS_PRELOAD' in os.environ: os.environ['LD_PRELOAD'] = os.environ['KPASS_PRELOAD']
     os.execv(spec['command'][0], spec['command'])
 shown, seen, echo, ended = b'', 0, [], None
@@ -62,7 +63,7 @@ print(json.dumps({
 }))
 `;
 
-/** Runs a program at a terminal. `stdin`: a file in place of the terminal. */
+/** Runs a program at a terminal; `stdin` is a file in place of the terminal. */
 export async function atTerminal(
   command: readonly string[],
   steps: readonly Step[],
@@ -77,6 +78,6 @@ export async function atTerminal(
   child.stdin.end(JSON.stringify({ command, steps, stdin }));
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
   if (stdout === '')
-    throw new Error(`The terminal broke: ${stderr || 'the program did not end in time'}`);
+    throw new Error(`the terminal failed: ${stderr || 'the program did not end in time'}`);
   return JSON.parse(stdout);
 }

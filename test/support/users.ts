@@ -1,7 +1,8 @@
-/** Users in every state that a KDC knows, for one realm. */
+// Users in every state that a KDC knows, for one realm.
+
 import type { User } from 'kpass/testing';
 
-/** Each user's name says what is special about it; alice, who is ordinary, comes first. */
+/** Each user's name says what is special about it; alice, the first, is ordinary. */
 export const USERS = {
   alice: { password: 'wonderland' },
   'alice/admin': { password: 'looking glass' },
@@ -15,8 +16,8 @@ export const USERS = {
   mustchange: { password: 'wonderland', state: 'must-change' },
   expired: { password: 'wonderland', state: 'expired' },
   disabled: { password: 'wonderland', state: 'disabled' },
-  /** Is locked after so many wrong passwords; has none yet. */
+  /** The KDC will lock it after some wrong passwords; it has none yet. */
   strict: { password: 'wonderland', lockout: 2 },
-  /** Has been locked so. */
+  /** The KDC has locked it. */
   locked: { password: 'wonderland', state: 'locked' },
 } as const satisfies Record<string, User>;

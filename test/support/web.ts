@@ -1,4 +1,5 @@
-/** A web server behind kpass/http, and requests to it, of every kind that a browser would not send. */
+// A web server behind kpass/http, and requests to it, also of kinds that no browser sends.
+
 import { once } from 'node:events';
 import http, { type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import https from 'node:https';
@@ -13,7 +14,7 @@ export interface Answer {
   body: string;
 }
 
-/** An Authorization header's value: the user and the password in UTF-8, a colon between. */
+/** An Authorization header's value: the user and the password in UTF-8, with a colon between. */
 export function basic(user: string, password: string): string {
   return `Basic ${base64(`${user}:${password}`)}`;
 }
@@ -22,7 +23,7 @@ export function base64(bytes: string | Uint8Array): string {
   return Buffer.from(bytes).toString('base64');
 }
 
-/** The page: who was let in. */
+/** The page, which names the user who was let in. */
 export const page: http.RequestListener = (request, response) => {
   response.setHeader('Content-Type', 'application/json');
   response.end(JSON.stringify(request.kpass));
@@ -30,7 +31,7 @@ export const page: http.RequestListener = (request, response) => {
 
 let made: ReturnType<typeof generate> | undefined;
 
-/** A key and its certificate for localhost; made once. */
+/** A key and its certificate for localhost, which are made once. */
 export async function certificate(): Promise<{ key: string; cert: string }> {
   made ??= generate([{ name: 'commonName', value: 'localhost' }], { algorithm: 'sha256' });
   const { private: key, cert } = await made;
@@ -40,9 +41,9 @@ export async function certificate(): Promise<{ key: string; cert: string }> {
 export interface WebOptions {
   /** Default true. */
   tls?: boolean;
-  /** In place of `page`, for requests that were let in. */
+  /** The handler for requests that were let in. Default: `page`. */
   handler?: http.RequestListener;
-  /** Options of the server. */
+  /** Options for the server. */
   server?: http.ServerOptions;
 }
 
@@ -80,7 +81,7 @@ export class Web implements AsyncDisposable {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Sends a request; more than one Authorization field when there is more than one. */
+  /** Sends a request, with one Authorization field for each header given. */
   request(
     authorization?: string | readonly string[],
     headers: http.OutgoingHttpHeaders = {},
@@ -92,7 +93,7 @@ export class Web implements AsyncDisposable {
       agent: this.#agent,
       headers: {
         ...headers,
-        // More than one of them, which no honest client sends: the types know nothing of it.
+        // No honest client sends more than one; the types do not have it.
         ...(authorization !== undefined && { authorization: authorization as string }),
       },
     });
@@ -113,7 +114,7 @@ export class Web implements AsyncDisposable {
     return { status: incoming.statusCode ?? 0, headers: incoming.headers, body };
   }
 
-  /** The status alone. */
+  /** The status of the answer. */
   async status(...args: Parameters<Web['get']>): Promise<number> {
     return (await this.get(...args)).status;
   }

@@ -1,11 +1,11 @@
-// The accounts of a Realm, as a library that depends on kpass meets them.
+// The accounts of a Realm, as kpass and MIT's client see them.
 
 import { deepEqual, doesNotMatch, equal, match, rejects } from 'node:assert/strict';
 import { Verifier } from 'kpass';
 import { type AccountState, Realm, type User } from 'kpass/testing';
 import { kinit } from '../support/kinit';
 
-/** What kpass says of an account in each state when the password is right. */
+/** kpass's outcome for the right password, by the account's state. */
 const OUTCOMES: Record<AccountState, string> = {
   active: 'verified',
   'password-expired': 'expired',
@@ -16,7 +16,7 @@ const OUTCOMES: Record<AccountState, string> = {
 };
 const STATES = Object.keys(OUTCOMES) as AccountState[];
 
-/** What MIT's own client says of them. */
+/** The errors of MIT's client, by the account's state. */
 const MESSAGES: Partial<Record<AccountState, RegExp>> = {
   'password-expired': /Password expired/,
   'must-change': /Password expired/,
@@ -76,7 +76,7 @@ describe('the users of a Realm', () => {
     });
   }
 
-  it('have the keys and the flags asked for', async () => {
+  it('have the requested keys and flags', async () => {
     match(await realm.kadmin('getprinc', 'sha2'), /^Key: vno 1, aes256-cts-hmac-sha384-192$/m);
     doesNotMatch(await realm.kadmin('getprinc', 'sha2'), /sha1/);
     match(await realm.kadmin('getprinc', 'easy'), /^Attributes:\s*$/m);
@@ -93,7 +93,7 @@ describe('the users of a Realm', () => {
         match(stdout + stderr, MESSAGES[state] ?? /./);
       });
 
-      it(`${state} when they are added, with a name that Kerberos writes with escapes`, async () => {
+      it(`${state} when they are added with a name that Kerberos escapes`, async () => {
         for (const name of ['back\\\\slash', 'at\\@sign', 'two words', 'ünï', `o'b"rien`]) {
           const user = `${name}/${state}`;
           await realm.addUser(user, 'secret', { state });
@@ -117,7 +117,7 @@ describe('the users of a Realm', () => {
   });
 
   describe('with a lockout', () => {
-    it('are locked by so many wrong passwords, and let in again by unlock', async () => {
+    it('are locked by that many wrong passwords, and let in again after unlock()', async () => {
       await realm.addUser('careful', 'secret', { lockout: 2 });
       await fail('careful', 1);
       equal(await outcome('careful', 'secret'), 'verified');
@@ -130,8 +130,8 @@ describe('the users of a Realm', () => {
       equal(await outcome('careful', 'secret'), 'verified');
     });
 
-    it('count from the moment of unlock on', async () => {
-      // After kadmin's own unlocking, failures within the same second would count as one.
+    it('count again from unlock() on', async () => {
+      // After an unlock by kadmin, failures within the same second would count as one.
       await realm.addUser('again', 'secret', { lockout: 3, state: 'locked' });
       equal(await realm.failedCount('again'), 3);
       await realm.unlock('again');
@@ -140,19 +140,19 @@ describe('the users of a Realm', () => {
       equal(await outcome('again', 'secret'), 'disabled');
     });
 
-    it('are locked also in the second in which kadmin has unlocked them', async () => {
+    it('can be locked in the second in which kadmin has unlocked them', async () => {
       await realm.addUser('unlocked', 'secret');
       await realm.kadmin('modprinc', '-unlock', 'unlocked');
       await realm.setState('unlocked', 'locked');
       equal(await outcome('unlocked', 'secret'), 'disabled');
     });
 
-    it('are locked without pre-authentication too', async () => {
+    it('are locked without pre-authentication as well', async () => {
       await realm.addUser('lax', 'secret', { preauth: false, state: 'locked' });
       equal(await outcome('lax', 'secret'), 'disabled');
     });
 
-    it('each have their own', async () => {
+    it('each have a lockout of their own', async () => {
       await Promise.all(
         [1, 2, 4, 1].map((lockout, n) => realm.addUser(`lockout${n}`, 'secret', { lockout })),
       );
@@ -171,7 +171,7 @@ describe('the users of a Realm', () => {
     });
   });
 
-  it('without one are never locked, but counted', async () => {
+  it('without a lockout are never locked, but counted', async () => {
     await realm.addUser('patient', 'secret');
     await fail('patient', 12);
     equal(await realm.failedCount('patient'), 12);
@@ -187,7 +187,7 @@ describe('the users of a Realm', () => {
     equal(await outcome('changing', 'old'), 'credentials');
   });
 
-  it('can be removed, and added anew', async () => {
+  it('can be removed, and added again', async () => {
     await realm.addUser('leaving', 'secret', { lockout: 7 });
     equal(await outcome('leaving', 'secret'), 'verified');
     await realm.removeUser('leaving');
@@ -196,7 +196,7 @@ describe('the users of a Realm', () => {
     equal(await outcome('leaving', 'back'), 'verified');
   });
 
-  it('that are there already, or are not, are named', async () => {
+  it('are named in errors if they exist already, or do not exist', async () => {
     await rejects(
       realm.addUser('alice', 'x'),
       /already exists while creating "alice@EXAMPLE\.COM"/,
@@ -213,7 +213,7 @@ describe('the users of a Realm', () => {
     }
   });
 
-  it('with options that mean nothing are refused, and not added', async () => {
+  it('are not added with options that have no meaning', async () => {
     const mistakes: [never, RegExp][] = [
       [{ state: 'dead' } as never, /'dead'; one is active, password-expired, must-change/],
       [{ state: 'toString' } as never, /'toString'/],

@@ -19,7 +19,7 @@ describe("the keys of a Realm's services", () => {
   });
   after(() => realm?.stop());
 
-  /** A new service of its own for a test, with the host localhost. */
+  /** Adds a service for one test, with the host localhost. */
   async function service(name: string): Promise<string> {
     await realm.addService(`${name}/localhost`);
     return `${name}/localhost`;
@@ -44,7 +44,7 @@ describe("the keys of a Realm's services", () => {
     );
   });
 
-  it('are of the types asked for', async () => {
+  it('have the requested types', async () => {
     await realm.addService('sha2/localhost', { enctypes: ['aes128-cts-hmac-sha256-128'] });
     const { stdout } = await client(realm.config, ['klist', '-ek', realm.keytab('sha2/localhost')]);
     equal([...stdout.matchAll(/@EXAMPLE\.COM \(aes128-cts-hmac-sha256-128\)/g)].length, 1);
@@ -59,7 +59,7 @@ describe("the keys of a Realm's services", () => {
     equal(await login(rotating), true);
   });
 
-  it('rotate without a failed login', async () => {
+  it('rotate without making a login fail', async () => {
     const busy = await service('busy');
     const [name = '', host] = busy.split('/');
     const { config } = realm;
@@ -107,7 +107,7 @@ describe("the keys of a Realm's services", () => {
     deepEqual(await versions(keytab), [1, 2, 3]);
   });
 
-  it('may be stale in the keytab, until it is rotated', async () => {
+  it('may be stale in the keytab, until they are rotated', async () => {
     const stale = await service('stale');
     await realm.rotateKey(stale);
     deepEqual(await versions(realm.keytab(stale)), [1]);
@@ -117,7 +117,7 @@ describe("the keys of a Realm's services", () => {
     deepEqual(await versions(realm.keytab(stale)), [1, 3]);
   });
 
-  it('are written to other keytabs, of one or several services', async () => {
+  it('can be written to other keytabs, for one or several services', async () => {
     const fresh = await service('fresh');
     await realm.rotateKey(fresh);
     const several = await realm.writeKeytab(fresh, 'HTTP/localhost');
@@ -127,7 +127,7 @@ describe("the keys of a Realm's services", () => {
     equal(await login('HTTP/localhost', several), true);
   });
 
-  it('are wrong in a wrong keytab, whose names and versions are right', async () => {
+  it('are wrong in a wrong keytab, with the right names and versions', async () => {
     const rotated = await service('rotated');
     await realm.rotateKeytab(rotated);
     const wrong = await realm.writeWrongKeytab(rotated);
@@ -137,7 +137,7 @@ describe("the keys of a Realm's services", () => {
     equal(await login(rotated), true);
   });
 
-  it('of an unknown service are nowhere', async () => {
+  it('of an unknown service do not exist', async () => {
     const unknown = /EXAMPLE\.COM has no service ldap\/localhost/;
     await rejects(realm.rotateKeytab('ldap/localhost'), unknown);
     await rejects(realm.writeWrongKeytab('ldap/localhost'), unknown);

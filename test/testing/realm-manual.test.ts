@@ -1,4 +1,4 @@
-// The manual of the test realm, in README.md: its example runs, and it leaves nothing out.
+// The manual of the test realm, docs/testing.md: its example runs, and it leaves nothing out.
 
 import { deepEqual, equal, match } from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -13,9 +13,8 @@ const execute = promisify(execFile);
 const PACKAGE = join(__dirname, '../..');
 
 describe('the manual of the test realm', () => {
-  const readme = readFileSync(join(PACKAGE, 'README.md'), 'utf8');
-  const [, manual = ''] = /^## A realm to test with\n(.*?)^## /ms.exec(readme) ?? [];
-  const [, example = ''] = /^### In a test\n.*?```js\n(.*?)```/ms.exec(manual) ?? [];
+  const manual = readFileSync(join(PACKAGE, 'docs', 'testing.md'), 'utf8');
+  const [, example = ''] = /^## In a test\n.*?```js\n(.*?)```/ms.exec(manual) ?? [];
   const types = ['options.d.ts', 'realm.d.ts']
     .map((name) => readFileSync(join(PACKAGE, 'dist', 'testing', name), 'utf8'))
     .join('');

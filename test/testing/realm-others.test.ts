@@ -1,4 +1,4 @@
-// A Realm beside others: its impostor, a realm that it trusts, its replica.
+// A Realm with others: its impostor, a realm that it trusts, its replica.
 
 import { deepEqual, equal, notEqual, rejects } from 'node:assert/strict';
 import { existsSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { Realm } from 'kpass/testing';
 import { client, kinit } from '../support/kinit';
 import { failureOf } from '../support/subject';
 
-describe('beside a Realm', () => {
+describe('with a Realm', () => {
   let realm: Realm;
   before(async () => {
     realm = await Realm.start({
@@ -19,7 +19,7 @@ describe('beside a Realm', () => {
   });
   after(() => realm?.stop());
 
-  /** A login at a service of the realm, with the realm's own keytab. */
+  /** Logs in at a service of the realm, with the realm's own keytab. */
   function login(
     user: string,
     password: string,
@@ -33,7 +33,7 @@ describe('beside a Realm', () => {
   }
 
   describe('an impostor', () => {
-    it('lets in whom it likes, and never satisfies the keytab', async () => {
+    it('accepts its own passwords, and never satisfies the keytab', async () => {
       await using impostor = await realm.impostor({ users: { alice: 'hijacked', eve: 'evil' } });
       const { config } = impostor;
       equal(impostor.name, realm.name);
@@ -50,7 +50,7 @@ describe('beside a Realm', () => {
       equal(await login('alice', 'wonderland', { config }), false);
     });
 
-    it('has the right password, where it has learnt it, and still not the key', async () => {
+    it('may know the right password, and still lacks the key', async () => {
       await using impostor = await realm.impostor({ users: { alice: 'wonderland' } });
       const { config } = impostor;
       equal(
@@ -61,7 +61,7 @@ describe('beside a Realm', () => {
       equal(await kpass('alice', 'wonderland', 'HTTP', 'localhost', keytab, { config }), true);
     });
 
-    it('has the key versions of the realm', async () => {
+    it('has the same key versions as the realm', async () => {
       await realm.addService('rotated/localhost');
       for (let n = 0; n < 2; n++) await realm.rotateKeytab('rotated/localhost');
       await using impostor = await realm.impostor({ users: { alice: 'hijacked' } });
@@ -77,7 +77,7 @@ describe('beside a Realm', () => {
       equal(error.code, 'ERR_KPASS_UNVERIFIED');
     });
 
-    it('gives tickets for the services asked for', async () => {
+    it('gives tickets for the requested services', async () => {
       const services = ['HTTP/localhost', 'ldap/localhost'];
       await using impostor = await realm.impostor({ users: { eve: 'evil' }, services });
       equal((await kinit(impostor.config, 'eve', 'evil', '-S', 'ldap/localhost')).code, 0);
@@ -108,7 +108,7 @@ describe('beside a Realm', () => {
       equal(await kpass('alice', 'wonderland', 'HTTP', 'localhost', keytab, options), true);
     });
 
-    it('is in a krb5.conf with its hosts, and the first is the default', async () => {
+    it('is in a krb5.conf with its hosts, and the first realm is the default', async () => {
       const { stdout } = await client(config, ['sh', '-c', 'cat "$KRB5_CONFIG"']);
       equal(stdout, await readFile(config, 'utf8'));
       for (const line of [
@@ -122,7 +122,7 @@ describe('beside a Realm', () => {
       }
     });
 
-    it('is trusted beside a third', async () => {
+    it('is trusted together with a third', async () => {
       await using third = await Realm.start({ name: 'THIRD.NET', users: { carol: 'x' } });
       await realm.trust(third);
       const all = await realm.writeConfig({ realms: [other, third] });
@@ -131,7 +131,7 @@ describe('beside a Realm', () => {
       equal(await login('carol@THIRD.NET', 'x', { config: all, realms }), true);
     });
 
-    it('is not trusted by a krb5.conf alone', async () => {
+    it('is not trusted because of a krb5.conf alone', async () => {
       await using stranger = await Realm.start({ name: 'STRANGER.NET', users: { eve: 'x' } });
       const known = await realm.writeConfig({ realms: [stranger] });
       const realms = ['STRANGER.NET'];
@@ -140,7 +140,7 @@ describe('beside a Realm', () => {
       });
     });
 
-    it('has another name', async () => {
+    it('must have another name', async () => {
       await using same = await Realm.start();
       await rejects(realm.trust(same), /both realms are EXAMPLE\.COM/);
     });
@@ -156,28 +156,28 @@ describe('beside a Realm', () => {
 
     const only = (kdc: Realm) => kdc.writeConfig({ kdcs: [`127.0.0.1:${kdc.port}`] });
 
-    it('lets users in, alone and together with its primary', async () => {
+    it('lets users in, alone and with its primary', async () => {
       for (const config of [replica.config, await only(replica), realm.config]) {
         equal(await login('alice', 'wonderland', { config }), true);
         equal(await login('alice', 'wrong', { config }), false);
       }
     });
 
-    it('is asked first, and then the primary, by plain libkrb5', async () => {
+    it('is asked before the primary by plain libkrb5', async () => {
       for (const kdc of [realm, replica]) await kdc.unlock('alice');
       await kinit(replica.config, 'alice', 'wrong');
       equal(await realm.failedCount('alice'), 1);
       equal(await replica.failedCount('alice'), 1);
     });
 
-    it('is gone on without', async () => {
+    it('may be absent', async () => {
       await replica.stopKdc();
       equal(await login('alice', 'wonderland', { config: replica.config }), true);
       await replica.startKdc();
       equal(await login('alice', 'wonderland', { config: await only(replica) }), true);
     });
 
-    it('does not see later changes, nor does the primary', async () => {
+    it('does not share later changes with its primary', async () => {
       await realm.addUser('newcomer', 'here I am');
       await replica.changePassword('alice', 'looking glass');
       const config = await only(replica);

@@ -1,4 +1,4 @@
-// The KDC of a Realm, silent and away.
+// The KDC of a Realm, paused and stopped.
 
 import { equal, match, rejects } from 'node:assert/strict';
 import { once } from 'node:events';
@@ -27,7 +27,7 @@ describe("a Realm's KDC", () => {
 
   const login = (timeout = 10_000) => verifier.verify('alice', 'wonderland', { timeout });
 
-  it('says nothing while it is paused, and answers what has come when it goes on', async () => {
+  it('is silent while it is paused, and answers waiting requests when it goes on', async () => {
     await realm.pause();
     equal((await failureOf(login(200))).code, 'ERR_KPASS_TIMEOUT');
     const waiting = login();
@@ -51,7 +51,7 @@ describe("a Realm's KDC", () => {
     equal((await login()).verified, true);
   });
 
-  it('lets the realm be changed while it is paused', async () => {
+  it('allows changes to the realm while it is paused', async () => {
     await realm.addUser('bob', 'old');
     await realm.pause();
     await realm.changePassword('bob', 'new');
@@ -61,8 +61,8 @@ describe("a Realm's KDC", () => {
     equal((await verifier.verify('carol', 'secret')).verified, false);
   });
 
-  it('does not keep its database locked while it is paused, however busy it was', async () => {
-    // Not alice: what is done to an account in the midst of its login, the KDC undoes.
+  it('does not lock its database while it is paused, even if it was busy', async () => {
+    // The test changes no account that logs in meanwhile: the KDC would undo the change.
     await realm.addUser('dan', 'secret');
     let busy = true;
     const hand = async () => {
@@ -79,7 +79,7 @@ describe("a Realm's KDC", () => {
     match(await realm.kadmin('getprinc', 'dan'), /^Maximum ticket life: 0 days 15:00:00$/m);
   });
 
-  it('refuses while it is stopped, also when it was paused', async () => {
+  it('refuses connections while it is stopped, even if it was paused', async () => {
     await realm.pause();
     await realm.stopKdc();
     await refuses(realm.port);
@@ -94,7 +94,7 @@ describe("a Realm's KDC", () => {
     equal((await login()).verified, true);
   });
 
-  it('is neither paused nor resumed while it is stopped', async () => {
+  it('can be neither paused nor resumed while it is stopped', async () => {
     await realm.stopKdc();
     await rejects(realm.pause(), /the KDC is stopped/);
     await rejects(realm.resume(), /the KDC is stopped/);

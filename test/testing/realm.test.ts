@@ -31,7 +31,7 @@ describe('Realm', () => {
     match((await kinit(realm.config, 'nobody', 'wonderland')).stderr, /not found in Kerberos/);
   });
 
-  it('gives all that a child process needs in its environment', async () => {
+  it('has an environment with all that a child process needs', async () => {
     const printed = await client(
       realm.config,
       ['sh', '-c', 'kinit alice && klist'],
@@ -74,7 +74,7 @@ describe('Realm', () => {
     });
   }
 
-  it('makes a keytab for each service, which only its owner may read', async () => {
+  it('makes a keytab for each service, readable only by its owner', async () => {
     await realm.addService('imap/mail.example.com');
     const keytab = realm.keytab('imap/mail.example.com');
     equal((await stat(keytab)).mode & 0o777, 0o600);
@@ -85,7 +85,7 @@ describe('Realm', () => {
     throws(() => realm.keytab('imap/other'), /EXAMPLE\.COM has no service imap\/other/);
   });
 
-  it('answers a query of kadmin, or rejects with what it printed', async () => {
+  it('resolves with the output of kadmin, or rejects with it', async () => {
     match(await realm.kadmin('listprincs'), /^alice@EXAMPLE\.COM$/m);
     await rejects(
       realm.kadmin('getprinc', 'nobody'),
@@ -94,7 +94,7 @@ describe('Realm', () => {
     await rejects(realm.kadmin('nonsense'), /kadmin\.local: .*nonsense/);
   });
 
-  it('runs queries one after the other', async () => {
+  it('runs queries one after another', async () => {
     const names = ['one', 'two', 'three', 'four'];
     await Promise.all(names.map((name) => realm.addUser(name, 'secret')));
     for (const name of names) equal((await kinit(realm.config, name, 'secret')).code, 0);
@@ -110,7 +110,7 @@ describe('Realm', () => {
     equal((await kinit(config, 'alice@EXAMPLE.COM', 'wonderland')).code, 0);
   });
 
-  it('shows what the KDC has logged', async () => {
+  it('shows the KDC’s log', async () => {
     await realm.addUser('logged', 'secret');
     await kinit(realm.config, 'logged', 'secret');
     match(await realm.log(), /AS_REQ .* ISSUE: .* logged@EXAMPLE\.COM for krbtgt/);
@@ -152,7 +152,7 @@ describe('Realm.start', () => {
   it('can give the KDC another clock', async () => {
     for (const clock of ['-1d', '+1d']) {
       await using realm = await Realm.start({ users: { alice: 'wonderland' }, clock });
-      // By default libkrb5 hides a skew.
+      // By default, libkrb5 hides a clock skew.
       const strict = await realm.writeConfig({ more: '[libdefaults]\n  kdc_timesync = 0\n' });
       match((await kinit(strict, 'alice', 'wonderland')).stderr, /Clock skew too great/);
     }
@@ -168,7 +168,7 @@ describe('Realm.start', () => {
     await withTemporaryFolder(async (folder) => {
       const script = `Realm.start({ services: ['a@b@c'] }).catch((e) => console.log(e.message))`;
       const child = startNode(folder, script);
-      // One line: kadmin's usage follows it, and is left out.
+      // The message has one line: kadmin's usage, which follows it, is left out.
       match(await nextOutput(child), /^kadmin\.local: add_principal: Malformed .*\n$/);
       await nothingIsLeft(folder);
     });
@@ -185,12 +185,12 @@ describe('Realm.start', () => {
     ]),
   ];
   for (const [options, message] of mistakes) {
-    it(`takes no ${JSON.stringify(options)}`, async () => {
+    it(`rejects ${JSON.stringify(options)}`, async () => {
       await rejects(Realm.start(options as never), { name: 'TypeError', message });
     });
   }
 
-  it('takes no option that an impostor or a krb5.conf does not have', async () => {
+  it('rejects unknown options of an impostor or a krb5.conf', async () => {
     await using realm = await Realm.start();
     await rejects(realm.impostor({ users: {}, name: 'X' } as never), TypeError);
     await rejects(realm.writeConfig({ kdc: '127.0.0.1:1' } as never), TypeError);
@@ -210,7 +210,7 @@ describe('Realm.start', () => {
 describe("A realm's programs", () => {
   const names = ['krb5kdc', 'kdb5_util', 'kadmin.local'];
 
-  /** A folder with these of the programs, as this machine has them. */
+  /** Makes a folder with links to these programs of this machine. */
   async function withPrograms(
     programs: readonly string[],
     use: (folder: string) => Promise<void>,
@@ -225,7 +225,7 @@ describe("A realm's programs", () => {
     });
   }
 
-  it('may be those of one folder', async () => {
+  it('may come from one folder', async () => {
     await withPrograms(names, async (programs) => {
       await using realm = await Realm.start({ users: { alice: 'wonderland' }, programs });
       equal((await kinit(realm.config, 'alice', 'wonderland')).code, 0);
@@ -256,7 +256,7 @@ describe("A realm's programs", () => {
 });
 
 describe('The end of a Realm', () => {
-  it('removes its folder and its KDC, and may come twice', async () => {
+  it('removes its folder and its KDC, and may happen twice', async () => {
     const realm = await Realm.start();
     await Promise.all([realm.stop(), realm.stop()]);
     await realm.stop();
@@ -264,14 +264,14 @@ describe('The end of a Realm', () => {
     await refuses(realm.port);
   });
 
-  it('comes when the KDC is stopped already', async () => {
+  it('works when the KDC is stopped already', async () => {
     const realm = await Realm.start();
     await realm.stopKdc();
     await realm.stop();
     equal(existsSync(realm.folder), false);
   });
 
-  it('comes when the KDC is paused', async () => {
+  it('works when the KDC is paused', async () => {
     const realm = await Realm.start();
     await realm.pause();
     await realm.stop();
@@ -289,7 +289,7 @@ describe('The end of a Realm', () => {
     'a script forgets to stop it, paused': pausedStart,
   };
   for (const [name, script] of Object.entries(scripts)) {
-    it(`comes when ${name}`, async () => {
+    it(`happens when ${name}`, async () => {
       await withTemporaryFolder(async (folder) => {
         const child = startNode(folder, script);
         const port = Number(await nextOutput(child));
@@ -306,7 +306,7 @@ describe('The end of a Realm', () => {
     ['SIGINT', start, ''],
     ['SIGKILL', pausedStart, ', with the KDC paused'],
   ] as const) {
-    it(`comes when its owner gets a ${signal}${how}`, async () => {
+    it(`happens when its owner gets a ${signal}${how}`, async () => {
       await withTemporaryFolder(async (folder) => {
         const child = startNode(folder, `${begin}.then(() => setInterval(() => {}, 1000))`);
         const port = Number(await nextOutput(child));
@@ -319,7 +319,7 @@ describe('The end of a Realm', () => {
   }
 
   for (const milliseconds of [0, 5, 10, 20, 40, 60, 80, 100]) {
-    it(`comes when its owner is killed ${milliseconds} ms into the start`, async () => {
+    it(`happens when its owner is killed ${milliseconds} ms into the start`, async () => {
       await withTemporaryFolder(async (folder) => {
         const child = startNode(folder, `console.log('now'); ${start}`);
         await nextOutput(child);
@@ -360,11 +360,11 @@ describe('A realm with PKINIT', () => {
   });
   after(() => pkinit.realm.stop());
 
-  it('lets anybody in as nobody', async () => {
+  it('lets anybody in as WELLKNOWN/ANONYMOUS', async () => {
     equal((await client(pkinit.config, ['kinit', '-n'])).code, 0);
   });
 
-  it('lets carol in with her certificate, where krb5.conf names it', async () => {
+  it('lets carol in with her certificate if krb5.conf names it', async () => {
     equal((await client(pkinit.carolsConfig, ['kinit', 'carol'])).code, 0);
     notEqual((await client(pkinit.config, ['kinit', 'carol'])).code, 0);
   });
@@ -375,7 +375,7 @@ describe('A realm with PKINIT', () => {
   });
 });
 
-/** A Node process with `Realm` at hand, whose temporary files go to the folder. */
+/** Starts a Node process that has `Realm`, and puts its temporary files into the folder. */
 function startNode(folder: string, script: string): ChildProcess {
   const code = `const { Realm } = require('kpass/testing'); ${script}`;
   return spawn(process.execPath, ['-e', code], {

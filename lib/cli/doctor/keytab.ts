@@ -97,7 +97,7 @@ function makeKeytab(path: string, service: string): string[] {
     'As an administrator of the realm, make a keytab:',
     `kadmin -q ${shellWord(`addprinc -randkey ${service}`)}    # unless the service exists`,
     `kadmin -q ${shellWord(`ktadd -k ${path} ${service}`)}`,
-    '(For FreeIPA, Active Directory or Samba: "A key for your service" in the documentation)',
+    '(For FreeIPA, Active Directory or Samba: docs/keytabs.md)',
   ];
 }
 

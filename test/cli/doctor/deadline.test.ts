@@ -8,11 +8,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Realm } from 'kpass/testing';
-import { runCommand, startCommand } from '../support/command';
-import { assertFound, diagnose, LINKS, type Link } from '../support/doctor';
-import { preloaded } from '../support/preloaded';
-import { keytabFrom } from '../support/services';
-import { SERVICE } from '../support/subject';
+import { runCommand, startCommand } from '../../support/command';
+import { assertFound, diagnose, LINKS, type Link } from '../../support/doctor-fixture';
+import { preloaded } from '../../support/preloaded';
+import { keytabFrom } from '../../support/services';
+import { SERVICE } from '../../support/subject';
 
 describe('kpass doctor, where libkrb5 waits without end', () => {
   let realm: Realm;

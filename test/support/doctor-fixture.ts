@@ -1,6 +1,14 @@
-/** kpass doctor, run and read: its links, and what is to be found in them. */
+// Runs doctor in a realm of its own, and finds the one link that is not ok.
+
 import { deepEqual, equal, match } from 'node:assert/strict';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Realm } from 'kpass/testing';
 import { type RunOptions, runCommand } from './command';
+import { FaultProxy } from './fault-proxy';
+import { keytabFrom } from './services';
+import { SERVICE } from './subject';
 
 export const LINKS = [
   'libkrb5',
@@ -40,12 +48,12 @@ export async function diagnose(args: string[], options: RunOptions = {}): Promis
   return { code, ...JSON.parse(stdout) };
 }
 
-/** What a case finds: one link that is not ok, those that wait for it, and the rest is ok. */
+/** The expected diagnosis: one link is not ok, `notTried` depend on it, and all others are ok. */
 export interface Expected {
   link: Name;
   status?: 'warning' | 'broken';
   detail: RegExp;
-  /** A command, or what to write where. */
+  /** A command, or lines for a file. */
   remedy?: RegExp;
   notTried?: readonly Name[];
 }
@@ -63,4 +71,44 @@ export function assertFound({ code, ok: holds, links }: Diagnosis, expected: Exp
   match(found?.detail ?? '', detail);
   match(found?.remedy.join('\n') ?? '', remedy);
   deepEqual([holds, code], status === 'broken' ? [false, 1] : [true, 0]);
+}
+
+/** A realm and a proxy for the tests of one describe(). */
+export class DoctorFixture {
+  realm!: Realm;
+  proxy!: FaultProxy;
+  readonly #folders: string[] = [];
+
+  constructor() {
+    before(async () => {
+      this.realm = await Realm.start({ users: { alice: 'wonderland' } });
+      this.proxy = await FaultProxy.start(this.realm);
+    });
+    after(async () => {
+      await this.proxy?.stop();
+      await this.realm?.stop();
+      for (const folder of this.#folders) {
+        await chmod(join(folder, 'closed'), 0o700).catch(() => {});
+        await rm(folder, { recursive: true, force: true });
+      }
+    });
+  }
+
+  /** The command's options for this realm, perhaps with another keytab or krb5.conf. */
+  given(keytab = this.realm.keytab(SERVICE), config = this.realm.config): string[] {
+    return ['-k', keytab, '-c', config];
+  }
+
+  /** Writes a krb5.conf, and returns its path. */
+  configFrom(text: string): Promise<string> {
+    return keytabFrom(this.realm, text);
+  }
+
+  /** Makes a folder that every user may enter, unlike the realm's. */
+  async openFolder(): Promise<string> {
+    const folder = await mkdtemp(join(tmpdir(), 'kpass-doctor-test-'));
+    this.#folders.push(folder);
+    await chmod(folder, 0o755);
+    return folder;
+  }
 }

@@ -4,10 +4,10 @@ import { deepEqual, equal, match } from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Realm } from 'kpass/testing';
-import { asCResolver, nameServer, type Srv } from '../support/dns';
-import { assertFound, type Diagnosis, diagnose } from '../support/doctor';
-import { preloaded } from '../support/preloaded';
-import { SERVICE } from '../support/subject';
+import { asCResolver, nameServer, type Srv } from '../../support/dns';
+import { assertFound, type Diagnosis, diagnose } from '../../support/doctor-fixture';
+import { preloaded } from '../../support/preloaded';
+import { SERVICE } from '../../support/subject';
 
 describe('kpass doctor, where krb5.conf names no KDC', () => {
   let realm: Realm;

@@ -1,0 +1,19 @@
+// libkrb5's bytes, without a copy.
+
+#ifndef KPASS_VIEW_H_
+#define KPASS_VIEW_H_
+
+#include <krb5/krb5.h>
+
+#include <string_view>
+
+namespace kpass {
+
+// Valid while the data is.
+inline std::string_view View(const krb5_data& data) {
+  return {data.data, data.length};
+}
+
+}  // namespace kpass
+
+#endif  // KPASS_VIEW_H_

@@ -1,0 +1,26 @@
+// Which processes belong to a temporary folder.
+
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+
+/**
+ * Whether a process has the folder in its environment or a file of it open. samba overwrites its
+ * environment with its title. False for a process of another user's, or one that has ended.
+ */
+export function belongsTo(pid: string, folder: string): boolean {
+  try {
+    if (readFileSync(`/proc/${pid}/environ`, 'utf8').includes(folder)) return true;
+    const files = `/proc/${pid}/fd`;
+    return readdirSync(files).some((fd) => readlink(`${files}/${fd}`).startsWith(folder));
+  } catch {
+    return false;
+  }
+}
+
+/** The target; '' for a file that was closed meanwhile. */
+function readlink(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
+  }
+}
