@@ -50,8 +50,8 @@ function principal(name: string): Buffer {
 }
 
 export type AsReply =
-  /** KRB-ERROR (5.9.1): its code, and the KDC's clock in ms since 1970. */
-  | { error: number; time: number }
+  /** KRB-ERROR (5.9.1): its code, the KDC's clock in ms since 1970, its text, and whether it names the client. */
+  | { error: number; time: number; text: string | undefined; namesClient: boolean }
   /** AS-REP (5.4.2): the version of the key that encrypts the ticket, if the reply names it. */
   | { ticketKey: number | undefined };
 
@@ -71,7 +71,13 @@ export function readAsReply(reply: Buffer): AsReply | null {
 function readError(fields: Buffer): AsReply {
   const [time, microseconds, code] = [field(fields, 4), field(fields, 5), field(fields, 6)];
   if (!time || !microseconds || !code) throw new RangeError('a KRB-ERROR without its fields');
-  return { error: number(code), time: instant(time) + number(microseconds) / 1000 };
+  const text = field(fields, 11);
+  return {
+    error: number(code),
+    time: instant(time) + number(microseconds) / 1000,
+    text: text && inside(text).toString(),
+    namesClient: field(fields, 8) !== undefined,
+  };
 }
 
 /** The `kvno` of the ticket's encrypted part (5.3, 5.2.9). */

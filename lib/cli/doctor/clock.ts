@@ -1,7 +1,7 @@
 // Compares the KDCs' clocks with this machine's clock. Every error of a KDC tells its time.
 
 import { broken, type LookResult, notTried, ok, warning } from './chain.js';
-import type { AnsweringKdc } from './kdcs.js';
+import type { KdcFacts } from './kdcs.js';
 import type { Krb5 } from './krb5.js';
 
 /** libkrb5's default limit, in seconds. */
@@ -9,10 +9,7 @@ const CLOCKSKEW = 300;
 /** From this part of the limit on, doctor warns. */
 const WARN_FROM = 0.2;
 
-export async function lookAtClock(
-  krb5: Krb5,
-  answering: AnsweringKdc[],
-): Promise<LookResult<true>> {
+export async function lookAtClock(krb5: Krb5, { answering }: KdcFacts): Promise<LookResult<true>> {
   const [written] = await krb5.ask('configValues', 'libdefaults', 'clockskew');
   // libkrb5 ignores a value that is not a whole number, such as '5m'.
   const limit = Number.isInteger(Number(written || Number.NaN)) ? Number(written) : CLOCKSKEW;

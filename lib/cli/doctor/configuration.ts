@@ -5,6 +5,7 @@ import type { Settings } from '../../settings.js';
 import { doctorLine, shellWord } from '../usage.js';
 import { firstBadLine } from './bad-line.js';
 import { broken, type Diagnosis, type LookResult, ok, warning } from './chain.js';
+import { includesOf, type Skipped, skippedIn } from './config-files.js';
 import { readKeytab } from './keytab.js';
 import { ifLate, Krb5 } from './krb5.js';
 
@@ -38,8 +39,26 @@ export async function lookAtConfig(krb5: Krb5, settings: Settings): Promise<Look
     const diagnosis = await lookAtFile(krb5, file, enough ? warning : broken);
     diagnoses.push({ ...diagnosis, detail: `${diagnosis.detail} (from ${source})` });
   }
-  const holds = !diagnoses.some(({ status }) => status === 'broken');
-  return { diagnoses, facts: holds ? true : null };
+  const readable = () => !diagnoses.some(({ status }) => status === 'broken');
+  for (const file of readable() ? files : []) {
+    for (const skipped of allSkipped(file)) {
+      const harm = (skipped.all && files.length === 1) || (await hasNoRealm(krb5));
+      diagnoses.push((harm ? broken : warning)(skipped.detail, ...skipped.remedy));
+    }
+  }
+  return { diagnoses, facts: readable() ? true : null };
+}
+
+/** The lines that libkrb5 skips in the file, and in the files that it includes. */
+function allSkipped(file: string): Skipped[] {
+  return [file, ...includesOf(file).map((include) => include.file)].flatMap(
+    (each) => skippedIn(each) ?? [],
+  );
+}
+
+/** Skipped lines are a mistake if what they say is missing. */
+async function hasNoRealm(krb5: Krb5): Promise<boolean> {
+  return (await krb5.ask('nameService').catch(() => null))?.step === 'krb5_get_host_realm';
 }
 
 function configSource(settings: Settings): string {
@@ -76,17 +95,30 @@ async function lookAtFile(krb5: Krb5, file: string, absent: typeof broken): Prom
   }
   const kind = blocking(file);
   if (kind !== null) return broken(`${file} is ${kind}`, `ls -lL ${shellWord(file)}`);
+  return (await syntaxError(krb5, file)) ?? ok(file);
+}
+
+/** The first mistake in the file or in one that it includes; null if libkrb5 can read all of them. */
+async function syntaxError(
+  krb5: Krb5,
+  file: string,
+  outer: readonly string[] = [],
+): Promise<Diagnosis | null> {
   const { step, message } = await krb5.ask('readConfigFile', file).catch(ifLate(hangs(file)));
-  if (step === '') return ok(file);
+  if (step === '') return null;
+  for (const { file: inner, by } of includesOf(file)) {
+    if (outer.includes(inner)) continue;
+    const found = await syntaxError(krb5, inner, [...outer, file]);
+    if (found !== null) return { ...found, detail: `${found.detail}; ${by}` };
+  }
+  const manual = 'https://web.mit.edu/kerberos/krb5-latest/doc/admin/conf_files/krb5_conf.html';
+  if (!isReadable(file)) return broken(message, `ls -l ${shellWord(file)}`);
   const line = await firstBadLine(
     file,
     async (copy) => (await krb5.ask('readConfigFile', copy)).step === '',
-  );
-  return broken(
-    line === undefined ? message : `${message}, at line ${line}`,
-    ...(line === undefined ? [] : [`sed -n ${line}p ${shellWord(file)}`]),
-    'https://web.mit.edu/kerberos/krb5-latest/doc/admin/conf_files/krb5_conf.html',
-  );
+  ).catch(() => undefined); // there may be no place for the copy
+  if (line === undefined) return broken(message, manual);
+  return broken(`${message}, at line ${line}`, `sed -n ${line}p ${shellWord(file)}`, manual);
 }
 
 /** What a path leads to, if libkrb5 would wait for ever when it opens or reads that; null if not. */
@@ -117,9 +149,13 @@ export function thisUser(): string {
 
 /** The name in /etc/passwd, or the number of a user who is not in it. chown takes both. */
 export function userName(uid: number): string {
-  const row = readFileSync('/etc/passwd', 'utf8')
-    .split('\n')
-    .find((line) => line.split(':')[2] === String(uid));
+  let users = '';
+  try {
+    users = readFileSync('/etc/passwd', 'utf8');
+  } catch {
+    // A container may have no such file.
+  }
+  const row = users.split('\n').find((line) => line.split(':')[2] === String(uid));
   return row?.split(':')[0] ?? String(uid);
 }
 

@@ -27,7 +27,11 @@ export async function lookForKdcs(
     `time dig +short SRV _kerberos._udp.${realm}`,
   );
   const report = await krb5.ask('locateKdcs', realm).catch(ifLate(slow));
-  const { source, kdcs: list, libkrb5Only, dns } = report;
+  const { source, kdcs: list, libkrb5Only, dns, mistake } = report;
+  if (mistake !== '') {
+    const detail = `libkrb5 refuses ${mistake}, and asks no KDC of the realm for that`;
+    return { diagnoses: broken(detail, ...FORMS), facts: null };
+  }
   const facts: Kdcs = { list, libkrb5Only };
   const names = list.map(({ name }) => name).join(', ');
   const trace = ['To see which KDCs libkrb5 finds, run:', doctorLine(settings, '--verbose')];
@@ -65,6 +69,13 @@ const none = (detail: string, realm: string) =>
     ...byName(realm),
     ...inDns(realm),
   );
+
+const FORMS = [
+  'Write it in one of these forms:',
+  '    kdc = kdc.example.com',
+  '    kdc = kdc.example.com:88',
+  '    kdc = [2001:db8::1]:88',
+];
 
 const byName = (realm: string) => [
   '[realms]',

@@ -6,6 +6,7 @@ import { type AsReply, asRequest, readAsReply } from './as-exchange.js';
 import { ask, type Endpoint, type Protocol } from './ask.js';
 import { broken, type Diagnosis, type LookResult, notTried, ok, warning } from './chain.js';
 import type { Naming } from './configuration.js';
+import { type KdcKind, kindOf } from './kdc-kind.js';
 import type { Kdc, Kdcs } from './kdc-names.js';
 import type { Krb5 } from './krb5.js';
 
@@ -23,6 +24,13 @@ export interface AnsweringKdc extends Endpoint {
   protocol: Protocol;
   /** ms by which its clock is ahead of this machine's; undefined if the reply told no time. */
   ahead: number | undefined;
+  reply: AsReply;
+}
+
+export interface KdcFacts {
+  answering: AnsweringKdc[];
+  /** Of the first one that answers; null if it could not be told. */
+  kind: KdcKind | null;
 }
 
 interface Probe {
@@ -37,7 +45,7 @@ export async function lookAtKdcs(
   settings: Settings,
   { realm }: Naming,
   { list, libkrb5Only }: Kdcs,
-): Promise<LookResult<AnsweringKdc[]>> {
+): Promise<LookResult<KdcFacts>> {
   const patience = Math.min(PATIENCE, settings.timeout);
   const hosts = list.map(({ host }) => host);
   const found = await krb5.ask('addressesOf', hosts);
@@ -50,8 +58,15 @@ export async function lookAtKdcs(
   if (list.length === 0) diagnoses.push(notTried('only libkrb5 knows them: a login will show'));
   const reason = answering.length > 0 ? OTHER_ANSWERS : libkrb5Only ? OTHER_MAY : null;
   if (reason !== null) for (const diagnosis of diagnoses) soften(diagnosis, reason);
-  return { diagnoses, facts: answering.length > 0 || libkrb5Only ? answering : null };
+  if (answering.length === 0 && !libkrb5Only) return { diagnoses, facts: null };
+  const kdc = overTcp(answering);
+  const kind = kdc === undefined ? null : await kindOf(realm, kdc, kdc.reply);
+  return { diagnoses, facts: { answering, kind } };
 }
+
+/** A ticket may be too large for UDP. */
+export const overTcp = (answering: AnsweringKdc[]): AnsweringKdc | undefined =>
+  answering.find(({ protocol }) => protocol === 'TCP') ?? answering[0];
 
 const OTHER_ANSWERS =
   'another KDC answers, and kpass asks that one (kinit waits for this one each time)';
@@ -82,6 +97,18 @@ async function lookAtKdc(
       answering: [],
     };
   }
+  const [, prefix, rest] = /^(tcp|udp|http|kkdcp)\/(.*)$/.exec(kdc.name) ?? [];
+  if (prefix !== undefined) {
+    const diagnosis = broken(
+      `${kdc.name}: MIT's libkrb5 knows no '${prefix}/' before a name, as Heimdal's does`,
+      'Write in krb5.conf:',
+      `    kdc = ${rest}`,
+      ...(prefix === 'tcp'
+        ? ['For TCP alone:', '[libdefaults]', '    udp_preference_limit = 1']
+        : []),
+    );
+    return { diagnosis, answering: [] };
+  }
   if (addresses === null || addresses.length === 0) {
     const diagnosis = broken(
       `${kdc.name}: ${addresses === null ? 'DNS does not answer' : 'the name has no address'}`,
@@ -103,7 +130,7 @@ async function lookAtKdc(
     if (typeof result === 'string' || isWrongRealm(result.reply)) return [];
     const { reply, at } = result;
     const ahead = 'time' in reply ? reply.time - at : undefined;
-    return [{ kdc, protocol, ...endpoint, ahead }];
+    return [{ kdc, protocol, ...endpoint, ahead, reply }];
   });
   return { diagnosis: judge(kdc, realm, probes), answering };
 }
@@ -172,7 +199,7 @@ function judge(kdc: Kdc, realm: string, probes: Probe[]): Diagnosis {
   return broken(
     detail,
     'Does the KDC run? To find out, run on the KDC:',
-    'systemctl status krb5-kdc',
+    'systemctl status krb5-kdc    # or heimdal-kdc, samba-ad-dc, ipa',
     'Does a firewall block it? To find out, run here:',
     `nc -vz ${host} ${port}`,
     `nc -vzu ${host} ${port}`,

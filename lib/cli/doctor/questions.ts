@@ -46,9 +46,9 @@ export const questions = {
 
   keytabKeys: (settings: Settings): KeytabReport => binding.keytabKeys(nativeSettings(settings)),
 
-  /** Logs the service in with its keytab. */
-  keytabLogin: (settings: Settings, service: string): LoginReport =>
-    binding.keytabLogin(nativeSettings(settings), service),
+  /** Logs the client in with the keytab, for a ticket for the service. */
+  keytabLogin: (settings: Settings, service: string, client: string): LoginReport =>
+    binding.keytabLogin(nativeSettings(settings), service, client),
 
   /** The addresses of each host; null if the resolver does not answer. */
   addressesOf: ({ timeout }: Settings, hosts: readonly string[]) =>

@@ -8,41 +8,41 @@ import type { VerifierOptions } from '../../verifier.js';
 import { doctorLine, shellWord } from '../usage.js';
 import { broken, type Diagnosis, type LookResult, ok } from './chain.js';
 import type { Naming } from './configuration.js';
+import type { KdcKind } from './kdc-kind.js';
+import type { ServiceKeys } from './keytab.js';
+import { addService, remakeKeytab, show, unlock } from './remedies.js';
+import { explainName } from './user-name.js';
 
-const REMEDIES: Record<DenialReason, (user: string, settings: Settings) => string[]> = {
-  credentials: (user, { config }) => {
-    const from = config === null ? '' : `KRB5_CONFIG=${shellWord(config.join(':'))} `;
-    return [
-      "Is the password right? To ask MIT's own client, run:",
-      `${from}kinit ${shellWord(user)}`,
-    ];
-  },
-  expired: (user) => ['The user must set a new password:', `kpasswd ${shellWord(user)}`],
-  disabled: (user) => [kadmin(`getprinc ${user}`), kadmin(`modprinc -unlock ${user}`)],
-  policy: (user) => [kadmin(`getprinc ${user}`)],
-};
+export interface User {
+  name: string;
+  password: Uint8Array;
+}
 
-const kadmin = (query: string) => `kadmin -q ${shellWord(query)}`;
+/** All that is known when the user logs in. */
+export interface LoginFacts {
+  options: VerifierOptions;
+  settings: Settings;
+  naming: Naming;
+  kind: KdcKind | null;
+  /** Null if it is not known. */
+  keytab: ServiceKeys | null;
+}
 
 /** The ticket's diagnosis. It is known after the login, but it is a link of its own. */
 interface TicketFacts {
   ticket: Diagnosis;
 }
 
-export async function lookAtUser(
-  options: VerifierOptions,
-  settings: Settings,
-  naming: Naming,
-  user: string,
-  password: Uint8Array,
-): Promise<LookResult<TicketFacts>> {
-  const foreign = foreignRealm(user, settings, naming);
-  if (foreign !== null) return { diagnoses: foreign, facts: null };
+export async function lookAtUser(facts: LoginFacts, user: User): Promise<LookResult<TicketFacts>> {
   const { Verifier } = await import('../../verifier.js');
   const trace: string[] = [];
-  const verifier = new Verifier({ ...options, trace: (line) => trace.push(line) });
+  const verifier = new Verifier({ ...facts.options, trace: (line) => trace.push(line) });
   try {
-    const { diagnosis, ticket } = await login(verifier.verify(user, password), user, settings);
+    const { diagnosis, ticket } = await login(
+      verifier.verify(user.name, user.password),
+      user.name,
+      facts,
+    );
     // The last trace lines arrive one tick after the verdict.
     await new Promise(setImmediate);
     return { diagnoses: { ...diagnosis, trace }, facts: ticket === null ? null : { ticket } };
@@ -51,23 +51,11 @@ export async function lookAtUser(
   }
 }
 
-/** kpass denies a user of a foreign realm like a wrong password. This diagnosis tells the two apart. */
-function foreignRealm(user: string, settings: Settings, { realm: own }: Naming): Diagnosis | null {
-  const [, realm] = /^[^@]+@([^@]+)$/.exec(user) ?? [];
-  const realms = settings.realms.length === 0 ? [own] : settings.realms;
-  if (realm === undefined || realms.includes(realm)) return null;
-  return broken(
-    `${user}: users of ${realm} may not log in here; only users of ${realms.join(', ')} may`,
-    'To let them log in, name their realm here and in the option `realms`:',
-    doctorLine({ ...settings, realms: [...realms, realm] }, user),
-  );
-}
-
 /** `ticket` is null if the login brought no ticket. */
 async function login(
   verification: Promise<Verdict>,
   user: string,
-  settings: Settings,
+  facts: LoginFacts,
 ): Promise<{ diagnosis: Diagnosis; ticket: Diagnosis | null }> {
   try {
     const verdict = await verification;
@@ -76,12 +64,10 @@ async function login(
         "it opens with the keytab's key: the KDC is genuine, and the password is right";
       return { diagnosis: gotTicket(verdict.principal), ticket: ok(genuine) };
     }
-    const remedy = REMEDIES[verdict.reason](user, settings);
-    return { diagnosis: broken(`${user}: ${DENIALS[verdict.reason]}`, ...remedy), ticket: null };
+    return { diagnosis: denied(verdict.reason, user, facts), ticket: null };
   } catch (error) {
     if (!(error instanceof KpassError)) throw error;
-    const again = ["To see libkrb5's own trace, run:", doctorLine(settings, user, '--verbose')];
-    const problem = broken(`${error.message} [${error.code}]`, ...again);
+    const problem = broken(`${error.message} [${error.code}]`, ...remedyOf(error, user, facts));
     const afterwards = error.step === 'krb5_verify_init_creds';
     return afterwards
       ? { diagnosis: gotTicket(user), ticket: problem }
@@ -91,6 +77,49 @@ async function login(
 
 const gotTicket = (user: string) =>
   ok(`${user}: the KDC accepts the password, and issues a ticket`);
+
+function denied(reason: DenialReason, user: string, facts: LoginFacts): Diagnosis {
+  const { settings, naming, kind } = facts;
+  // kpass denies a name that it cannot send like a wrong password. This tells the two apart.
+  const name = reason === 'credentials' ? explainName(user, settings, naming) : null;
+  if (name !== null) return name;
+  return broken(`${user}: ${DENIALS[reason]}`, ...REMEDIES[reason](user, kind, settings));
+}
+
+const REMEDIES: Record<
+  DenialReason,
+  (user: string, kind: KdcKind | null, settings: Settings) => string[]
+> = {
+  credentials: (user, _, { config }) => {
+    const from = config === null ? '' : `KRB5_CONFIG=${shellWord(config.join(':'))} `;
+    return [
+      "Is the password right? To ask MIT's own client, run:",
+      `${from}kinit ${shellWord(user)}`,
+    ];
+  },
+  expired: (user) => ['The user must set a new password:', `kpasswd ${shellWord(user)}`],
+  disabled: (user, kind) => unlock(kind, user),
+  policy: (user, kind) => show(kind, user),
+};
+
+/** What the error asks of an administrator, and how to see more. */
+function remedyOf(error: KpassError, user: string, facts: LoginFacts): string[] {
+  const { settings, naming, kind, keytab } = facts;
+  const more = ["To see libkrb5's own trace, run:", doctorLine(settings, user, '--verbose')];
+  if (keytab === null) return more;
+  const { service } = naming;
+  if (error.code === 'ERR_KPASS_KEYTAB' || error.code === 'ERR_KPASS_UNVERIFIED') {
+    return [...remakeKeytab(kind, service, keytab.path), ...more];
+  }
+  if (error.krb5Name === 'KRB5KDC_ERR_S_PRINCIPAL_UNKNOWN') {
+    return [
+      `Has an account the name ${service}? If not:`,
+      ...addService(kind, service, keytab.path),
+      ...more,
+    ];
+  }
+  return more;
+}
 
 export function lookAtTicket({ ticket }: TicketFacts): LookResult<true> {
   return { diagnoses: ticket, facts: ticket.status === 'broken' ? null : true };

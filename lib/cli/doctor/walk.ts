@@ -11,12 +11,7 @@ import { lookForKdcs } from './kdc-names.js';
 import { lookAtKdcs } from './kdcs.js';
 import { lookAtKey } from './key.js';
 import { lookAtKeytab } from './keytab.js';
-import { lookAtTicket, lookAtUser } from './user.js';
-
-export interface User {
-  name: string;
-  password: Uint8Array;
-}
+import { lookAtTicket, lookAtUser, type User } from './user.js';
 
 export async function walk(
   chain: Chain,
@@ -50,13 +45,14 @@ export async function walk(
     'keytab',
     'reading the keytab',
     [library, realm],
-    (krb5, naming) => lookAtKeytab(krb5, settings, naming),
+    (krb5, naming) => lookAtKeytab(krb5, settings, naming, kdcs.facts?.kind ?? null),
   );
   const key = await chain.look(
     'key',
     'logging in with the keytab',
     [library, realm, keytab, kdcs, clock],
-    (krb5, naming, keys, list) => lookAtKey(krb5, settings, naming, keys, list, user !== null),
+    (krb5, naming, keys, facts) =>
+      lookAtKey({ krb5, settings, naming, keytab: keys, kdcs: facts, userFollows: user !== null }),
   );
   await chain.look('host', 'looking the host up', [library, realm], lookAtHost);
   if (user === null) return;
@@ -64,7 +60,11 @@ export async function walk(
     'user',
     `logging ${printable(user.name)} in`,
     [realm, key],
-    (naming) => lookAtUser(options, settings, naming, user.name, user.password),
+    (naming) =>
+      lookAtUser(
+        { options, settings, naming, kind: kdcs.facts?.kind ?? null, keytab: keytab.facts },
+        user,
+      ),
   );
   await chain.look('ticket', '', [login], lookAtTicket);
 }
