@@ -183,6 +183,8 @@ async function unknownService(known: Known): Promise<Diagnosis> {
 const ONE_ACCOUNT =
   "If the service's name belongs to an account of another name, only a user's login can tell:";
 
+const WRONG_KEY = ['KRB5KRB_AP_ERR_BAD_INTEGRITY', 'KRB5KDC_ERR_PREAUTH_FAILED'];
+
 /** The most logins with other names in the keytab. */
 const MOST_ACCOUNTS = 3;
 
@@ -193,19 +195,31 @@ const MOST_ACCOUNTS = 3;
 async function ofAnAccount(known: Known): Promise<Diagnosis> {
   const { naming, keytab, kdcs, settings, userFollows } = known;
   const accounts = keytab.others.filter((name) => /^[^/]+$/.test(name)).slice(0, MOST_ACCOUNTS);
+  const wrong: string[] = [];
   for (const account of accounts) {
     const login = await logIn(known, account);
     if (login.step === '') {
       return ok(`logged in as ${account}, and opened the ticket of ${naming.service}`);
     }
-    const unknown = krb5Name(login.code) === 'KRB5KDC_ERR_S_PRINCIPAL_UNKNOWN';
     if (login.step === 'krb5_verify_init_creds') return notOpened(login, known);
-    if (unknown) {
+    const code = krb5Name(login.code) ?? '';
+    if (code === 'KRB5KDC_ERR_S_PRINCIPAL_UNKNOWN') {
       return broken(
         `${account} can log in, but no account has the name ${naming.service}`,
         ...addService(kdcs.kind, naming.service, keytab.path),
       );
     }
+    if (WRONG_KEY.includes(code)) wrong.push(account);
+  }
+  if (wrong.length > 0) {
+    return warning(
+      `the keytab's key of ${wrong.join(', ')} is not the KDC's key. If ${naming.service} is a name of ` +
+        'this account, the keytab is old',
+      ...anew(known),
+      ...(userFollows
+        ? []
+        : ["If not, only a user's login can tell:", doctorLine(settings, 'USER')]),
+    );
   }
   const detail =
     `${kdcs.kind} lets only accounts log in, and ${naming.service} is at best a name of one: ` +

@@ -7,6 +7,8 @@ interface Damage {
   what: string;
   /** The commands that mend it, if it can be mended. */
   repair?: string[];
+  /** Entries before the damage may be whole. */
+  partial?: true;
 }
 
 /** The beginning of every keytab: its format, version 2. */
@@ -35,11 +37,23 @@ export function damageOf(path: string): Damage | null {
       ],
     };
   }
-  if (bytes.includes(REPLACED)) {
+  if (isReplaced(bytes)) {
     return { what: 'a keytab that was copied as text, which has damaged it' };
   }
   if (!bytes.subarray(0, 2).equals(HEAD)) return null;
-  return endsWithin(bytes) ? { what: 'a damaged keytab: an entry ends after the file' } : null;
+  return endsWithin(bytes)
+    ? { what: 'a damaged keytab: an entry ends after the file', partial: true }
+    : null;
+}
+
+/** One may be a part of a key by chance. Three are not. */
+function isReplaced(bytes: Buffer): boolean {
+  let at = -1;
+  for (let count = 0; count < 3; count += 1) {
+    at = bytes.indexOf(REPLACED, at + 1);
+    if (at === -1) return false;
+  }
+  return true;
 }
 
 /** Each entry follows its length; a negative length is that of a hole. 0 ends the file. */

@@ -75,8 +75,8 @@ function contentProblem(
   const aside = `mv ${shellWord(path)} ${shellWord(`${path}.old`)}`;
   const damage = damageOf(path);
   const own = keys.filter(({ principal }) => principal === service);
-  // What is before the damage can be whole.
-  if (damage !== null && !own.some(({ enctype }) => isKnown(enctype))) {
+  const whole = damage?.partial === true && own.some(({ enctype }) => isKnown(enctype));
+  if (damage !== null && !whole) {
     const repair = damage.repair ?? [`klist -k ${shellWord(path)}`, aside, ...make];
     return broken(`${path} is ${damage.what}${step === '' ? '' : `: ${message}`}`, ...repair);
   }

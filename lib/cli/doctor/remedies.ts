@@ -116,7 +116,7 @@ export function unlock(kind: Kind, principal: string): string[] {
     case 'Heimdal':
       return [
         command('kadmin', 'get', name),
-        command('kadmin', 'modify', '--attributes=-disallow-all-tix,-locked-out', name),
+        command('kadmin', 'modify', '--attributes=-disallow-all-tix', name),
       ];
     case 'Samba':
       return [

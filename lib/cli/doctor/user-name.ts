@@ -27,13 +27,6 @@ export function explainName(user: string, settings: Settings, naming: Naming): D
   }
   const [, name, suffix] = /^([^@]+)@([^@]+)$/.exec(user) ?? [];
   if (name === undefined || suffix === undefined || realms.includes(suffix)) return null;
-  const sameButCase = realms.find((realm) => realm.toLowerCase() === suffix.toLowerCase());
-  if (sameButCase !== undefined) {
-    return broken(
-      `${user}: the realm's name is ${sameButCase}, and capitals count in it`,
-      doctorLine(settings, `${name}@${sameButCase}`),
-    );
-  }
   // Realms are written in capitals; the suffix of a UPN is a domain of DNS.
   if (suffix !== suffix.toUpperCase()) return explainUpn(user, name, suffix, settings);
   return broken(

@@ -99,7 +99,8 @@ const REMEDIES: Record<
   },
   expired: (user) => ['The user must set a new password:', `kpasswd ${shellWord(user)}`],
   disabled: (user, kind) => unlock(kind, user),
-  policy: (user, kind) => show(kind, user),
+  // Heimdal's KDC says so of a disabled account.
+  policy: (user, kind) => (kind === 'Heimdal' ? unlock : show)(kind, user),
 };
 
 /** What the error asks of an administrator, and how to see more. */
