@@ -50,8 +50,8 @@ export class Loop implements AsyncDisposable {
   }
 
   /**
-   * Makes `calls` calls, `concurrency` of them at once. Without `ms` none may fail. With `ms` the round
-   * includes only calls that end within that time, and some may fail.
+   * Makes `calls` calls, `concurrency` of them at once. Without `ms`, no call may fail. With `ms`,
+   * the round includes only calls that end within that time, and some of them may fail.
    */
   async round({ concurrency = 1, calls = 1, ms = 0 }): Promise<Round> {
     const answer = once(this.#lines, 'line');
@@ -73,7 +73,7 @@ export class Loop implements AsyncDisposable {
   }
 }
 
-/** 'not installed' for a subject that cannot run here; '' for others. */
+/** Returns 'not installed' for a subject that cannot run here, and '' for others. */
 function absence(subject: Subject): string {
   const built: Partial<Record<Subject, string>> = {
     'npm kerberos': join(BUILT, 'node_modules/kerberos/build/Release/kerberos.node'),
@@ -107,7 +107,7 @@ async function pamFolder(realm: Realm): Promise<string> {
 /** The results of a subject, round by round; or the reason why there are none. */
 export type Results<T> = T[] | string;
 
-/** The earlier results, and one more measurement. */
+/** Measures once more, and adds the result to the earlier ones. */
 export async function again<T>(
   subject: Subject,
   results: Results<T> = absence(subject) || [],
@@ -122,7 +122,7 @@ export async function again<T>(
   }
 }
 
-/** Measures each subject in each round: all in the first round, then all in the second. */
+/** Measures in rounds. Each round measures every subject once, so the subjects take turns. */
 export async function interleave<S extends Subject, T>(
   subjects: readonly S[],
   rounds: number,

@@ -2,9 +2,10 @@
 // line on stdin, CONCURRENCY CALLS MS, begins a round of CALLS calls,
 // CONCURRENCY of them at once. The round ends with its last call, or after MS
 // milliseconds (0: never) without waiting for calls in progress. At its end the
-// program prints a line of JSON: the CPU time of the whole process, the start
-// and end of each successful call, all in ms, and the number of failed calls.
-// bench/rounds.ts reads and prints the same. The program ends when stdin ends.
+// program prints a line of JSON. The line has the CPU time of the whole process
+// and the start and end of each successful call, all in ms. It also has the
+// number of failed calls. bench/rounds.ts has the same input and output. The
+// program ends when stdin ends.
 //
 // The program that includes this file defines two functions. Open makes the
 // state that one thread keeps. Verify makes one call with that state, and

@@ -2,8 +2,8 @@
 // Fastify 5 with @fastify/basic-auth: the plugin reads the header, and a Verifier verifies the
 // password.
 //
-// For servers that have the plugin already. It asks the KDC at every request. The hook of fastify.mjs
-// does not: it remembers logins.
+// This is for servers that have the plugin already. It asks the KDC at every request. The hook of
+// fastify.mjs asks less often, because it remembers logins.
 
 import basicAuth from '@fastify/basic-auth';
 import fastify from 'fastify';
@@ -15,8 +15,8 @@ const app = fastify({ https: tls });
 app.decorateRequest('principal', '');
 
 /**
- * An error that Fastify answers with. Without a status it would become a 401, with the error's message
- * as its body: the keytab and the KDCs.
+ * An error that Fastify turns into the answer. Without a status, the answer would be a 401 with the
+ * error's message in its body. That message names the keytab and the KDCs.
  * @param {number} statusCode
  * @param {string} message
  * @param {Record<string, string>} [headers]

@@ -1,5 +1,5 @@
 // @ts-check
-// Koa 3: check() in a middleware. Koa itself turns an error of check() into the right answer.
+// Koa 3: check() in a middleware. If check() throws an error, Koa itself gives the right answer.
 
 import { subscribe } from 'node:diagnostics_channel';
 import { createServer } from 'node:https';

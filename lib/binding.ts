@@ -15,6 +15,11 @@ export interface NativeSettings {
   readonly settings: unique symbol;
 }
 
+/** An Acceptor's settings as the native side holds them; its accepts share them. */
+export interface NativeAcceptorSettings {
+  readonly acceptorSettings: unique symbol;
+}
+
 /** native/kerberos/settings.h, struct Settings, and native/base/context.h, struct Config. */
 interface SettingsRecord {
   service: string;
@@ -22,6 +27,9 @@ interface SettingsRecord {
   keytab: string | null;
   /** Empty: the service's own realm. */
   realms: readonly string[];
+  upnSuffixes: readonly string[];
+  /** The realms that names with a domain get. */
+  domainRealms: readonly string[];
   canonicalize: boolean;
   trace: boolean;
   transport: Transport;
@@ -63,6 +71,27 @@ export class NativeOutcome implements NativeAsked {
     readonly service: string,
     readonly realms: readonly string[],
     readonly kdcs: readonly string[],
+    readonly trace: NativeTrace,
+  ) {}
+}
+
+/**
+ * native/kerberos/acceptor.h, struct Acceptance; its parts in the order in which
+ * native/node/accept_call.cc gives them.
+ */
+export class NativeAcceptance {
+  constructor(
+    readonly accepted: boolean,
+    readonly step: string,
+    readonly code: number,
+    readonly message: string,
+    readonly principal: string,
+    readonly realm: string,
+    readonly reply: Uint8Array | null,
+    readonly bound: boolean,
+    readonly service: string,
+    readonly keytab: string,
+    readonly keytabExposed: boolean,
     readonly trace: NativeTrace,
   ) {}
 }
@@ -143,9 +172,7 @@ export const NO_MEMORY = -3;
 
 /** native/node/addon.cc and diagnosis_functions.cc say what each does. */
 interface Binding {
-  start(
-    onSettled: (id: number, ...outcome: ConstructorParameters<typeof NativeOutcome>) => void,
-  ): void;
+  start(onSettled: (id: number, ...outcome: unknown[]) => void): void;
   createPool(threads: number, queue: number): Pool;
   sharedPool(threads: number, queue: number): Pool;
   settings(record: SettingsRecord): NativeSettings;
@@ -156,7 +183,21 @@ interface Binding {
     password: string | Uint8Array,
     timeout: number,
   ): number;
-  abandon(id: number): NativeAsked;
+  acceptorSettings(
+    services: readonly NativeSettings[],
+    anyHost: boolean,
+    bindings: 'off' | 'allow' | 'require',
+    once: boolean,
+  ): NativeAcceptorSettings;
+  accept(
+    pool: Pool,
+    settings: NativeAcceptorSettings,
+    token: Uint8Array,
+    bindings: Uint8Array | null,
+    timeout: number,
+  ): number;
+  /** Of a verification: {@link NativeAsked}. */
+  abandon(id: number): unknown;
   closePool(pool: Pool): void;
   poolStats(pool: Pool): PoolStats;
   defaultConfig(): string;

@@ -3,14 +3,13 @@
 
 import { isUtf8 } from 'node:buffer';
 import { isUint8Array } from 'node:util/types';
+import { askedName, type NameSettings } from './names.js';
 import { wrongType } from './validate.js';
 
-/** The longest name that is sent, in bytes of UTF-8. */
-const MAX_USER_BYTES = 256;
 /** The longest password that is sent, in bytes of UTF-8. */
 export const MAX_PASSWORD_BYTES = 1024;
 
-/** Throws for wrong types only. Whether the values can be right is the question of `refused`. */
+/** Throws for wrong types only. Whether the values can be right, `nameUnlessRefused` says. */
 export function checkCredentials(user: unknown, password: unknown): void {
   if (typeof user !== 'string') throw wrongType('user', 'a string', user);
   if (typeof password !== 'string' && !isUint8Array(password)) {
@@ -18,28 +17,20 @@ export function checkCredentials(user: unknown, password: unknown): void {
   }
 }
 
-/** True for a name or a password that no KDC can have, or that libkrb5 would read as another one. */
-export function refused(user: string, password: string | Uint8Array): boolean {
-  return !userCanBeRight(user) || !passwordCanBeRight(password);
+/**
+ * The name to ask a KDC for (names.ts). Null for a name or a password that no KDC can have, or that
+ * libkrb5 would read as another one.
+ */
+export function nameUnlessRefused(
+  user: string,
+  password: string | Uint8Array,
+  settings: NameSettings,
+): string | null {
+  return passwordCanBeRight(password) ? askedName(user, settings) : null;
 }
 
-function userCanBeRight(user: string): boolean {
-  return (
-    user !== '' &&
-    user.isWellFormed() &&
-    // UTF-8 is never shorter than UTF-16, so this line spares measuring a long name.
-    user.length <= MAX_USER_BYTES &&
-    Buffer.byteLength(user) <= MAX_USER_BYTES &&
-    // No control characters. No backslash: krb5_parse_name reads '\0' and '\@' as escapes.
-    !/[\p{Cc}\\]/u.test(user) &&
-    // A name, then one realm at most.
-    /^[^@]+(@[^@]+)?$/.test(user) &&
-    // RFC 8062: anyone may log in as WELLKNOWN/ANONYMOUS.
-    !/^WELLKNOWN\//i.test(user)
-  );
-}
-
-function passwordCanBeRight(password: string | Uint8Array): boolean {
+/** False for a password that no KDC can have, or that libkrb5 would read as another one. */
+export function passwordCanBeRight(password: string | Uint8Array): boolean {
   if (password.length === 0 || password.length > MAX_PASSWORD_BYTES) return false;
   if (typeof password === 'string') {
     return (

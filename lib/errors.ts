@@ -70,11 +70,11 @@ export class KpassError extends Error {
 // On the prototype, as Node's own errors have it: a log would show an own property a second time.
 Object.defineProperty(KpassError.prototype, 'name', { value: 'KpassError', configurable: true });
 
-type Meaning = DenialReason | Exclude<KpassErrorCode, 'ERR_KPASS_ACCOUNT'>;
-interface Row {
+export type Meaning = DenialReason | Exclude<KpassErrorCode, 'ERR_KPASS_ACCOUNT'>;
+export interface Row<M> {
   readonly steps: readonly string[] | 'any';
   readonly codes: readonly string[] | RegExp | 'any';
-  readonly meaning: Meaning;
+  readonly meaning: M;
 }
 
 const AS = ['krb5_get_init_creds_password'];
@@ -84,7 +84,7 @@ const KDC = [...AS, ...VERIFY];
 
 // The first row that fits decides. RFC 4120, 7.5.9 lists the codes that a KDC sends. The comments say
 // which KDCs send them, or why they have this meaning here.
-const MEANINGS: readonly Row[] = [
+const MEANINGS: readonly Row<Meaning>[] = [
   // The machine has run out of something. The step does not matter.
   { steps: 'any', codes: ['ENOMEM', 'EMFILE', 'ENFILE'], meaning: 'ERR_KPASS_INTERNAL' },
 
@@ -105,6 +105,8 @@ const MEANINGS: readonly Row[] = [
     codes: 'any',
     meaning: 'ERR_KPASS_CONFIG',
   },
+  // kpass's own: a realm that has another spelling, or a domain's realm whose users may not log in.
+  { steps: ['spelling', 'domains'], codes: 'any', meaning: 'ERR_KPASS_CONFIG' },
   // KRB5_KT_UNKNOWN_TYPE, KRB5_KT_BADNAME.
   { steps: ['krb5_kt_resolve'], codes: 'any', meaning: 'ERR_KPASS_CONFIG' },
   // ENOENT, EACCES, EISDIR, KRB5_KT_NOTFOUND, KRB5_KEYTAB_BADVNO, and other codes for garbage.
@@ -252,16 +254,27 @@ const MEANINGS: readonly Row[] = [
 
 /** The meaning of an outcome that is not `verified`. If no row fits: ERR_KPASS_INTERNAL. */
 export function meaningOf(step: string, code: number): Meaning {
+  return lookUp(MEANINGS, step, code) ?? 'ERR_KPASS_INTERNAL';
+}
+
+/** The meaning in the first row that fits. */
+export function lookUp<M>(rows: readonly Row<M>[], step: string, code: number): M | undefined {
   const name = krb5Name(code) ?? '';
-  const fits = (row: Row) =>
+  const fits = (row: Row<M>) =>
     (row.steps === 'any' || row.steps.includes(step)) &&
     (row.codes === 'any' ||
       (row.codes instanceof RegExp ? row.codes.test(name) : row.codes.includes(name)));
-  return MEANINGS.find(fits)?.meaning ?? 'ERR_KPASS_INTERNAL';
+  return rows.find(fits)?.meaning;
 }
 
+/** What an error's message is made of. */
+type Failure = Pick<
+  NativeOutcome,
+  'step' | 'code' | 'message' | 'service' | 'keytab' | 'realms' | 'kdcs'
+>;
+
 // The beginning of each error's message: what the reader must look at.
-const SUBJECTS: { [code in KpassErrorCode]?: (outcome: NativeOutcome) => string } = {
+const SUBJECTS: { [code in KpassErrorCode]?: (failure: Failure) => string } = {
   ERR_KPASS_CONFIG: ({ service, keytab }) =>
     ['Kerberos configuration', service && `service ${service}`, keytab && `keytab ${keytab}`]
       .filter(Boolean)
@@ -273,20 +286,23 @@ const SUBJECTS: { [code in KpassErrorCode]?: (outcome: NativeOutcome) => string 
     `either the KDC has another key, or an impostor answers for the KDC of ${realms.join(' or ')}`,
 };
 
-function kdcOf({ realms, kdcs, service }: NativeAsked): string {
+function kdcOf({ realms, kdcs, service }: Omit<NativeAsked, 'trace'>): string {
   const named = `krb5.conf names ${kdcs.join(', ') || 'none'}`;
   return `KDC of realm ${realms.join(' or ')} (${named}), asked for service ${service}`;
 }
 
 /** The error for an outcome whose meaning is `code`. */
 export function errorFrom(
-  outcome: NativeOutcome,
+  outcome: Failure,
   code: Exclude<KpassErrorCode, 'ERR_KPASS_ACCOUNT'>,
 ): KpassError {
   const subject = SUBJECTS[code]?.(outcome) ?? 'internal error';
   const words = outcome.message || krb5Name(outcome.code) || `code ${outcome.code}`;
   const message = `${subject}: ${words} (${outcome.step})`;
-  return new KpassError(code, printable(message), { step: outcome.step, krb5Code: outcome.code });
+  return new KpassError(code, printable(message), {
+    step: outcome.step,
+    ...(outcome.code !== 0 && { krb5Code: outcome.code }),
+  });
 }
 
 /** The error for a verification without a verdict at its deadline. */
@@ -303,6 +319,14 @@ export function deadlinePassed(
   return new KpassError('ERR_KPASS_TIMEOUT', printable(`after ${timeout} ms: ${waitedFor}`), {
     step: 'deadline',
   });
+}
+
+/** The error for a token that is neither accepted nor refused at its deadline. */
+export function acceptDeadlinePassed({ service }: Settings, timeout: number): KpassError {
+  const message =
+    `after ${timeout} ms: the token for service ${service} was still waiting for a thread, or libkrb5 ` +
+    'was still reading krb5.conf or the keytab';
+  return new KpassError('ERR_KPASS_TIMEOUT', message, { step: 'deadline' });
 }
 
 /** Replaces control characters. A KDC may have sent the text, and it must not start a line of a log. */

@@ -3,9 +3,12 @@
 // verified: people type their password into the name field.
 
 import { channel } from 'node:diagnostics_channel';
-import type { NativeOutcome, NativeTrace } from './binding.js';
+import type { Acceptance } from './acceptor.js';
+import type { NativeAcceptance, NativeOutcome, NativeTrace } from './binding.js';
 import type { DenialReason } from './denials.js';
 import { KpassError, meaningOf, printable } from './errors.js';
+import { krb5Name } from './krb5-codes.js';
+import type { RefusalReason } from './refusals.js';
 import type { Settings, Trace } from './settings.js';
 
 /** One verification that has ended: the message of the channel 'kpass:verify'. */
@@ -66,6 +69,79 @@ function tell(
 ): void {
   const event: VerifyEvent = { service, host, duration: performance.now() - started, ...end };
   verifications.publish(event);
+}
+
+/** One accept that has ended: the message of the channel 'kpass:accept'. */
+export interface AcceptEvent {
+  service: string;
+  /** Null: this machine's canonical name, or the acceptor's `hosts`. */
+  host: string | null;
+  /** ms, including the wait for a thread. */
+  duration: number;
+  outcome: 'accepted' | 'refused' | 'failed' | 'aborted';
+  /** The libkrb5 call or stage that decided the outcome. */
+  step: string;
+  /** If accepted: the account, as the ticket names it. */
+  principal?: string;
+  /** If refused. */
+  reason?: RefusalReason;
+  /** If failed: the error's code, ERR_KPASS_… */
+  code?: string;
+  /** If refused or failed: libkrb5's symbol for the error, if it has one. */
+  krb5Name?: string;
+  /** If refused or failed: why, in libkrb5's words or kpass's. */
+  message?: string;
+}
+
+const accepts = channel('kpass:accept');
+
+/** `started` is the time at which the accept began, by performance.now(). */
+export function tellAcceptance(
+  settings: Settings,
+  started: number,
+  { step, code, message }: NativeAcceptance,
+  result: Acceptance,
+): void {
+  if (!accepts.hasSubscribers) return;
+  if (result.accepted) {
+    const { principal } = result;
+    tellAccept(settings, started, { outcome: 'accepted', step: 'krb5_rd_req', principal });
+    return;
+  }
+  const { reason } = result;
+  const name = code === 0 ? undefined : krb5Name(code);
+  tellAccept(settings, started, {
+    outcome: 'refused',
+    step,
+    reason,
+    message: printable(message),
+    ...(name !== undefined && { krb5Name: name }),
+  });
+}
+
+export function tellAcceptFailure(settings: Settings, started: number, reason: unknown): void {
+  if (!accepts.hasSubscribers) return;
+  if (!(reason instanceof KpassError)) {
+    tellAccept(settings, started, { outcome: 'aborted', step: 'abort' });
+    return;
+  }
+  const { step, code, krb5Name: name, message } = reason;
+  tellAccept(settings, started, {
+    outcome: 'failed',
+    step,
+    code,
+    message,
+    ...(name !== undefined && { krb5Name: name }),
+  });
+}
+
+function tellAccept(
+  { service, host }: Settings,
+  started: number,
+  end: Omit<AcceptEvent, 'service' | 'host' | 'duration'>,
+): void {
+  const event: AcceptEvent = { service, host, duration: performance.now() - started, ...end };
+  accepts.publish(event);
 }
 
 /** Calls the listener in the next tick: an error that it throws does not change the verdict. */

@@ -1,7 +1,15 @@
+export {
+  type Acceptance,
+  type AcceptOptions,
+  Acceptor,
+  type AcceptorOptions,
+  type AcceptorStats,
+} from './acceptor.js';
 export type { DenialReason } from './denials.js';
 export { KpassError, type KpassErrorCode } from './errors.js';
-export type { VerifyEvent } from './events.js';
+export type { AcceptEvent, VerifyEvent } from './events.js';
 export { type KpassOptions, kpass } from './kpass.js';
+export type { RefusalReason } from './refusals.js';
 export type { Verdict } from './verdict.js';
 export {
   Verifier,

@@ -5,14 +5,16 @@ import { verify } from './calls.js';
 import { checkCredentials } from './credentials.js';
 import { DENIALS, NO_KEY } from './denials.js';
 import { KpassError } from './errors.js';
-import { checkCallOptions, checkSettings, DEFAULT_SIZES } from './settings.js';
+import { foldCase } from './names.js';
+import { checkSettings, checkSignal, DEFAULT_SIZES, KPASS_KEYS } from './settings.js';
+import { optionsObject } from './validate.js';
 import { verdictOf } from './verdict.js';
 import type { VerifierOptions, VerifyOptions } from './verifier.js';
 
 /** The same as a {@link Verifier}'s. All calls of the process share one pool of threads. */
 export type KpassOptions = Pick<
   VerifierOptions,
-  'realms' | 'timeout' | 'config' | 'canonicalize' | 'transport'
+  'realms' | 'timeout' | 'config' | 'canonicalize' | 'transport' | 'upnSuffixes' | 'domains'
 > &
   Pick<VerifyOptions, 'signal'>;
 
@@ -21,7 +23,8 @@ export type KpassOptions = Pick<
  * password, and verifies the ticket with the service's key in `keytab`. So an impostor of the KDC
  * cannot make it true.
  *
- * @param user 'alice', 'alice/admin' or 'alice@EXAMPLE.COM'
+ * @param user 'alice', 'alice/admin' or 'alice@EXAMPLE.COM'; with `upnSuffixes` and `domains`, more.
+ *   Blanks at either end do not count, nor does the realm's case
  * @param password read before this returns, and never changed: a Uint8Array can be wiped afterwards
  * @param service the first part of the service's name, e.g. 'HTTP'
  * @param host taken as written, in lower case. Null: this machine's canonical host name
@@ -42,32 +45,25 @@ export async function kpass(
   options?: KpassOptions,
 ): Promise<boolean> {
   checkCredentials(user, password);
-  const { signal } = checkCallOptions(options);
-  const { realms, timeout, config, canonicalize, transport } = options ?? NO_OPTIONS;
-  const settings = checkSettings({
-    service,
-    host,
-    keytab,
-    realms,
-    timeout,
-    config,
-    canonicalize,
-    transport,
-  });
+  const { signal, ...given } = optionsObject('options', options, KPASS_KEYS);
+  const settings = checkSettings({ ...given, service, host, keytab });
   const pool = binding.sharedPool(DEFAULT_SIZES.threads, DEFAULT_SIZES.queue);
-  const terms = { settings, timeout: settings.timeout, signal, counts, conclude: isRight };
+  const terms = {
+    settings,
+    timeout: settings.timeout,
+    signal: checkSignal(signal),
+    counts,
+    conclude: isRight,
+  };
   return verify(pool, terms, user, password);
 }
-
-/** Without a prototype: a property added to Object.prototype is not an option. */
-const NO_OPTIONS: KpassOptions = Object.create(null);
 
 /** Nobody reads them: only a Verifier shows counts. */
 const counts = { verified: 0, denied: 0, failed: 0 };
 
-function isRight(outcome: NativeOutcome, user: string): boolean {
+function isRight(outcome: NativeOutcome, name: string): boolean {
   const verdict = verdictOf(outcome);
-  if (verdict.verified) return isNameOf(user, verdict.principal, verdict.realm);
+  if (verdict.verified) return isNameOf(name, verdict.principal, verdict.realm);
   if (verdict.reason === 'credentials') return false;
   const words = outcome.step === 'enctypes' ? NO_KEY : DENIALS[verdict.reason];
   const message = `${words} (realm ${outcome.realms.join(' or ')})`;
@@ -80,8 +76,11 @@ function isRight(outcome: NativeOutcome, user: string): boolean {
 
 // With `canonicalize`, the ticket may be for an account of another name. The KDC's reply does not
 // protect the name that was asked for: an attacker on the network can have a login as alice answered
-// for their own account. A boolean is about the name that was typed. So only its case may differ.
-function isNameOf(user: string, principal: string, realm: string): boolean {
-  const typed = user.split('@', 1)[0] ?? '';
-  return `${typed}@${realm}`.toLowerCase() === principal.toLowerCase();
+// for their own account. A boolean is about the name that was typed. So only its case may differ. An
+// enterprise name is the account's own only where the account is called so, suffix included.
+function isNameOf(name: string, principal: string, realm: string): boolean {
+  const own = foldCase(principal.slice(0, -`@${realm}`.length).replace(/\\(.)/gu, '$1'));
+  const asked = foldCase(name);
+  const end = `@${foldCase(realm)}`;
+  return own === (asked.endsWith(end) ? asked.slice(0, -end.length) : asked);
 }

@@ -27,6 +27,7 @@ export function nativeSettings(settings: Settings): NativeSettings {
     firstConfig: FIRST_CONFIG,
     config: settings.config ?? listOf(defaultFiles),
     lastConfig: LAST_CONFIG,
+    domainRealms: [...settings.domains.values()],
     trace: settings.trace !== undefined,
     configNamed: settings.config !== null,
   });

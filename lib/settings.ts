@@ -1,5 +1,7 @@
 // The options of a Verifier and of kpass(), checked once. The defaults are filled in here.
 
+import { checkDomains, checkUpnSuffixes } from './name-settings.js';
+import type { NameSettings } from './names.js';
 import {
   flag,
   nonEmptyText,
@@ -17,14 +19,12 @@ const MAX_THREADS = 1024;
 const MAX_QUEUE = 2 ** 31 - 1;
 
 /** The service that users log in to, and how their passwords are verified. */
-export interface Settings {
+export interface Settings extends NameSettings {
   readonly service: string;
   /** Null: this machine's canonical name. */
   readonly host: string | null;
   /** Null: libkrb5's default keytab. */
   readonly keytab: string | null;
-  /** Empty: the service's own realm. */
-  readonly realms: readonly string[];
   /** Null: the files of KRB5_CONFIG, or the system's. */
   readonly config: readonly string[] | null;
   readonly canonicalize: boolean;
@@ -49,17 +49,53 @@ interface Sizes {
 export const DEFAULT_SIZES: Sizes = { threads: 32, queue: 1024 };
 const DEFAULT_TIMEOUT = 10_000;
 
+/** The options of a Verifier. */
+export const VERIFIER_KEYS = [
+  'service',
+  'host',
+  'keytab',
+  'realms',
+  'timeout',
+  'threads',
+  'queue',
+  'config',
+  'canonicalize',
+  'upnSuffixes',
+  'domains',
+  'transport',
+  'trace',
+] as const;
+
+/** The options of kpass(). */
+export const KPASS_KEYS = [
+  'realms',
+  'timeout',
+  'config',
+  'canonicalize',
+  'upnSuffixes',
+  'domains',
+  'transport',
+  'signal',
+] as const;
+
+/** The options of verify(). */
+const CALL_KEYS = ['signal', 'timeout'] as const;
+
 export function checkSettings(options: unknown): Settings {
-  const given = optionsObject('options', options ?? null);
+  const given = optionsObject('options', options ?? null, VERIFIER_KEYS);
   const host = optionalText('host', given.host);
   if (host === '') throw wrongValue('host', 'must not be empty', host);
+  const realms = given.realms === undefined ? [] : texts('realms', given.realms);
+  const canonicalize = flag('canonicalize', given.canonicalize);
   return {
     service: nonEmptyText('service', given.service),
     host,
     keytab: optionalText('keytab', given.keytab) || null,
-    realms: given.realms === undefined ? [] : texts('realms', given.realms),
+    realms,
+    upnSuffixes: checkUpnSuffixes(given.upnSuffixes, canonicalize),
+    domains: checkDomains(given.domains, realms),
     config: checkConfig(given.config),
-    canonicalize: flag('canonicalize', given.canonicalize),
+    canonicalize,
     timeout: checkTimeout(given.timeout) ?? DEFAULT_TIMEOUT,
     trace: checkTrace(given.trace),
     transport: checkTransport(given.transport),
@@ -70,6 +106,7 @@ export function checkSizes(options: unknown): Sizes {
   const { threads = DEFAULT_SIZES.threads, queue = DEFAULT_SIZES.queue } = optionsObject(
     'options',
     options,
+    VERIFIER_KEYS,
   );
   return {
     threads: wholeNumber('threads', threads, 1, MAX_THREADS),
@@ -85,7 +122,7 @@ interface CallOptions {
 }
 
 export function checkCallOptions(options: unknown): CallOptions {
-  const given = optionsObject('options', options);
+  const given = optionsObject('options', options, CALL_KEYS);
   return { signal: checkSignal(given.signal), timeout: checkTimeout(given.timeout) };
 }
 
@@ -120,7 +157,7 @@ function checkTimeout(value: unknown): number | undefined {
   return value;
 }
 
-function checkSignal(value: unknown): AbortSignal | undefined {
+export function checkSignal(value: unknown): AbortSignal | undefined {
   if (value === undefined) return undefined;
   if (!isAbortSignal(value)) throw wrongType('signal', 'an AbortSignal', value);
   return value;

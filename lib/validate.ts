@@ -71,11 +71,45 @@ export function flag(name: string, value: unknown): boolean {
   return value;
 }
 
-export function optionsObject(name: string, value: unknown): Record<string, unknown> {
-  // Without a prototype: a property added to Object.prototype is not an option.
-  if (value === undefined) return Object.create(null);
+/**
+ * The options that the caller has given, by the names in `known`. Throws for a name that is not in the
+ * list: it would otherwise be ignored, and a misspelt `throttle` would throttle nothing.
+ *
+ * A property of Object.prototype is not an option: other code, or a request's body, may have put it
+ * there. Options may come from a class of the caller's, with getters.
+ */
+export function optionsObject<Name extends string>(
+  name: string,
+  value: unknown,
+  known: readonly Name[],
+): Partial<Record<Name, unknown>> {
+  const given: Partial<Record<Name, unknown>> = Object.create(null);
+  if (value === undefined) return given;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw wrongType(name, 'an object', value);
   }
-  return value as Record<string, unknown>;
+  for (const key of Object.keys(value)) {
+    if ((known as readonly string[]).includes(key)) continue;
+    const message = `${name}: there is no option ${inspect(key)}; there are ${known.join(', ')}`;
+    throw new ArgumentError('ERR_INVALID_ARG_VALUE', message);
+  }
+  for (const key of known) {
+    const option = propertyOf(value, key);
+    if (option !== undefined) given[key] = option;
+  }
+  return given;
+}
+
+/** The value of a property. Undefined if the object has it from Object.prototype, of any realm. */
+export function propertyOf(object: object, key: string): unknown {
+  const value = (object as Record<string, unknown>)[key];
+  if (value === undefined) return undefined;
+  let holder: object | null = object;
+  while (holder !== null && !Object.hasOwn(holder, key)) holder = Object.getPrototypeOf(holder);
+  return holder !== null && isObjectPrototype(holder) ? undefined : value;
+}
+
+/** Test runners and vm contexts have an Object.prototype of their own. */
+function isObjectPrototype(object: object): boolean {
+  return Object.getPrototypeOf(object) === null && Object.hasOwn(object, 'hasOwnProperty');
 }

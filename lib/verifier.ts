@@ -37,6 +37,18 @@ export interface VerifierOptions {
    */
   canonicalize?: boolean | undefined;
   /**
+   * What may stand behind the @ of a user principal name, besides a realm: ['corp.example']. Names
+   * with such a suffix are asked for as enterprise names (RFC 6806, 5). Needs `canonicalize`, and the
+   * verdict's `principal` is the account's own name. Any case. Default: none.
+   */
+  upnSuffixes?: readonly string[] | undefined;
+  /**
+   * The realm of each domain that may stand before a backslash: with { EXAMPLE: 'EXAMPLE.COM' },
+   * 'EXAMPLE\\alice' is alice@EXAMPLE.COM. Any case. Each realm is one whose users may log in.
+   * Default: none, and a name with a backslash is refused.
+   */
+  domains?: Readonly<Record<string, string>> | undefined;
+  /**
    * Helps to find out why a login does not work. Gets libkrb5's account of each verification, line by
    * line, when the verification ends. The lines name users and KDCs, and hold 16 bits of a hash of
    * every key: keep them out of logs that others read.
@@ -95,7 +107,8 @@ export class Verifier {
   /**
    * Verifies that this is the user's password, and that the KDC which says so is the realm's own.
    *
-   * @param user 'alice', 'alice/admin' or 'alice@EXAMPLE.COM'
+   * @param user 'alice', 'alice/admin' or 'alice@EXAMPLE.COM'; with `upnSuffixes` and `domains`, more.
+   *   Blanks at either end do not count, nor does the realm's case
    * @param password read before this returns, and never changed: a Uint8Array can be wiped afterwards
    * @returns the verdict. Rejects with a {@link KpassError} if there is no verdict, with the signal's
    *   reason if the signal is aborted, and with a TypeError for arguments of the wrong type.

@@ -16,7 +16,7 @@ const SUBJECT = /^[a-z][a-z0-9./-]*(, [a-z][a-z0-9./-]*)*: (?<verb>[a-z][a-z-]*)
 const NOT_IMPERATIVE = /([^s]s|[^e]ed|ing)$/;
 const IMPERATIVE = new Set(['alias', 'bring', 'embed', 'focus', 'shed', 'string']);
 
-/** What is wrong with a commit message; `undefined` for a good one. */
+/** Describes the fault of a commit message; `undefined` for a good one. */
 export function faultOf(message: string): string | undefined {
   const [subject = '', blank, ...body] = message.trimEnd().split('\n');
   const { verb } = SUBJECT.exec(subject)?.groups ?? {};

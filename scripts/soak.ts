@@ -1,6 +1,6 @@
-// Runs N verifications, of every outcome, in a realm of its own. Then it prints how much the
-// process has grown: resident memory, file descriptors, threads. It exits with 1 if the process has
-// grown by more than MAX_DRIFT, or if a single verification had a wrong outcome.
+// Runs N verifications, of every outcome, in a realm of its own. Then it prints the growth of the
+// process: resident memory, file descriptors, threads. It exits with 1 if the process has grown by
+// more than MAX_DRIFT, or if a single verification had a wrong outcome.
 
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
@@ -14,10 +14,10 @@ const MAX_DRIFT = { rss: 2 * 1024 ** 2, fds: 0, threads: 0 };
 
 const N = Number(process.argv[2] ?? 100_000);
 assert(N > 0, 'usage: scripts/soak [verifications]');
-/** The allocator's arenas, V8's heap and its compiled code grow for good reasons in the first ones. */
+/** The first verifications make the allocator's arenas, V8's heap and its compiled code grow. */
 const WARM_UP = Math.max(20_000, N / 5);
 const AT_ONCE = 32;
-/** ms: libkrb5 waits for 18 s for a silent KDC, and an idle thread stays for 5 s. */
+/** In ms. libkrb5 waits 18 s for a silent KDC, and an idle thread stays for 5 s. */
 const SETTLED_WITHIN = 60_000;
 
 const SERVICE = 'HTTP/localhost';
@@ -114,7 +114,7 @@ function kindsOf(realm: Realm, impostor: Realm, muteConfig: string): Kind[] {
   ];
 }
 
-/** Aborts at once, or a turn of the event loop later, when the verdict may already be there. */
+/** Aborts at once, or one turn of the event loop later. By then the verdict may have come. */
 async function aborted(verify: (signal: AbortSignal) => Promise<unknown>): Promise<unknown> {
   const controller = new AbortController();
   const verdict = verify(controller.signal);
@@ -159,7 +159,7 @@ function momentary(): Size {
   };
 }
 
-/** The size at rest: after the threads have ended, and after collecting garbage frees no more. */
+/** The size at rest: the threads have ended, and garbage collection frees nothing more. */
 async function measure(): Promise<Size> {
   const start = performance.now();
   while (momentary().threads > THREADS && performance.now() - start < SETTLED_WITHIN) {

@@ -13,7 +13,7 @@ import { text } from 'node:stream/consumers';
 
 const EXAMPLES = join(__dirname, '..');
 
-/** Ends the example when its stdin ends. That happens however this process ends. */
+/** Ends the example when its stdin ends. Its stdin ends with this process, however that ends. */
 const LEASH = 'data:text/javascript,process.stdin.resume().on("end",()=>process.exit())';
 
 export interface Answer {

@@ -52,7 +52,7 @@ function complain(error: unknown, verb: string | undefined): void {
 }
 
 async function main(args: string[]): Promise<void> {
-  // Without the process id and the class of the warning, which Node would print.
+  // Node would also print the process id and the class of the warning.
   process.removeAllListeners('warning');
   process.on('warning', ({ message }) => process.stderr.write(`kpass: warning: ${message}\n`));
   // A reader such as head(1) may close the pipe early.

@@ -27,6 +27,8 @@ export const SERVICE = {
   config: { type: 'string', short: 'c', multiple: true },
   timeout: { type: 'string', short: 't' },
   canonicalize: { type: 'boolean' },
+  'upn-suffix': { type: 'string', multiple: true },
+  domain: { type: 'string', multiple: true },
   'password-stdin': { type: 'boolean' },
 } as const;
 
@@ -40,6 +42,9 @@ export const SERVICE_HELP = `  -s, --service NAME   the first part of the servic
   -t, --timeout MS     the longest time for a login (default: 10000)
       --canonicalize   ask the KDC for the account's own name, as Active Directory
                        needs it
+      --upn-suffix SUFFIX  take names like alice@SUFFIX for user principal names;
+                       needs --canonicalize; may be given again
+      --domain NAME=REALM  take NAME\\alice for alice@REALM; may be given again
       --password-stdin read the password from stdin, without one newline at its end
       --json           print JSON, for programs
   -h, --help           show this help
@@ -63,6 +68,8 @@ interface ServiceValues {
   config?: string[] | undefined;
   timeout?: string | undefined;
   canonicalize?: boolean | undefined;
+  'upn-suffix'?: string[] | undefined;
+  domain?: string[] | undefined;
 }
 
 /** The options of a Verifier, from the command line. */
@@ -75,8 +82,27 @@ export function verifierOptions(values: ServiceValues): VerifierOptions {
     config: values.config,
     timeout: milliseconds(values.timeout),
     canonicalize: values.canonicalize,
+    upnSuffixes: upnSuffixes(values),
+    domains: domains(values.domain),
     threads: 1,
   };
+}
+
+function upnSuffixes(values: ServiceValues): string[] | undefined {
+  if (values['upn-suffix'] && !values.canonicalize) {
+    throw new UsageError('--upn-suffix needs --canonicalize');
+  }
+  return values['upn-suffix'];
+}
+
+function domains(pairs: string[] = []): Record<string, string> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const [, domain, realm] = /^([^=]+)=(.+)$/.exec(pair) ?? [];
+      if (!domain || !realm) throw new UsageError(`--domain needs NAME=REALM, not ${pair}`);
+      return [domain, realm];
+    }),
+  );
 }
 
 function milliseconds(text: string | undefined): number | undefined {
@@ -91,17 +117,20 @@ export function onlyUser(words: string[]): string | undefined {
   throw new UsageError('name only one user; never give the password as an argument');
 }
 
-/** The options of a Verifier, or its settings: these have null for no config. */
+/** The options of a Verifier, or its settings: these have null for no config, and a Map of domains. */
 type OptionsOrSettings = Pick<
   VerifierOptions,
-  'service' | 'host' | 'keytab' | 'realms' | 'canonicalize'
+  'service' | 'host' | 'keytab' | 'realms' | 'canonicalize' | 'upnSuffixes'
 > & {
   config?: VerifierOptions['config'] | null;
+  domains?: VerifierOptions['domains'] | ReadonlyMap<string, string>;
 };
 
 /** A shell command that runs doctor for the same service. `more` are words for its end. */
 export function doctorLine(options: OptionsOrSettings, ...more: string[]): string {
   const { service, host, keytab, realms = [], config, canonicalize } = options;
+  const { upnSuffixes = [], domains = {} } = options;
+  const pairs = domains instanceof Map ? [...domains] : Object.entries(domains);
   const words = [
     ...(service === 'HTTP' ? [] : ['-s', service]),
     ...(host ? ['-H', host] : []),
@@ -109,6 +138,8 @@ export function doctorLine(options: OptionsOrSettings, ...more: string[]): strin
     ...realms.flatMap((realm) => ['-r', realm]),
     ...[config ?? []].flat().flatMap((path) => ['-c', path]),
     ...(canonicalize ? ['--canonicalize'] : []),
+    ...upnSuffixes.flatMap((suffix) => ['--upn-suffix', suffix]),
+    ...pairs.flatMap(([domain, realm]) => ['--domain', `${domain}=${realm}`]),
   ];
   return ['kpass', 'doctor', ...words, ...more].map(shellWord).join(' ');
 }

@@ -2,8 +2,11 @@
 // that answer themselves.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Verdict } from '../verdict.js';
 import { answer, type Headers } from './answer.js';
-import { failure, insecure, type RequestError, report } from './failures.js';
+import { failure, insecure, RequestError, report } from './failures.js';
+import type { FormOptions, VerifyForm } from './form.js';
+import type { AnyRequest, HttpSettings } from './options.js';
 import type { Identity, Scheme } from './scheme.js';
 
 declare module 'node:http' {
@@ -18,7 +21,7 @@ export interface BasicAuth {
   (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void): void;
   /**
    * Finds the user that a request comes from, and sets `request.kpass`. For servers that answer
-   * themselves.
+   * themselves. Takes a request of Node's, or a Request of the Fetch API.
    *
    * @returns null if the request has no credentials, or refused ones: answer 401, with the
    *   `headers` of this request. Rejects with a {@link RequestError} if there is no verdict, and if
@@ -26,54 +29,65 @@ export interface BasicAuth {
    *   to give. Do not send a challenge with it: over an insecure connection, anyone can read the
    *   password that the browser would send.
    */
-  check(request: IncomingMessage): Promise<Identity | null>;
+  check(request: AnyRequest): Promise<Identity | null>;
+  /**
+   * Verifies the user and the password of a login form, with the same cache, the same throttle and the
+   * same sharing of equal verifications as `check`. Form fields may be anything: what is no text is
+   * denied, with the reason `credentials`.
+   *
+   * Send the form over TLS only: nothing here sees the connection.
+   *
+   * @returns the verdict. Rejects with a KpassError if there is none, and with the signal's reason when
+   *   it is aborted. An error's `temporary` says whether to answer 503 or 500.
+   */
+  verify(user: unknown, password: unknown, options?: FormOptions): Promise<Verdict>;
   /**
    * The headers that belong to the answer to this request, whatever its status. Before `check`, and
    * after it resolved to null: the challenge, `WWW-Authenticate`. Otherwise none: the user is
-   * verified, there is no verdict, or the connection is not secure.
+   * verified, there is no verdict, the connection is not secure, or the option `challenge` says no.
    */
-  headers(request: IncomingMessage): Record<string, string | string[]>;
+  headers(request: AnyRequest): Record<string, string | string[]>;
   /** Ends the verifier and forgets all results. From now on no password is verified. */
   close(): void;
 }
 
 const NONE: Headers = {};
 
-/** `secure` says whether nobody can listen to the request's connection; only `true` is a yes. */
-export function authWith(scheme: Scheme, secure: (request: IncomingMessage) => boolean): BasicAuth {
-  const challenge: Headers = { 'WWW-Authenticate': scheme.challenge };
+export function authWith(
+  scheme: Scheme,
+  verify: VerifyForm,
+  { secure, challenge }: Pick<HttpSettings, 'secure' | 'challenge'>,
+): BasicAuth {
+  const challenges: Headers = { 'WWW-Authenticate': scheme.challenge };
   /** For each request that came to the scheme: the headers of its answer. */
-  const settled = new WeakMap<IncomingMessage, Headers>();
+  const settled = new WeakMap<AnyRequest, Headers>();
 
-  async function check(request: IncomingMessage): Promise<Identity | null> {
-    if (!isSecure(request)) throw insecure();
+  async function check(request: AnyRequest): Promise<Identity | null> {
     try {
+      // Other code may have put a user there. It must not survive a refusal.
+      setUser(request, undefined);
+      if (!says(secure, request)) throw insecure();
       settled.set(request, NONE);
       const identity = await scheme.identify(request);
       if (identity === null) {
-        settled.set(request, challenge);
+        settled.set(request, challengesFor(request));
         return null;
       }
       // A copy, which the request's handler may change: other requests share `identity`.
-      request.kpass = { ...identity };
-      return request.kpass;
+      return setUser(request, { ...identity });
     } catch (error) {
+      if (error instanceof RequestError) throw error;
       report(error, request);
       throw failure(error);
     }
   }
 
-  function headers(request: IncomingMessage): Record<string, string | string[]> {
-    return { ...(settled.get(request) ?? (isSecure(request) ? challenge : NONE)) };
+  function headers(request: AnyRequest): Record<string, string | string[]> {
+    return { ...(settled.get(request) ?? (says(secure, request) ? challengesFor(request) : NONE)) };
   }
 
-  function isSecure(request: IncomingMessage): boolean {
-    try {
-      return secure(request) === true;
-    } catch (error) {
-      report(error, request);
-      return false;
-    }
+  function challengesFor(request: AnyRequest): Headers {
+    return says(challenge, request) ? challenges : NONE;
   }
 
   function middleware(
@@ -90,5 +104,27 @@ export function authWith(scheme: Scheme, secure: (request: IncomingMessage) => b
     );
   }
 
-  return Object.assign(middleware, { check, headers, close: () => scheme.close() });
+  return Object.assign(middleware, { check, verify, headers, close: () => scheme.close() });
+}
+
+function setUser<User extends Identity | undefined>(request: AnyRequest, user: User): User {
+  (request as IncomingMessage).kpass = user;
+  return user;
+}
+
+/** The answer of a function of the operator's. Only `true` is a yes; an error or a promise is a no. */
+function says(question: (request: AnyRequest) => boolean, request: AnyRequest): boolean {
+  try {
+    const answered: unknown = question(request);
+    if (typeof (answered as Partial<Promise<unknown>> | null)?.then === 'function') {
+      Promise.resolve(answered).catch(() => {});
+      throw new TypeError(
+        'the options `secure` and `challenge` must give a boolean, not a promise',
+      );
+    }
+    return answered === true;
+  } catch (error) {
+    report(error, request);
+    return false;
+  }
 }

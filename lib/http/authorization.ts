@@ -2,14 +2,25 @@
 // never throws.
 
 import type { IncomingMessage } from 'node:http';
+import { propertyOf } from '../validate.js';
+import type { AnyRequest } from './options.js';
 
 const FIELD = 'authorization';
 
 /** The field's value. Null: there is none, more than one, or one of more than `most` characters. */
-export function authorizationOf(request: IncomingMessage, most: number): string | null {
-  const header = request.headers[FIELD];
-  if (header === undefined || header.length > most) return null;
-  return isRepeated(request) ? null : header;
+export function authorizationOf(request: AnyRequest, most: number): string | null {
+  const { headers } = request;
+  const header = isFetch(headers) ? headers.get(FIELD) : propertyOf(headers, FIELD);
+  if (typeof header !== 'string' || header.length > most) return null;
+  return isRepeated(request as IncomingMessage) ? null : header;
+}
+
+/**
+ * Not instanceof: a framework may bring its own class. In the Fetch API's headers, repeated fields are
+ * one, joined by commas: that is no form of credentials.
+ */
+function isFetch(headers: AnyRequest['headers']): headers is Headers {
+  return typeof propertyOf(headers, 'get') === 'function';
 }
 
 // RFC 9110, 5.3: a field that is not a list may come only once. Two of them are two claims about the

@@ -1,8 +1,10 @@
 // basicAuth(): HTTP Basic over TLS, against Kerberos.
 
+import { checkSettings } from '../settings.js';
 import { Verifier } from '../verifier.js';
 import { authWith, type BasicAuth } from './auth.js';
 import { Basic } from './basic.js';
+import { formOf } from './form.js';
 import { type BasicAuthOptions, checkHttpOptions } from './options.js';
 import { Verifications } from './verifications.js';
 
@@ -12,7 +14,9 @@ import { Verifications } from './verifications.js';
  * @throws TypeError (ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE) for options that can never work
  */
 export function basicAuth(options: BasicAuthOptions): BasicAuth {
-  const settings = checkHttpOptions(options);
-  const verifications = new Verifications(new Verifier(options), settings);
-  return authWith(new Basic(settings.realm, verifications), settings.secure);
+  const [settings, verifierOptions] = checkHttpOptions(options);
+  const verifier = new Verifier(verifierOptions);
+  const verifications = new Verifications(verifier, checkSettings(verifierOptions), settings);
+  const verify = formOf(verifications);
+  return authWith(new Basic(settings.realm, verifications), verify, settings);
 }

@@ -2,8 +2,8 @@
 // credentials are no credentials; they never throw.
 
 import { isUtf8 } from 'node:buffer';
-import type { IncomingMessage } from 'node:http';
 import { authorizationOf } from './authorization.js';
+import type { AnyRequest } from './options.js';
 import type { Identity, Scheme } from './scheme.js';
 import type { Verifications } from './verifications.js';
 
@@ -27,9 +27,11 @@ export class Basic implements Scheme {
     this.#verifications = verifications;
   }
 
-  async identify(request: IncomingMessage): Promise<Readonly<Identity> | null> {
+  async identify(request: AnyRequest): Promise<Readonly<Identity> | null> {
     const credentials = credentialsOf(request);
-    return credentials && this.#verifications.verify(credentials.user, credentials.password);
+    if (credentials === null) return null;
+    const result = await this.#verifications.verify(credentials.user, credentials.password);
+    return typeof result === 'string' ? null : result;
   }
 
   close(): void {
@@ -48,7 +50,7 @@ interface Credentials {
   readonly password: Uint8Array;
 }
 
-function credentialsOf(request: IncomingMessage): Credentials | null {
+function credentialsOf(request: AnyRequest): Credentials | null {
   const header = authorizationOf(request, MAX_HEADER);
   const token = header === null ? undefined : FORM.exec(header)?.[1];
   return token === undefined ? null : decode(token);
@@ -57,6 +59,12 @@ function credentialsOf(request: IncomingMessage): Credentials | null {
 /** RFC 7617, 2: user-pass = user-id ":" password. */
 function decode(token: string): Credentials | null {
   const bytes = Buffer.from(token, 'base64');
+  const credentials = parse(bytes, token);
+  if (credentials === null) bytes.fill(0);
+  return credentials;
+}
+
+function parse(bytes: Buffer, token: string): Credentials | null {
   // RFC 4648, 3.5: bytes have one spelling only, padded, with unused bits of zero. Node reads others.
   if (bytes.toString('base64') !== token) return null;
   // 2: no control characters (RFC 5234, B.1: CTL). 2.1: UTF-8, as the challenge demands.

@@ -2,8 +2,8 @@
 // operator gets the real error, through the channel `kpass:error`.
 
 import { channel } from 'node:diagnostics_channel';
-import type { IncomingMessage } from 'node:http';
 import { KpassError } from '../errors.js';
+import type { AnyRequest } from './options.js';
 
 /** s. Clients that try again by themselves wait for this long. */
 const RETRY_AFTER = '5';
@@ -72,14 +72,14 @@ function internal(cause: unknown): KpassError {
 export interface ErrorMessage {
   error: unknown;
   /** The request that could not be answered. Not enumerable: its headers hold the password. */
-  readonly request: IncomingMessage;
+  readonly request: AnyRequest;
 }
 
 const errors = channel('kpass:error');
 const warned = new Set<string>();
 
 /** Tells the operator. If nobody listens to the channel: by a process warning, once for each code. */
-export function report(error: unknown, request: IncomingMessage): void {
+export function report(error: unknown, request: AnyRequest): void {
   if (errors.hasSubscribers) {
     // A subscriber that logs the whole message must not log the Authorization header with it.
     const message: Pick<ErrorMessage, 'error'> = { error };

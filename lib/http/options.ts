@@ -2,9 +2,25 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import { MAX_TIMEOUT } from '../settings.js';
-import { nonEmptyText, optionsObject, wholeNumber, wrongType, wrongValue } from '../validate.js';
+import { MAX_TIMEOUT, VERIFIER_KEYS } from '../settings.js';
+import {
+  nonEmptyText,
+  optionsObject,
+  propertyOf,
+  wholeNumber,
+  wrongType,
+  wrongValue,
+} from '../validate.js';
 import type { VerifierOptions } from '../verifier.js';
+
+/** A request of Node's http, https or http2; or one of the Fetch API. */
+export type AnyRequest = IncomingMessage | Request;
+
+/**
+ * A function of the operator's. It may take the one kind of request only that the server has: the type
+ * of a method's parameter is not checked strictly.
+ */
+type Question = { ask(request: AnyRequest): boolean }['ask'];
 
 export interface CacheOptions {
   /** For how many ms verified credentials are remembered. Default: 60,000. */
@@ -41,33 +57,54 @@ export interface BasicAuthOptions extends VerifierOptions {
    */
   cache?: false | CacheOptions | undefined;
   /** Keeps strangers from locking an account of the realm through this server. Default: off. */
-  throttle?: ThrottleOptions | undefined;
+  throttle?: false | ThrottleOptions | undefined;
   /**
    * Whether the request came over a connection that nobody can listen to. Only `true` means yes.
-   * Default: whether its socket is a TLS socket.
+   * Default: whether its socket is a TLS socket. A Fetch API Request does not show its connection, so
+   * by default it is not secure.
    */
-  secure?: ((request: IncomingMessage) => boolean) | undefined;
+  secure?: Question | undefined;
+  /**
+   * Whether a 401 to this request carries the challenge, for which a browser shows its dialogue.
+   * False suits XHR and fetch. Default: true.
+   */
+  challenge?: Question | undefined;
 }
 
 export interface HttpSettings {
   readonly realm: string;
   readonly cache: Readonly<Required<{ ttl: number; denyTtl: number; max: number }>> | null;
   readonly throttle: Readonly<ThrottleOptions> | null;
-  readonly secure: (request: IncomingMessage) => boolean;
+  readonly secure: (request: AnyRequest) => boolean;
+  readonly challenge: (request: AnyRequest) => boolean;
 }
 
 // A limit for memory. A Map could hold 2 ** 24 entries.
 const MOST_ENTRIES = 1_000_000;
 const MOST_ATTEMPTS = 1_000;
 
-export function checkHttpOptions(options: unknown): HttpSettings {
-  const given = optionsObject('options', options ?? null);
-  return {
-    realm: checkRealm(given.realm),
-    cache: checkCache(given.cache),
-    throttle: checkThrottle(given.throttle),
-    secure: checkSecure(given.secure),
+const CACHE_KEYS = ['ttl', 'denyTtl', 'max'] as const;
+const THROTTLE_KEYS = ['attempts', 'window'] as const;
+
+const HTTP_KEYS = ['realm', 'cache', 'throttle', 'secure', 'challenge'] as const;
+
+/** The settings of kpass/http, and the options that are the Verifier's. */
+export function checkHttpOptions(options: unknown): [HttpSettings, VerifierOptions] {
+  const known = [...VERIFIER_KEYS, ...HTTP_KEYS];
+  const { realm, cache, throttle, secure, challenge, ...verifier } = optionsObject(
+    'options',
+    options ?? null,
+    known,
+  );
+  const settings = {
+    realm: checkRealm(realm),
+    cache: checkCache(cache),
+    throttle: checkThrottle(throttle),
+    secure: checkFunction('secure', secure, isTls),
+    challenge: checkFunction('challenge', challenge, () => true),
   };
+  // The Verifier checks them.
+  return [settings, verifier as unknown as VerifierOptions];
 }
 
 // RFC 9110, 5.6.4 allows more in a quoted-string. But browsers do not agree on a character set beyond
@@ -85,7 +122,11 @@ function checkCache(value: unknown): HttpSettings['cache'] {
   if (value !== undefined && typeof value !== 'object') {
     throw wrongType('cache', 'false or an object', value);
   }
-  const { ttl = 60_000, denyTtl = 10_000, max = 10_000 } = optionsObject('cache', value);
+  const {
+    ttl = 60_000,
+    denyTtl = 10_000,
+    max = 10_000,
+  } = optionsObject('cache', value, CACHE_KEYS);
   return {
     ttl: wholeNumber('cache.ttl', ttl, 0, MAX_TIMEOUT),
     denyTtl: wholeNumber('cache.denyTtl', denyTtl, 0, MAX_TIMEOUT),
@@ -94,20 +135,22 @@ function checkCache(value: unknown): HttpSettings['cache'] {
 }
 
 function checkThrottle(value: unknown): HttpSettings['throttle'] {
-  if (value === undefined) return null;
-  const { attempts, window } = optionsObject('throttle', value);
+  if (value === undefined || value === false) return null;
+  if (typeof value !== 'object') throw wrongType('throttle', 'false or an object', value);
+  const { attempts, window } = optionsObject('throttle', value, THROTTLE_KEYS);
   return {
     attempts: wholeNumber('throttle.attempts', attempts, 1, MOST_ATTEMPTS),
     window: wholeNumber('throttle.window', window, 1, MAX_TIMEOUT),
   };
 }
 
-function checkSecure(value: unknown): HttpSettings['secure'] {
-  if (value === undefined) return isTls;
-  if (typeof value !== 'function') throw wrongType('secure', 'a function', value);
-  return value as HttpSettings['secure'];
+function checkFunction(name: string, value: unknown, byDefault: Question): Question {
+  if (value === undefined) return byDefault;
+  if (typeof value !== 'function') throw wrongType(name, 'a function', value);
+  return value as Question;
 }
 
-function isTls({ socket }: IncomingMessage): boolean {
-  return (socket as Partial<TLSSocket> | null)?.encrypted === true;
+function isTls(request: AnyRequest): boolean {
+  const socket = (request as Partial<IncomingMessage>).socket as TLSSocket | null | undefined;
+  return typeof socket === 'object' && socket !== null && propertyOf(socket, 'encrypted') === true;
 }

@@ -1,6 +1,6 @@
 // An authentication scheme of HTTP (RFC 9110, 11), as auth.ts needs it. Each scheme is a file.
 
-import type { IncomingMessage } from 'node:http';
+import type { AnyRequest } from './options.js';
 
 /** The user that a request comes from. */
 export interface Identity {
@@ -19,7 +19,7 @@ export interface Scheme {
    * Verifies the credentials of a request. Null: it has none of this scheme, or they are refused.
    * Rejects with a KpassError if there is no verdict.
    */
-  identify(request: IncomingMessage): Promise<Readonly<Identity> | null>;
+  identify(request: AnyRequest): Promise<Readonly<Identity> | null>;
   /** Ends what the scheme holds. From now on it verifies nothing. */
   close(): void;
 }

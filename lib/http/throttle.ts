@@ -5,27 +5,45 @@
 // the same. It must never count fewer than the KDC. So names that may be one account at the KDC are one
 // account here, a pending verification already counts, and a flood of other names makes it forget none.
 
+import timers from 'node:timers';
 import { KpassError } from '../errors.js';
 import type { Verdict } from '../verdict.js';
+import { accountName } from './account-name.js';
 import { now } from './clock.js';
 import { numberOf } from './digest.js';
 import type { ThrottleOptions } from './options.js';
 
 const DENIED: Verdict = { verified: false, reason: 'credentials' };
 
-/** The most requests that wait for the verdict on another password of the same user. */
+/** For each name, the most requests that wait for the verdict on another password. */
 const MOST_WAITING = 1_024;
 
-/** 131,072 counters of some 500 bytes each. They suffice for the names of a flood in one window. */
+/** 131,072 counters. They suffice for the names of a flood in one window. */
 const COUNTER_BITS = 17;
 
+/** Bits of a number that stands for a name as it was typed. */
+const NAME_BITS = 32;
+
+/** Taken now, before a test can replace it by a timer that never fires. */
+const { setTimeout } = timers;
+
+/** A password that the KDC has refused. */
+interface Refusal {
+  /** Stands for the name as it was typed. */
+  readonly typed: number;
+  /** When, in the throttle's own steps. */
+  readonly at: number;
+}
+
 interface Account {
-  /** Digests of the passwords that the KDC has refused, each with the name as it was typed. */
-  readonly wrong: Map<string, string>;
+  /** By the digest of name and password. */
+  readonly wrong: Map<string, Refusal>;
   /** The time of the last refusal. */
   last: number;
   /** Pending verifications. Each may end as a refusal. */
   readonly pending: Set<Promise<Verdict>>;
+  /** Requests that wait for one of them. */
+  waiting: number;
 }
 
 export class Throttle {
@@ -34,8 +52,12 @@ export class Throttle {
   // The key is a number of COUNTER_BITS bits. So memory is bounded, and no account is ever dropped to
   // make room. If two names share a number, the throttle refuses too early, never too late. The
   // number is an HMAC, so nobody can choose two such names.
+  //
+  // In the order of the last refusals: the oldest are at the front, and are forgotten first.
   readonly #accounts = new Map<number, Account>();
-  #waiting = 0;
+  /** Counts the beginnings of verifications, and the refusals, in their order. */
+  #step = 0;
+  #sweeping = false;
 
   constructor({ attempts, window }: ThrottleOptions) {
     this.#attempts = attempts;
@@ -48,6 +70,7 @@ export class Throttle {
    * Rejects with the error of `verify`, or with that of a verification for which it waited.
    */
   async verify(user: string, digest: string, verify: () => Promise<Verdict>): Promise<Verdict> {
+    this.#sweep();
     const number = numberOf(accountName(user), COUNTER_BITS);
     let account = this.#account(number);
     while (!account.wrong.has(digest) && this.#isFull(account) && account.pending.size > 0) {
@@ -55,11 +78,14 @@ export class Throttle {
       account = this.#account(number); // It may be a new one.
     }
     if (account.wrong.has(digest) || this.#isFull(account)) return DENIED;
+    const began = ++this.#step;
     const pending = verify();
     account.pending.add(pending);
     try {
       const verdict = await pending;
-      this.#count(account, user, digest, verdict);
+      const typed = numberOf(user, NAME_BITS);
+      if (verdict.verified) this.#forget(account, typed, began);
+      else if (verdict.reason === 'credentials') this.#count(number, account, typed, digest);
       return verdict;
     } finally {
       account.pending.delete(pending);
@@ -67,13 +93,23 @@ export class Throttle {
     }
   }
 
+  /** How many accounts are counted. */
+  get size(): number {
+    return this.#accounts.size;
+  }
+
+  /** Forgets everything. */
+  close(): void {
+    this.#accounts.clear();
+  }
+
   #account(number: number): Account {
     let account = this.#accounts.get(number);
     if (account === undefined) {
-      account = { wrong: new Map(), last: 0, pending: new Set() };
+      account = { wrong: new Map(), last: 0, pending: new Set(), waiting: 0 };
       this.#accounts.set(number, account);
     }
-    if (account.last + this.#window <= now()) account.wrong.clear();
+    if (this.#hasPassed(account)) account.wrong.clear();
     return account;
   }
 
@@ -81,40 +117,60 @@ export class Throttle {
     return wrong.size + pending.size >= this.#attempts;
   }
 
-  async #wait({ pending }: Account): Promise<void> {
-    if (this.#waiting >= MOST_WAITING) {
+  #hasPassed({ last }: Account): boolean {
+    return last + this.#window <= now();
+  }
+
+  async #wait(account: Account): Promise<void> {
+    if (account.waiting >= MOST_WAITING) {
       const message = 'too many different passwords of one user at once';
       throw new KpassError('ERR_KPASS_BUSY', message, { step: 'throttle' });
     }
-    this.#waiting++;
+    account.waiting++;
     try {
-      await Promise.race(pending);
+      await Promise.race(account.pending);
     } finally {
-      this.#waiting--;
+      account.waiting--;
     }
   }
 
-  #count(account: Account, user: string, digest: string, verdict: Verdict): void {
-    if (verdict.verified) {
-      // The KDC starts to count again. Refusals of other spellings stay: another spelling may be
-      // another account, whose owner could otherwise go on guessing forever.
-      for (const [wrong, typed] of account.wrong) if (typed === user) account.wrong.delete(wrong);
-    } else if (verdict.reason === 'credentials') {
-      // A KDC denies for other reasons before it looks at the password, or after it was right.
-      account.wrong.set(digest, user);
-      account.last = now();
+  /**
+   * After a right password the KDC starts to count again. Two kinds of refusals stay. One that came
+   * after the right password was sent: the KDC may have counted it later. And one of another spelling,
+   * which may be another account, whose owner could otherwise go on guessing forever.
+   */
+  #forget({ wrong }: Account, typed: number, began: number): void {
+    for (const [digest, refusal] of wrong) {
+      if (refusal.typed === typed && refusal.at < began) wrong.delete(digest);
     }
   }
-}
 
-// One name for all names that a KDC may take for one account. Active Directory ignores case, accents,
-// width and invisible characters when it compares names. Realms are left out: the KDC and krb5.conf
-// decide which realm a name without one belongs to.
-function accountName(user: string): string {
-  const [name = ''] = user.split('@', 1);
-  return name
-    .normalize('NFKD')
-    .replace(/[\p{M}\p{Z}\p{C}]/gu, '')
-    .toUpperCase()
-    .toLowerCase();
+  /** Only wrong credentials count: a KDC denies for other reasons whatever the password is. */
+  #count(number: number, account: Account, typed: number, digest: string): void {
+    account.wrong.set(digest, { typed, at: ++this.#step });
+    account.last = now();
+    this.#accounts.delete(number);
+    this.#accounts.set(number, account);
+    this.#sweepLater();
+  }
+
+  /** Forgets the accounts whose window has passed. */
+  #sweep(): void {
+    for (const [number, account] of this.#accounts) {
+      if (account.pending.size > 0) continue;
+      if (!this.#hasPassed(account)) return;
+      this.#accounts.delete(number);
+    }
+  }
+
+  /** The memory comes back if no more requests come, too. The timer does not hold the process. */
+  #sweepLater(): void {
+    if (this.#sweeping) return;
+    this.#sweeping = true;
+    setTimeout(() => {
+      this.#sweeping = false;
+      this.#sweep();
+      if (this.#accounts.size > 0) this.#sweepLater();
+    }, this.#window).unref();
+  }
 }

@@ -1,8 +1,11 @@
 // Verifies the passwords that come with requests, and remembers the results: a browser sends the
 // password with every request, and the KDC is not to be asked each time.
 
-import { refused } from '../credentials.js';
+import { unwatch, watch } from '../abort.js';
+import { nameUnlessRefused } from '../credentials.js';
+import type { DenialReason } from '../denials.js';
 import { KpassError } from '../errors.js';
+import type { NameSettings } from '../names.js';
 import type { Verdict } from '../verdict.js';
 import type { Verifier } from '../verifier.js';
 import { Cache } from './cache.js';
@@ -11,20 +14,23 @@ import type { HttpSettings } from './options.js';
 import type { Identity } from './scheme.js';
 import { Throttle } from './throttle.js';
 
-/** Null: denied. */
-type Result = Readonly<Identity> | null;
+/** The user, or the reason of the denial. */
+export type Result = Readonly<Identity> | DenialReason;
 
 export class Verifications {
   readonly #verifier: Verifier;
+  readonly #names: NameSettings;
   readonly #verified: Cache<Readonly<Identity>> | undefined;
   // A cache of its own: a flood of wrong passwords must not push out the verified ones.
-  readonly #denied: Cache<true> | undefined;
+  readonly #denied: Cache<DenialReason> | undefined;
   readonly #throttle: Throttle | undefined;
   readonly #pending = new Map<string, Promise<Result>>();
   #closed = false;
 
-  constructor(verifier: Verifier, { cache, throttle }: HttpSettings) {
+  /** `names`: those of the verifier's settings. */
+  constructor(verifier: Verifier, names: NameSettings, { cache, throttle }: HttpSettings) {
     this.#verifier = verifier;
+    this.#names = names;
     if (cache !== null) {
       this.#verified = new Cache(cache.ttl, cache.max);
       this.#denied = new Cache(cache.denyTtl, cache.max);
@@ -32,41 +38,59 @@ export class Verifications {
     if (throttle !== null) this.#throttle = new Throttle(throttle);
   }
 
-  /** Wipes the password when it is done. Rejects with a KpassError if there is no verdict. */
-  async verify(user: string, password: Uint8Array): Promise<Result> {
+  /**
+   * Takes the password over, and wipes it when it is not needed any more. Rejects with a KpassError if
+   * there is no verdict, and with the signal's reason once it is aborted. The verification then goes
+   * on: others may share it, and its result is remembered.
+   */
+  async verify(user: string, password: Uint8Array, signal?: AbortSignal): Promise<Result> {
+    let result: Promise<Result> | Result;
     try {
-      if (this.#closed) {
-        throw new KpassError('ERR_KPASS_CLOSED', 'the verifier is closed', { step: 'close' });
-      }
-      if (refused(user, password)) return null;
-      const digest = digestOf(user, password);
-      const identity = this.#verified?.get(digest);
-      if (identity !== undefined) return identity;
-      if (this.#denied?.get(digest)) return null;
-      // Wipes only after this `await`: the throttle may wait before it reads the password.
-      return await this.#shared(digest, user, password);
+      signal?.throwIfAborted();
+      result = this.#known(user, password);
     } finally {
+      // A verification that has begun has a copy.
       password.fill(0);
     }
+    if (signal === undefined || !(result instanceof Promise)) return result;
+    return untilAborted(result, signal);
+  }
+
+  #known(user: string, password: Uint8Array): Promise<Result> | Result {
+    if (this.#closed) {
+      throw new KpassError('ERR_KPASS_CLOSED', 'the verifier is closed', { step: 'close' });
+    }
+    // From here on, all spellings of a name are one.
+    const name = nameUnlessRefused(user, password, this.#names);
+    if (name === null) return 'credentials';
+    const digest = digestOf(name, password);
+    return (
+      this.#verified?.get(digest) ??
+      this.#denied?.get(digest) ??
+      this.#pending.get(digest) ??
+      this.#begin(digest, name, password)
+    );
   }
 
   /** One verification for all requests with the same credentials at the same time. */
-  #shared(digest: string, user: string, password: Uint8Array): Promise<Result> {
-    const pending = this.#pending.get(digest);
-    if (pending !== undefined) return pending;
-    const verification = this.#ask(digest, user, password).finally(() =>
-      this.#pending.delete(digest),
-    );
+  #begin(digest: string, name: string, password: Uint8Array): Promise<Result> {
+    // The throttle may wait before it reads the password. Outside of Buffer's pool, which others read.
+    const copy = Buffer.alloc(password.length);
+    copy.set(password);
+    const verification = this.#ask(digest, name, copy).finally(() => {
+      copy.fill(0);
+      this.#pending.delete(digest);
+    });
     this.#pending.set(digest, verification);
     return verification;
   }
 
-  async #ask(digest: string, user: string, password: Uint8Array): Promise<Result> {
-    const verify = () => this.#verifier.verify(user, password);
-    const verdict = await (this.#throttle?.verify(user, digest, verify) ?? verify());
-    return verdict.verified
-      ? this.#rememberVerified(digest, verdict)
-      : this.#rememberDenied(digest);
+  async #ask(digest: string, name: string, password: Uint8Array): Promise<Result> {
+    const verify = () => this.#verifier.verify(name, password);
+    const verdict = await (this.#throttle?.verify(name, digest, verify) ?? verify());
+    if (verdict.verified) return this.#rememberVerified(digest, verdict);
+    this.#denied?.set(digest, verdict.reason);
+    return verdict.reason;
   }
 
   #rememberVerified(digest: string, { principal, realm }: Verdict & { verified: true }): Result {
@@ -76,16 +100,21 @@ export class Verifications {
     return identity;
   }
 
-  #rememberDenied(digest: string): Result {
-    this.#denied?.set(digest, true);
-    return null;
-  }
-
   /** From now on, every verification is refused with ERR_KPASS_CLOSED. Forgets all results. */
   close(): void {
     this.#closed = true;
     this.#verifier.close();
     this.#verified?.clear();
     this.#denied?.clear();
+    this.#throttle?.close();
   }
+}
+
+/** The result, or a rejection as soon as the signal is aborted. */
+function untilAborted(result: Promise<Result>, signal: AbortSignal): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const call = { abort: reject };
+    watch(signal, call);
+    result.then(resolve, reject).finally(() => unwatch(signal, call));
+  });
 }

@@ -50,7 +50,7 @@ export class RealmFiles {
   }
 
   /** A path that no other file has. */
-  nextPath(kind: 'conf' | 'keytab'): string {
+  nextPath(kind: 'ccache' | 'conf' | 'keytab'): string {
     this.#count += 1;
     return join(this.folder, `more-${this.#count}.${kind}`);
   }

@@ -32,6 +32,14 @@ const KDC_PACKAGES = {
   macOS: 'brew install krb5',
 };
 
+const CLIENT_PACKAGES = {
+  'Debian, Ubuntu': 'apt-get install krb5-user',
+  'Fedora, RHEL': 'dnf install krb5-workstation',
+  Alpine: 'apk add krb5',
+  Arch: 'pacman -S krb5',
+  macOS: 'brew install krb5',
+};
+
 const FAKETIME_PACKAGES = {
   'Debian, Ubuntu': 'apt-get install faketime',
   'Fedora, RHEL': 'dnf install libfaketime',
@@ -55,6 +63,18 @@ export function findKdcPrograms(folder?: string): KdcPrograms {
   const names = ['krb5kdc', 'kdb5_util', 'kadmin.local'];
   const [krb5kdc = '', kdb5Util = '', kadminLocal = ''] = find(names, KDC_PACKAGES, folder);
   return { krb5kdc, kdb5Util, kadminLocal };
+}
+
+/** The paths of the programs that get a ticket. */
+interface ClientPrograms {
+  kinit: string;
+  kvno: string;
+}
+
+/** Finds the programs. Throws an Error that names the packages to install when one is missing. */
+export function findClientPrograms(): ClientPrograms {
+  const [kinit = '', kvno = ''] = find(['kinit', 'kvno'], CLIENT_PACKAGES);
+  return { kinit, kvno };
 }
 
 /**

@@ -26,6 +26,8 @@ import {
 } from './principals.js';
 import { clockEnv, findKdcPrograms, type KdcPrograms } from './programs.js';
 import { Services } from './services.js';
+import { type Login, logIn, serviceTicket, type TicketOptions, withRealm } from './tickets.js';
+import { makeToken, type TokenOptions } from './token.js';
 
 /** How many ports `start` tries: a process that starts at the same time may take the same port. */
 const TRIES = 5;
@@ -51,6 +53,16 @@ const CONFIG_OPTIONS: Names<ConfigOptions> = {
   primary: true,
   realms: true,
   more: true,
+};
+
+const TICKET_OPTIONS: Names<TicketOptions> = { config: true };
+
+const TOKEN_OPTIONS: Names<TokenOptions> = {
+  ...TICKET_OPTIONS,
+  form: true,
+  mutual: true,
+  bindings: true,
+  time: true,
 };
 
 /**
@@ -238,6 +250,31 @@ export class Realm implements AsyncDisposable {
     return path;
   }
 
+  /**
+   * Logs a user in, with the user's key. Resolves to the path of a new credential cache, for
+   * KRB5CCNAME, that holds the ticket. Rejects with an Error that carries kinit's message when the KDC
+   * refuses. It needs the program kinit.
+   */
+  async ticket(user: string, options: TicketOptions = {}): Promise<string> {
+    checkOptions(options, TICKET_OPTIONS);
+    const login = await this.#login(user, options);
+    await logIn(login);
+    return login.cache;
+  }
+
+  /**
+   * The token that the user's browser sends to the service: the bytes of `Authorization: Negotiate`,
+   * decoded. Each call makes a new one. Rejects with an Error that carries the message of kinit or
+   * kvno when the KDC refuses. It needs both programs, and keys of AES.
+   *
+   * @param service 'HTTP/localhost'; or with its realm, if that is another one
+   */
+  async token(user: string, service: string, options: TokenOptions = {}): Promise<Uint8Array> {
+    checkOptions(options, TOKEN_OPTIONS);
+    const login = await this.#login(user, options);
+    return makeToken(await serviceTicket(login, withRealm(service, this.name)), options);
+  }
+
   /** Writes another krb5.conf for this realm, in its folder, and resolves to its path. */
   async writeConfig(options: ConfigOptions = {}): Promise<string> {
     checkOptions(options, CONFIG_OPTIONS);
@@ -352,6 +389,12 @@ export class Realm implements AsyncDisposable {
     await this.#database.idle();
     await this.#kdc.kill(); // a task may have started the KDC
     await this.#folder.remove();
+  }
+
+  async #login(user: string, { config = this.config }: TicketOptions): Promise<Login> {
+    const keytab = await this.writeKeytab(user);
+    const cache = this.#files.nextPath('ccache');
+    return { user: withRealm(user, this.name), keytab, config, cache };
   }
 
   async #create(): Promise<void> {

@@ -2,8 +2,8 @@
 //
 // Making a context costs 4 to 7 % of a verification, but a kept context misses
 // changes of krb5.conf. So each thread keeps one while its configuration files
-// are unchanged, and for kLifetime at most: an included file can change, and
-// the files that include it stay the same.
+// are unchanged, and for kLifetime at most. The limit is for included files: a
+// change of one does not change the files that include it.
 
 #ifndef KPASS_CONTEXT_H_
 #define KPASS_CONTEXT_H_
@@ -40,16 +40,17 @@ class KeptContext {
   KeptContext& operator=(const KeptContext&) = delete;
   ~KeptContext() { Drop(); }
 
-  // The context for `config`; or null, and `report` says why. This object owns
-  // the context. It is valid on this thread until the next Get() or Drop().
+  // The context for `config`. If it is null, `report` says why. This object
+  // owns the context. The context is valid on this thread until the next Get()
+  // or Drop().
   krb5_context Get(const Config& config, NativeReport* report);
   void Drop();
 
   // The result of the last Get().
   krb5_context context() const { return context_; }
 
-  // The values of [section] name tag in krb5.conf, as that context sees it.
-  // `tag` null: those of [section] name.
+  // The values of [section] name tag in krb5.conf, as that context sees them.
+  // If `tag` is null, the values of [section] name.
   std::vector<std::string> List(const char* section, const std::string& name,
                                 const char* tag) const;
   // The value in [libdefaults], or else the fallback.
@@ -60,7 +61,7 @@ class KeptContext {
 
  private:
   krb5_context context_ = nullptr;
-  // The same files, read once more: libkrb5 does not show its own copy.
+  // kpass's own copy of the configuration: libkrb5 does not show its copy.
   profile_t profile_ = nullptr;
   std::string fingerprint_;
   std::chrono::steady_clock::time_point made_;

@@ -15,8 +15,10 @@ bool NativeReport::Check(krb5_context context, const char* failed_step,
   return false;
 }
 
-bool NativeReport::Refuse(const char* refused_step) {
+bool NativeReport::Refuse(const char* refused_step, const char* words) {
   step = refused_step;
+  code = 0;
+  message = words;
   return false;
 }
 

@@ -18,8 +18,8 @@ struct NativeReport {
   bool Check(krb5_context context, const char* failed_step,
              krb5_error_code code_of_step);
 
-  // Records that kpass itself refuses. Returns false.
-  bool Refuse(const char* refused_step);
+  // Records that kpass itself refuses, and why. Returns false.
+  bool Refuse(const char* refused_step, const char* words = "");
 };
 
 }  // namespace kpass

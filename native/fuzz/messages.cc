@@ -1,11 +1,10 @@
 // Fuzzes the readers of message.h: whether an AS-REQ may prove the password,
-// and the code of an error.
+// the code of an error, and the realm of the client.
 //
-// What must hold:
-// - MayProvePassword() is true wherever libkrb5's own decoder, which a KDC
-// uses,
-//   finds a padata type that is not in kHarmless;
-// - for valid DER, both readers give the right answer.
+// Two rules must hold:
+// - MayProvePassword() is true if libkrb5's own decoder finds a padata type
+//   that is not in kHarmless. A KDC uses that decoder.
+// - For valid DER, each reader gives the right answer.
 
 #include <krb5/krb5.h>
 #include <string.h>
@@ -71,13 +70,14 @@ std::string AnyAsReq(Random& random) {
 
 // RFC 4120, 5.9.1.
 std::string AnyError(Random& random) {
-  constexpr std::array kCodes = {25, 24, 29, 52, 0, 127, -1, INT32_MAX};
+  constexpr std::array kCodes = {25, 24, 29, 52, 68, 0, 127, -1, INT32_MAX};
   return Encode(Tree(
       0x7e,
       {Tree(0x30,
             {Field(0, Integer(5)), Field(1, Integer(KRB5_ERROR)),
              Field(4, Primitive(0x18, "20300101000000Z")), Field(5, Integer(0)),
              Field(6, Integer(kCodes[Below(kCodes.size(), random)])),
+             Field(7, Primitive(0x1b, "example.com")),
              Field(9, Primitive(0x1b, "EXAMPLE.COM")),
              Field(10, Name(KRB5_NT_SRV_INST, {"HTTP", "localhost"}))})}));
 }
@@ -86,10 +86,10 @@ std::string AnyMessage(Random& random) {
   return Below(3, random) == 0 ? AnyError(random) : AnyAsReq(random);
 }
 
-// --- The same, read in other ways --------------------------------------------
+// --- Other readers of the same messages --------------------------------------
 
-// Whether libkrb5 finds types that are not harmless. Nothing: it cannot read
-// the message.
+// Whether libkrb5 finds types that are not harmless. Returns nothing if libkrb5
+// cannot read the message.
 std::optional<bool> KdcSeesOthers(std::string_view message) {
   const krb5_data data = DataOf(message);
   krb5_kdc_req* request = nullptr;
@@ -103,7 +103,7 @@ std::optional<bool> KdcSeesOthers(std::string_view message) {
   return others;
 }
 
-// Nothing: `bytes` are not valid DER.
+// Returns nothing if `bytes` are not valid DER.
 std::optional<std::vector<Element>> ParseDer(std::string_view bytes) {
   std::vector<Element> message;
   if (!ParseElements(bytes, &message)) return std::nullopt;
@@ -116,7 +116,8 @@ std::optional<std::vector<Element>> ParseDer(std::string_view bytes) {
   return message;
 }
 
-// The only child, if there is exactly one, with this tag and a fitting content.
+// The only child of the element. Returns null unless there is exactly one child
+// and it has this tag and content of the right kind.
 const Element* Only(const Element* element, unsigned char tag) {
   if (element == nullptr || element->children.size() != 1) return nullptr;
   const Element& child = element->children.front();
@@ -139,8 +140,8 @@ std::optional<int64_t> NumberIn(const Element* field) {
   return value;
 }
 
-// The fields of a well-formed message: each at most once, in this order, and no
-// others.
+// The fields of a well-formed message: each field at most once, in this order,
+// and no other fields.
 const std::vector<Element>* FieldsOf(const std::vector<Element>& message,
                                      unsigned char tag,
                                      std::string_view order) {
@@ -155,8 +156,8 @@ const std::vector<Element>* FieldsOf(const std::vector<Element>& message,
   return &fields->children;
 }
 
-// Whether a well-formed AS-REQ has types that are not harmless. Nothing: it is
-// not well-formed.
+// Whether a well-formed AS-REQ has types that are not harmless. Returns nothing
+// if it is not well-formed.
 std::optional<bool> HasOthers(const std::vector<Element>& message) {
   const auto* fields = FieldsOf(message, 0x6a, "\xa1\xa2\xa3\xa4");
   if (fields == nullptr) return std::nullopt;
@@ -195,6 +196,14 @@ void CheckError(std::string_view bytes) {
   if (fields == nullptr) return;
   const auto number = NumberIn(Find(*fields, {0xa6}));
   if (number && number != code) Violated("another number than the error's");
+  const Element* realm = Only(Find(*fields, {0xa7}), 0x1b);
+  if (number && realm != nullptr) {
+    const auto read = ClientRealm(bytes);
+    if ((number == kWrongRealm) != read.has_value() ||
+        (read && *read != realm->content)) {
+      Violated("another realm than the error's");
+    }
+  }
 }
 
 }  // namespace

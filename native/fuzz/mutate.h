@@ -1,6 +1,6 @@
 // Changes to a message that keep it close to a valid one. One element changes.
-// The framing around it stays right, or becomes a kind that DER forbids but
-// libkrb5 reads.
+// The framing around that element stays valid, or becomes one that DER forbids
+// but libkrb5 accepts.
 
 #ifndef KPASS_FUZZ_MUTATE_H_
 #define KPASS_FUZZ_MUTATE_H_
@@ -47,8 +47,8 @@ inline void Collect(std::vector<Element>* in,
   }
 }
 
-// Values with a meaning: numbers of errors, of encryption types and of
-// pre-authentication types, and the ends of ranges.
+// Values with a meaning: the numbers of errors, encryption types and
+// pre-authentication types, and the limits of ranges.
 inline const std::string& Interesting(Random& random) {
   static const auto* const values =
       new std::vector<std::string>{"",
@@ -95,7 +95,8 @@ inline const std::string& Interesting(Random& random) {
   return (*values)[Below(values->size(), random)];
 }
 
-// Replaces the element by one of the donor's, usually one with the same tag.
+// Replaces the element by an element of the donor, usually one with the same
+// tag. Returns false if the donor has no elements.
 inline bool Transplant(Element* element, std::string_view donor,
                        Random& random) {
   std::vector<Element> other;
@@ -112,8 +113,8 @@ inline bool Transplant(Element* element, std::string_view donor,
   return true;
 }
 
-// Changes one element of the message. `donor`: a message whose elements may
-// replace it. False: this time nothing has changed.
+// Changes one element of the message. An element of `donor`, another message,
+// may replace it. Returns false if nothing changed.
 inline bool MutateElement(std::string* message, std::string_view donor,
                           Random& random) {
   std::vector<Element> tree;

@@ -30,7 +30,7 @@ class Weather {
   bool UdpRefused() const { return (bits_ & 6) == 2; }
   bool UdpLost() const { return (bits_ & 6) == 4; }
   bool FirstAddressLost() const { return (bits_ & 6) == 6; }
-  // The delay of a reply, in milliseconds. 150 exceeds the head start of a way,
+  // The delay of a reply, in milliseconds. 150 exceeds the head start of a way.
   // 2500 exceeds the time before a repetition.
   int64_t Delay() const {
     constexpr int64_t kDelays[] = {0, 0, 150, 2500};
@@ -50,7 +50,7 @@ class Weather {
 
 class Network {
  public:
-  // Gives the reply to each message. Nothing: the port is closed.
+  // Gives the reply to each message, or nothing if the port is closed.
   using Kdc =
       std::function<std::optional<std::string>(std::string_view message)>;
 
@@ -72,7 +72,8 @@ class Network {
     return reached_;
   }
 
-  // Until the next call, a repeated message gets the same answer again.
+  // Until the next BeginExchange(), a repeated message gets the same answer
+  // again.
   void BeginExchange() { asked_ = false; }
 
   const std::optional<std::string>& Answer(std::string_view message) {
@@ -126,7 +127,8 @@ class Network {
     return static_cast<ssize_t>(tells ? whole : count);
   }
 
-  // `timeout`: in milliseconds; -1: none. False: nothing will ever be ready.
+  // `timeout` is in milliseconds; -1 means none. Returns false if nothing will
+  // ever be ready.
   bool Poll(pollfd* polled, nfds_t count, int timeout, int* ready) {
     const int64_t deadline = timeout < 0 ? INT64_MAX : now_ + timeout;
     for (;;) {
@@ -159,7 +161,7 @@ class Network {
     bool refused = false;
     std::string address;
     std::string out, in;
-    // When something can be read, the end of a stream included.
+    // The time when bytes, or the end of a stream, can be read.
     std::optional<int64_t> ready;
   };
 

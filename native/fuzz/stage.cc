@@ -18,7 +18,7 @@
 namespace kpass::fuzz {
 namespace {
 
-// The function that this file's definition hides.
+// The library's own function. A definition below has taken its place.
 template <typename Function>
 Function* Real(const char* name, Function*) {
   return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
@@ -34,8 +34,8 @@ Hooked<krb5_pre_send_fn> g_send;
 Hooked<krb5_post_recv_fn> g_recv;
 
 // If the core did not carry the message itself, the stage's network carries it,
-// with the hooks as in libkrb5's sendto_kdc.c. libkrb5 does not call the
-// receive hook for a reply from a send hook, so it is called here.
+// and calls the hooks as libkrb5's sendto_kdc.c does. libkrb5 does not call the
+// receive hook for a reply from a send hook, so OnSend calls it.
 krb5_error_code OnSend(krb5_context context, void*, const krb5_data* realm,
                        const krb5_data* message, krb5_data** new_message,
                        krb5_data** new_reply) {
@@ -114,7 +114,7 @@ void AddToKeytab(const std::string& name, const std::string& principal,
     if (krb5_init_context(&made) != 0) abort();
     return made;
   }();
-  krb5_keytab keytab = nullptr;  // never closed: that would empty it
+  krb5_keytab keytab = nullptr;  // never closed: closing would empty it
   krb5_keytab_entry entry = {};
   if (krb5_kt_resolve(context, name.c_str(), &keytab) != 0 ||
       krb5_parse_name(context, principal.c_str(), &entry.principal) != 0) {
@@ -145,7 +145,7 @@ using kpass::fuzz::TheStage;
 
 extern "C" {
 
-// No public header declares it.
+// No public header declares this function.
 krb5_error_code krb5_crypto_us_timeofday(krb5_timestamp*, krb5_int32*);
 
 #define EXPORT __attribute__((visibility("default")))
@@ -227,8 +227,8 @@ EXPORT krb5_error_code krb5_c_string_to_key_with_params(
   }
   auto* contents = static_cast<krb5_octet*>(malloc(bytes.size()));
   if (contents == nullptr) return ENOMEM;
-  // libkrb5 leaks this key after some changed replies: its own
-  // krb5_get_as_key_password asks for it.
+  // After some changed replies, libkrb5's krb5_get_as_key_password leaks this
+  // key.
   __lsan_ignore_object(contents);
   memcpy(contents, bytes.data(), bytes.size());
   key->magic = KV5M_KEYBLOCK;

@@ -16,11 +16,11 @@ namespace kpass {
 std::string EnctypeName(krb5_enctype enctype);
 
 // libkrb5's list for a password login, without RC4 and 3DES unless krb5.conf
-// names them. A proof of the password under RC4 is 1,300 times cheaper to guess
-// at than one under AES, and any KDC, or its impostor, may choose the type.
+// names them. Guessing the password from a proof costs 1,300 times less under
+// RC4 than under AES. A KDC or an impostor can choose the type.
 class UserEnctypes {
  public:
-  // The context of `kept` must outlive it.
+  // The context of `kept` must outlive the UserEnctypes.
   explicit UserEnctypes(const KeptContext& kept);
 
   // 0, or libkrb5's error for its own list.

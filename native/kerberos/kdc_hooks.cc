@@ -10,6 +10,7 @@
 #include "base/krb5_ptr.h"
 #include "base/view.h"
 #include "kerberos/enctypes.h"
+#include "kerberos/realms.h"
 #include "net/etype_info.h"
 
 namespace kpass {
@@ -156,7 +157,8 @@ krb5_error_code KdcHooks::ReadReply(const krb5_data& message,
                                     const krb5_data& reply,
                                     krb5_data** replacement) {
   if (Is(MessageType::kAsReq, message)) {
-    const krb5_error_code code = ReadAsReply(View(reply));
+    krb5_error_code code = CheckSpelling(View(reply));
+    if (code == 0) code = ReadAsReply(View(reply));
     if (code != 0) return code;
   }
   if (!Is(MessageType::kKrbError, reply)) return 0;
@@ -183,6 +185,23 @@ krb5_error_code KdcHooks::ReadAsReply(std::string_view reply) {
   if (fault_.empty()) return 0;
   ended_ = true;
   return KRB5_KDCREP_MODIFIED;
+}
+
+// Active Directory answers for EXAMPLE.COM when it is asked for example.com.
+// Without canonicalization, libkrb5 takes that for a forgery.
+krb5_error_code KdcHooks::CheckSpelling(std::string_view reply) {
+  const auto realm = ClientRealm(reply);
+  if (!realm || *realm == client_realm_ ||
+      !SameApartFromCase(*realm, client_realm_)) {
+    return 0;
+  }
+  try {
+    other_spelling_ = *realm;
+  } catch (const std::bad_alloc&) {  // no exception may pass through libkrb5
+    return ENOMEM;
+  }
+  refusal_ = KRB5KDC_ERR_WRONG_REALM;
+  return refusal_;
 }
 
 krb5_error_code KdcHooks::ReadAsError(const krb5_error& error) {

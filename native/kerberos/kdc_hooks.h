@@ -72,6 +72,9 @@ class KdcHooks {
   const std::string& fault() const { return fault_; }
   // The proof that a KDC has asked for in the last request.
   ProofAsked proof_asked() const { return proof_asked_; }
+  // The realm for which a KDC has answered, if that differs in case alone from
+  // the client's realm. Empty: no KDC has done so.
+  const std::string& other_spelling() const { return other_spelling_; }
 
  private:
   static krb5_error_code OnSend(krb5_context, void* data,
@@ -90,6 +93,7 @@ class KdcHooks {
   krb5_error_code ReadReply(const krb5_data& message, const krb5_data& reply,
                             krb5_data** replacement);
   krb5_error_code ReadAsReply(std::string_view reply);
+  krb5_error_code CheckSpelling(std::string_view reply);
   krb5_error_code ReadAsError(const krb5_error& error);
   krb5_error_code ReplaceTgsError(krb5_error* error, krb5_data** replacement);
 
@@ -98,13 +102,14 @@ class KdcHooks {
   std::optional<Transport> transport_;  // none: libkrb5's own
   std::optional<ComputeSlot> slot_;     // while a key is made of the password
   std::string client_realm_;
+  std::string other_spelling_;
   Key key_ = Key::kKeytab;
   std::string fault_;
   ProofAsked proof_asked_ = ProofAsked::kNone;
 
   // One attempt, one count: with either of these, no further AS-REQ leaves. (To
   // which KDC the proof goes is for the transport to know.)
-  krb5_error_code refusal_ = 0;  // a KDC refused the password
+  krb5_error_code refusal_ = 0;  // a KDC answered; no other is asked
   bool ended_ = false;           // this try ended in any error
 };
 

@@ -9,17 +9,13 @@
 
 #include "base/file_status.h"
 #include "base/view.h"
+#include "kerberos/realms.h"
 
 namespace kpass {
 namespace {
 
 constexpr size_t kMaxHostName = 255;     // of macOS; Linux has 64
 constexpr size_t kMaxKeytabName = 1100;  // MAX_KEYTAB_NAME_LEN, not public
-
-// Locale-independent.
-char LowerCase(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
 
 }  // namespace
 
@@ -45,6 +41,25 @@ bool Service::FindName(NativeReport* report) {
   const bool as_meant = principal_->length == 2 &&
                         View(principal_->data[0]) == settings_.service &&
                         View(principal_->data[1]) == host;
+  return as_meant ||
+         report->Check(context_, "krb5_parse_name", KRB5_PARSE_MALFORMED);
+}
+
+// In krb5_sname_match, a host-based service with an empty host matches any
+// host. libkrb5 does not send such a name through DNS.
+bool Service::FindAnyHost(NativeReport* report) {
+  any_host_ = true;
+  name_ = settings_.service + "/";
+  if (!report->Check(context_, "krb5_get_host_realm",
+                     RealmOf(settings_.host.value_or(""), &realm_))) {
+    report->message += settings_.config.Names();
+    return false;
+  }
+  if (!TakeName(name_ + "@" + realm_, report)) return false;
+  principal_->type = KRB5_NT_SRV_HST;
+  const bool as_meant = principal_->length == 2 &&
+                        View(principal_->data[0]) == settings_.service &&
+                        principal_->data[1].length == 0;
   return as_meant ||
          report->Check(context_, "krb5_parse_name", KRB5_PARSE_MALFORMED);
 }
@@ -99,10 +114,42 @@ bool Service::OpenKeytab(NativeReport* report) {
 }
 
 bool Service::FindKey(NativeReport* report) {
+  if (any_host_) return FindKeyOfAnyHost(report);
   KeytabEntry entry(context_);
-  return report->Check(context_, "krb5_kt_get_entry",
-                       krb5_kt_get_entry(context_, keytab_.get(),
-                                         principal_.get(), 0, 0, entry.Out()));
+  const krb5_error_code code = krb5_kt_get_entry(
+      context_, keytab_.get(), principal_.get(), 0, 0, entry.Out());
+  if (code == KRB5_KT_NOTFOUND) {
+    const std::string other =
+        EntryApartFromCase(context_, keytab_.get(), principal_.get());
+    if (!other.empty()) {
+      return RefuseSpelling("krb5.conf says " + realm_ +
+                                ", and the keytab has the key of " + other,
+                            report);
+    }
+  }
+  return report->Check(context_, "krb5_kt_get_entry", code);
+}
+
+bool Service::FindKeyOfAnyHost(NativeReport* report) {
+  constexpr const char* kStep = "krb5_kt_get_entry";
+  krb5_kt_cursor cursor;
+  krb5_error_code code =
+      krb5_kt_start_seq_get(context_, keytab_.get(), &cursor);
+  if (!report->Check(context_, kStep, code)) return false;
+  bool found = false;
+  while (code == 0 && !found) {
+    KeytabEntry entry(context_);
+    code = krb5_kt_next_entry(context_, keytab_.get(), entry.Out(), &cursor);
+    if (code != 0) {
+      entry.Forget();
+    } else {
+      found =
+          krb5_sname_match(context_, principal_.get(), entry->principal) != 0;
+    }
+  }
+  krb5_kt_end_seq_get(context_, keytab_.get(), &cursor);
+  if (code == KRB5_KT_END) code = KRB5_KT_NOTFOUND;
+  return found || report->Check(context_, kStep, code);
 }
 
 bool Service::keytab_exposed() const {

@@ -27,6 +27,10 @@ class Service {
   // Finds the service's principal and its realm.
   bool FindName(NativeReport* report);
 
+  // Finds the realm, and makes a principal that stands for the service on any
+  // host: krb5_rd_req and FindKey() match it with the keytab's principals.
+  bool FindAnyHost(NativeReport* report);
+
   // Takes a principal from elsewhere in place of FindName().
   bool TakeName(const std::string& name, NativeReport* report);
 
@@ -48,6 +52,7 @@ class Service {
   bool keytab_exposed() const;
 
  private:
+  bool FindKeyOfAnyHost(NativeReport* report);
   krb5_error_code LocalHost(std::string* host);
   krb5_error_code RealmOf(const std::string& host, std::string* realm);
 
@@ -56,6 +61,7 @@ class Service {
   std::string name_;
   std::string realm_;
   Principal principal_;
+  bool any_host_ = false;
   Keytab keytab_;
   std::string keytab_name_;
 };

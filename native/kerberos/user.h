@@ -6,23 +6,34 @@
 #include <krb5/krb5.h>
 
 #include <string>
-#include <vector>
 
 #include "base/krb5_ptr.h"
 #include "base/report.h"
+#include "kerberos/settings.h"
 
 namespace kpass {
 
-// Reads a user's name: 'alice', 'alice/admin' or 'alice@REALM', in UTF-8. A
-// name without a realm gets the service's realm if that is one of `realms`, the
-// realms that may log in, and otherwise the first of them. `realms` empty: only
-// the service's realm may log in.
+// Reads a user's name, in UTF-8, without blanks at its ends:
+// - 'alice', 'alice/admin': of the service's realm if that may log in, and
+//   otherwise of the first of the settings' realms
+// - 'alice@REALM': REALM may log in. If the settings name no realms, that is
+//   the service's, in whatever case it is typed
+// - 'alice@suffix': an enterprise name (RFC 6806, 5), if the suffix is one of
+//   the settings' UPN suffixes. It is asked of the realm of 'alice'
 //
 // Returns whether this is a name that may log in, and fills the report if not.
 bool ParseUser(krb5_context context, const std::string& user,
-               const std::vector<std::string>& realms,
-               const std::string& service_realm, Principal* principal,
-               NativeReport* report);
+               const Settings& settings, const std::string& service_realm,
+               Principal* principal, NativeReport* report);
+
+// Finds the name of a ticket's client, 'alice@REALM'. libkrb5 takes a ticket
+// with any name; here the rules of ParseUser() hold.
+//
+// Returns whether the client may log in, and fills the report if not.
+bool NameOfClient(krb5_context context, krb5_const_principal client,
+                  const std::vector<std::string>& realms,
+                  const std::string& service_realm, std::string* name,
+                  NativeReport* report);
 
 }  // namespace kpass
 

@@ -7,6 +7,7 @@
 #include "base/krb5_ptr.h"
 #include "base/view.h"
 #include "kerberos/as_request.h"
+#include "kerberos/realms.h"
 #include "kerberos/service.h"
 #include "kerberos/user.h"
 
@@ -191,8 +192,9 @@ bool Conversation::NameService() {
 }
 
 bool Conversation::NameClient() {
-  return ParseUser(context_, verification_.user_, settings_.realms,
-                   service_.realm(), &client_, &outcome_);
+  return CheckRealms(settings_, service_.realm(), &outcome_) &&
+         ParseUser(context_, verification_.user_, settings_, service_.realm(),
+                   &client_, &outcome_);
 }
 
 // Comes before any message: without the service's key nothing can be verified.
@@ -219,6 +221,12 @@ bool Conversation::GetTicket() {
       krb5_realm_compare(context_, client_.get(), service_.principal());
   krb5_error_code code = ticket_for(direct ? service_.principal() : nullptr);
   if (direct && MayBeAboutService(code)) code = ticket_for(nullptr);
+  if (!hooks_.other_spelling().empty()) {
+    return RefuseSpelling("the KDC was asked for users of " +
+                              std::string(View(client_->realm)) +
+                              ", and answers for " + hooks_.other_spelling(),
+                          &outcome_);
+  }
   return request.CheckPassword(code, {View(client_->realm), service_.realm()},
                                &outcome_);
 }

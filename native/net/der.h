@@ -1,8 +1,8 @@
-// Reads DER (X.690) that comes from strangers, and never beyond its end.
+// Reads DER (X.690) that comes from strangers, and never reads beyond its end.
 //
-// libkrb5 reads more than DER: tags of several bytes, and before krb5 1.19
-// indefinite lengths. Here those are no elements. So a caller that wants a
-// whole message read refuses them.
+// libkrb5 reads more than DER: tags of several bytes, and, before krb5 1.19,
+// indefinite lengths. These functions do not accept those as elements. So a
+// caller that must read a whole message refuses such a message.
 
 #ifndef KPASS_DER_H_
 #define KPASS_DER_H_
@@ -27,7 +27,8 @@ struct Element {
   std::string_view content;
 };
 
-// Removes the first element from `bytes`. Nothing: no whole element is there.
+// Removes the first element from `bytes`. Returns nothing if `bytes` does not
+// begin with a whole element.
 std::optional<Element> Take(std::string_view* bytes);
 
 // The content of the first element with this tag.

@@ -19,9 +19,9 @@ bool IsDigits(std::string_view text) {
   });
 }
 
-// As strtoul() reads it: blanks and a sign may come first, and '-' wraps
-// around. Not strtoul() itself: the headers of a newer glibc turn it into a
-// newer symbol, which an older glibc does not have.
+// Reads a port as strtoul() does: blanks and a sign may come first, and '-'
+// wraps around. A call of strtoul() would not run everywhere: the headers of a
+// newer glibc replace it by a new symbol, which an older glibc does not have.
 std::optional<uint16_t> PortOf(std::string_view text) {
   text.remove_prefix(
       std::min(text.find_first_not_of(" \t\n\v\f\r"), text.size()));
@@ -67,7 +67,8 @@ HostString ReadHost(std::string_view value, uint16_t port) {
 HostString ReadHostString(const std::string& value) {
   constexpr std::string_view kHttps = "https://";
   HostString result;
-  // Since krb5 1.22 it is a UNIX socket; before, a host that does not exist.
+  // Since krb5 1.22, such a value names a UNIX socket. Before, it named a host
+  // that does not exist.
   if (!value.empty() && value.front() == '/') {
     result.kind = HostString::Kind::kOther;
     return result;

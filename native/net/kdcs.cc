@@ -28,7 +28,8 @@ constexpr seconds kFailureLifetime{1};
 // kRetryAfter: a silent way is left alone for this long while others answer.
 constexpr seconds kRetryAfter{10};
 
-// kMostLists: realms and krb5.confs in one process can be any number.
+// kMostLists: the most lists that are kept. One process may use any number of
+// realms and krb5.confs.
 constexpr size_t kMostLists = 64;
 
 struct Registry {
@@ -79,7 +80,8 @@ Ref<Kdcs> Kdcs::For(Site site) {
   std::string key = site.Key();
   const auto entry = registry.lists.find(key);
   if (entry != registry.lists.end()) return entry->second;
-  // Users of a list keep their reference. The rest is learnt again.
+  // Each thread that uses a list keeps its reference. Other lists are built
+  // again when they are needed.
   if (registry.lists.size() >= kMostLists) registry.lists.clear();
   Ref<Kdcs> made(new Kdcs(std::move(site)));
   registry.lists.emplace(std::move(key), made);
@@ -96,7 +98,7 @@ bool Kdcs::Resolve() {
     // While one thread asks DNS, the others use the old list; without one, they
     // ask too.
     if (!entries_.empty()) expire_ = now + kLeastLifetime;
-    // Not a copy: that would need the libstdc++ of GCC 11.
+    // Moved, not copied: a copy would need the libstdc++ of GCC 11.
     places = std::exchange(places_, {});
   }
   if (Clock::now() >= places.expire) places = FindPlaces();
@@ -130,8 +132,8 @@ Kdcs::Places Kdcs::FindPlaces() const {
   return places;
 }
 
-// The ways in order of preference while nothing is known about them: UDP to
-// each place, then TCP to each.
+// The ways in order of preference, as long as nothing is known about them: UDP
+// to each place, then TCP to each place.
 std::vector<Way> Kdcs::WaysTo(const std::vector<Place>& places) {
   std::vector<Way> udp;
   std::vector<Way> tcp;
@@ -159,7 +161,7 @@ std::vector<Way> Kdcs::WaysTo(const std::vector<Place>& places) {
     freeaddrinfo(found);
   }
   std::vector<Way> ways = std::move(udp);
-  // Not insert(): a newer libstdc++ than the floor would be needed.
+  // A loop, not insert(): insert() would need a newer libstdc++ than RHEL 8's.
   for (const Way& way : tcp) ways.push_back(way);
   return ways;
 }
@@ -168,7 +170,7 @@ void Kdcs::Store(Places places, const std::vector<Way>& ways) {
   const std::lock_guard<std::mutex> lock(mutex_);
   const auto now = Clock::now();
   if (ways.empty() && !places.others) {
-    // DNS failed. Its last answer may still be right.
+    // DNS failed, but its last answer may still be right.
     expire_ = now + kFailureLifetime;
     return;
   }

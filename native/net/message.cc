@@ -114,6 +114,15 @@ bool EndsAsExchange(std::string_view reply) {
   }
 }
 
+std::optional<std::string_view> ClientRealm(std::string_view reply) {
+  const bool refers = ErrorCode(reply) == kWrongRealm;
+  const auto fields =
+      FieldsOf(reply, refers ? MessageType::kKrbError : MessageType::kAsRep);
+  const auto field =
+      fields ? Find(*fields, Context(refers ? 7 : 3)) : std::nullopt;
+  return field ? Find(*field, der::kGeneralString) : std::nullopt;
+}
+
 RequestKind KindOf(std::string_view request) {
   if (!Is(MessageType::kAsReq, request)) return RequestKind::kOther;
   return MayProvePassword(request) ? RequestKind::kAsReqWithProof

@@ -43,6 +43,11 @@ ProofAsked ProofAskedIn(std::string_view reply);
 // Whether the reply is an error that ends an AS exchange.
 bool EndsAsExchange(std::string_view reply);
 
+// The realm of the client that an AS-REP is for, or of the client that a
+// KRB-ERROR with kWrongRealm refers to. Nothing: it is another message, or
+// cannot be read.
+std::optional<std::string_view> ClientRealm(std::string_view reply);
+
 // kAsReqWithProof: the AS-REQ may hold something that was made with the
 // password, and the KDC may count it as a try.
 enum class RequestKind { kAsReq, kAsReqWithProof, kOther };

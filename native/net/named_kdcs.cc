@@ -51,7 +51,8 @@ NamedKdcs FindNamedKdcs(const Site& site) {
     if (uri || !named.kdcs.empty()) named.source = uri ? "URI" : "SRV";
     if (uri) named.only_libkrb5 = true;
   }
-  // libkrb5 asks a locator first, and the others only if it knows no KDC.
+  // libkrb5 asks a locator first. It asks the other sources only if the locator
+  // knows no KDC.
   if (HasLocator()) named.source = "locator";
   return named;
 }

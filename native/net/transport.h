@@ -26,19 +26,19 @@
 
 namespace kpass {
 
-// What must be remembered between the messages of one conversation, which all
-// come from one thread.
+// Carries the messages of one conversation, and remembers what it learns from
+// them. All calls come from one thread.
 class Transport {
  public:
-  // `kept` and `interrupt` must outlive it.
+  // `kept` and `interrupt` must outlive the Transport.
   Transport(const KeptContext& kept, const Interrupt& interrupt,
             MessageLog log);
 
   // Another request for a ticket begins: its first message may go to any KDC.
   void BeginTry();
 
-  // Holds the thread until there is a reply. Nothing: only libkrb5 knows how to
-  // reach the KDCs of the realm.
+  // Holds the thread until there is a reply. Returns nothing if only libkrb5
+  // knows how to reach the KDCs of the realm.
   std::optional<Delivery> Carry(const std::string& realm,
                                 std::string_view message);
 

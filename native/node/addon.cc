@@ -17,6 +17,7 @@
 
 #include "base/exit_gate.h"
 #include "base/platform.h"
+#include "node/accept_call.h"
 #include "node/diagnosis_functions.h"
 #include "node/mailbox.h"
 #include "node/pool.h"
@@ -110,6 +111,8 @@ Napi::Value MakeSettings(const Napi::CallbackInfo& info) {
   settings->host = OptionalText(from.Get("host"));
   settings->keytab = OptionalText(from.Get("keytab"));
   settings->realms = TextsOf(from.Get("realms"));
+  settings->upn_suffixes = TextsOf(from.Get("upnSuffixes"));
+  settings->domain_realms = TextsOf(from.Get("domainRealms"));
   settings->canonicalize = from.Get("canonicalize").ToBoolean();
   settings->trace = from.Get("trace").ToBoolean();
   settings->libkrb5_transport = TextOf(from.Get("transport")) == "libkrb5";
@@ -185,6 +188,49 @@ Napi::Value Submit(const Napi::CallbackInfo& info) {
   return Napi::Number::New(env, answer);
 }
 
+// acceptorSettings(services, anyHost, bindings, once): what many accepts share.
+// `services`: results of settings(), one for each host.
+Napi::Value MakeAcceptorSettings(const Napi::CallbackInfo& info) {
+  const Ref<AcceptorSettings> settings(new AcceptorSettings);
+  const auto services = info[0].As<Napi::Array>();
+  for (uint32_t i = 0; i < services.Length(); ++i) {
+    const auto service = services.Get(i).As<Napi::External<Settings>>();
+    settings->services.emplace_back(service.Data());
+  }
+  settings->any_host = info[1].ToBoolean();
+  const std::string bindings = TextOf(info[2]);
+  settings->bindings = bindings == "off"     ? BindingsRule::kOff
+                       : bindings == "allow" ? BindingsRule::kAllow
+                                             : BindingsRule::kRequire;
+  settings->once = info[3].ToBoolean();
+  settings->Retain();  // for the External, given back by its finalizer
+  return Napi::External<AcceptorSettings>::New(
+      info.Env(), settings.get(),
+      [](Napi::Env, AcceptorSettings* gone) { gone->Release(); });
+}
+
+// accept(pool, acceptorSettings, token, bindings, timeout): as submit().
+// `bindings`: null if none are known.
+Napi::Value SubmitAccept(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Environment& environment = Of(env);
+  double answer = kNoMemory;
+  try {
+    std::optional<std::string> bindings;
+    if (!info[3].IsNull()) bindings = BytesOf(info[3]);
+    const auto settings = info[1].As<Napi::External<AcceptorSettings>>();
+    const Ref<Call> call(new AcceptCall(
+        environment.NextId(),
+        std::chrono::milliseconds(info[4].ToNumber().Int64Value()),
+        PoolOf(info[0]), environment.mailbox,
+        Ref<AcceptorSettings>(settings.Data()), BytesOf(info[2]),
+        std::move(bindings)));
+    answer = Admit(environment, call);
+  } catch (const std::bad_alloc&) {  // no exception may pass through Node
+  }
+  return Napi::Number::New(env, answer);
+}
+
 // abandon(id): the call's record will not come. Returns Call::Abandoned()
 // instead: { service, realms, kdcs, trace }, empty before a KDC was asked.
 Napi::Value Abandon(const Napi::CallbackInfo& info) {
@@ -249,6 +295,9 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("sharedPool", Napi::Function::New(env, SharedPool));
   exports.Set("settings", Napi::Function::New(env, MakeSettings));
   exports.Set("submit", Napi::Function::New(env, Submit));
+  exports.Set("acceptorSettings",
+              Napi::Function::New(env, MakeAcceptorSettings));
+  exports.Set("accept", Napi::Function::New(env, SubmitAccept));
   exports.Set("abandon", Napi::Function::New(env, Abandon));
   exports.Set("closePool", Napi::Function::New(env, ClosePool));
   exports.Set("poolStats", Napi::Function::New(env, PoolStats));

@@ -38,7 +38,7 @@ Napi::Value NameServiceOf(const Napi::CallbackInfo& info) {
 }
 
 // locateKdcs(settings, realm): { step, code, message, source, kdcs, dns,
-// libkrb5Only, mistake }; each of the kdcs: { name, host, port, udp, tcp }.
+// libkrb5Only, mistake }. Each of `kdcs` is { name, host, port, udp, tcp }.
 Napi::Value LocateKdcsOf(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const KdcsReport report = LocateKdcs(SettingsOf(info[0]), TextOf(info[1]));
@@ -61,8 +61,8 @@ Napi::Value LocateKdcsOf(const Napi::CallbackInfo& info) {
   return record;
 }
 
-// keytabKeys(settings): { step, code, message, keytab, keys }; each of the
-// keys: { principal, version, enctype }.
+// keytabKeys(settings): { step, code, message, keytab, keys }. Each of `keys`
+// is { principal, version, enctype }.
 Napi::Value KeytabKeys(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const KeytabReport report = ReadKeytab(SettingsOf(info[0]));

@@ -24,6 +24,13 @@ std::vector<std::string> TextsOf(Napi::Value value) {
   return texts;
 }
 
+std::string BytesOf(Napi::Value value) {
+  const auto bytes = value.As<Napi::Uint8Array>();
+  // An empty array's data may be null.
+  if (bytes.ByteLength() == 0) return {};
+  return {reinterpret_cast<const char*>(bytes.Data()), bytes.ByteLength()};
+}
+
 Secret SecretOf(Napi::Env env, Napi::Value value) {
   if (value.IsString()) {
     size_t size = 0;

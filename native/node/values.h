@@ -19,6 +19,9 @@ std::string TextOf(Napi::Value value);
 std::optional<std::string> OptionalText(Napi::Value value);
 std::vector<std::string> TextsOf(Napi::Value value);
 
+// Of a Uint8Array.
+std::string BytesOf(Napi::Value value);
+
 // The bytes of a string or a Uint8Array, without a copy that is not wiped.
 Secret SecretOf(Napi::Env env, Napi::Value value);
 

@@ -1,4 +1,4 @@
-// A verification as JavaScript's submit() asks for it.
+// A verification that JavaScript starts with submit().
 
 #ifndef KPASS_VERIFICATION_CALL_H_
 #define KPASS_VERIFICATION_CALL_H_
@@ -26,7 +26,7 @@ class VerificationCall : public Call {
  private:
   Verification verification_;
   std::unique_ptr<Outcome> outcome_;  // null: memory ran out
-  Asked asked_;                       // once abandoned
+  Asked asked_;                       // empty until Abandon()
 };
 
 // { service, realms, kdcs, trace }.

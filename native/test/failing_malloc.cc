@@ -6,7 +6,7 @@
 
 #include <new>
 
-// The allocator beneath: the sanitizer's, if there is one, or else glibc's.
+// The real allocator: AddressSanitizer's in its builds, or else glibc's.
 #ifdef __SANITIZE_ADDRESS__
 #define BENEATH(name) __interceptor_##name
 #else
@@ -22,7 +22,7 @@ void* BENEATH(realloc)(void* old, size_t size);
 namespace kpass {
 namespace {
 
-thread_local long g_until_failure = 0;  // 0: none shall fail
+thread_local long g_until_failure = 0;  // 0: no allocation fails
 thread_local bool g_lasting = false;
 thread_local bool g_has_failed = false;
 
@@ -72,7 +72,7 @@ void* realloc(void* old, size_t size) {
 
 }  // extern "C"
 
-// The sanitizer's own operators would pass the functions above by.
+// The sanitizer's own operators would not call the functions above.
 void* operator new(size_t size) {
   if (void* const memory = malloc(size > 0 ? size : 1)) return memory;
   throw std::bad_alloc();

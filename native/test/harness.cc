@@ -3,6 +3,7 @@
 // for runs in which allocations fail.
 //
 //   harness OPTIONS USER < password
+//   harness OPTIONS --token < token     accepts a token of Negotiate's instead
 //
 //   --service NAME   --host NAME   --keytab NAME   --realm NAME ...
 //   --config FILE ...   --canonicalize
@@ -41,10 +42,10 @@ namespace {
 int RunHere(const Task& task) {
   KeptContext kept;
   for (long i = 0; i < task.repeat; ++i) {
-    Verification verification(task.settings, task.user,
-                              SecretFrom(task.password));
+    Trial trial(task);
     const InsideLibkrb5 inside;
-    puts(Describe(verification.Run(kept)).c_str());
+    trial.Run(kept);
+    puts(trial.Describe().c_str());
   }
   return 0;
 }
@@ -62,14 +63,13 @@ struct Tally {
 class TalliedJob : public Job {
  public:
   TalliedJob(const Task& task, Tally* tally)
-      : Job(std::chrono::minutes(1)),
-        verification_(task.settings, task.user, SecretFrom(task.password)),
-        tally_(tally) {}
+      : Job(std::chrono::minutes(1)), trial_(task), tally_(tally) {}
 
   void Run(KeptContext& kept) override {
-    description_ = Describe(verification_.Run(kept));
+    trial_.Run(kept);
+    description_ = trial_.Describe();
   }
-  void Abandon() override { (void)verification_.Abandon(); }
+  void Abandon() override { trial_.Abandon(); }
   void Settle() noexcept override {
     const std::lock_guard<std::mutex> lock(tally_->mutex);
     ++tally_->outcomes[description_];
@@ -78,7 +78,7 @@ class TalliedJob : public Job {
   }
 
  private:
-  Verification verification_;
+  Trial trial_;
   std::string description_ = "out of memory";
   Tally* const tally_;
 };
@@ -138,6 +138,7 @@ bool Parse(int argc, char** argv, Task* task) {
                             {"skim", no_argument, nullptr, 'm'},
                             {"lasting", no_argument, nullptr, 'l'},
                             {"genuine", no_argument, nullptr, 'g'},
+                            {"token", no_argument, nullptr, 'T'},
                             {nullptr, 0, nullptr, 0}};
   Settings& settings = *task->settings;
   for (;;) {
@@ -182,9 +183,15 @@ bool Parse(int argc, char** argv, Task* task) {
       case 'g':
         task->genuine = true;
         break;
+      case 'T':
+        task->token = true;
+        break;
       case -1:
-        if (optind != argc - 1 || settings.service.empty()) return false;
-        task->user = argv[optind];
+        if (optind != argc - (task->token ? 0 : 1) ||
+            settings.service.empty()) {
+          return false;
+        }
+        if (!task->token) task->user = argv[optind];
         settings.config.first = KPASS_NATIVE_DIR "/conf/first.conf";
         settings.config.last = KPASS_NATIVE_DIR "/conf/last.conf";
         return true;
@@ -200,7 +207,7 @@ int Main(int argc, char** argv) {
     fputs("usage: see the head of native/test/harness.cc\n", stderr);
     return 2;
   }
-  task.password = ReadAll(stdin);
+  task.input = ReadAll(stdin);
   // As the addon does: a thread of a pool may still be in libkrb5 when main()
   // returns, and libkrb5's destructors would destroy the lock that it holds.
   ExitGate::Install();

@@ -27,6 +27,7 @@ extern "C" [[gnu::visibility("default")]] const char*
 __lsan_default_suppressions();
 extern "C" const char* __lsan_default_suppressions() {
   return "leak:krb5_get_init_creds_password\n"
+         "leak:krb5_rd_req\n"
          "leak:krb5_verify_init_creds\n"
          "leak:krb5_kt_get_entry\n";
 }
@@ -40,8 +41,8 @@ struct Report {
   enum class End { kCrashedInKpass, kCrashedInLibkrb5, kLeaked, kFinished };
 
   End end = End::kCrashedInKpass;
-  bool failed = false;    // an allocation
-  bool verified = false;  // in spite of that
+  bool failed = false;  // an allocation
+  bool proved = false;  // in spite of that
   bool recovered = false;
   char words[200] = "";
 };
@@ -80,18 +81,19 @@ void OnFault(int signal) {
 }
 
 // As the pool runs it: a failed allocation is an outcome.
-Outcome RunFailing(const Task& task, KeptContext& kept, long first) {
-  Outcome outcome;
-  outcome.step = "malloc";
+void RunFailing(Trial* trial, bool lasting, KeptContext& kept, long first) {
   try {
-    Verification verification(task.settings, task.user,
-                              SecretFrom(task.password));
     const InsideLibkrb5 inside;
-    const FailingMalloc failing(first, task.lasting);
-    outcome = verification.Run(kept);
+    const FailingMalloc failing(first, lasting);
+    trial->Run(kept);
   } catch (const std::bad_alloc&) {
   }
-  return outcome;
+}
+
+bool ProvesWithMemory(const Task& task, KeptContext& kept) {
+  Trial trial(task);
+  RunFailing(&trial, task.lasting, kept, 0);
+  return trial.proved();
 }
 
 // Runs in a child, because libkrb5 may crash. `in_use`: with the context that
@@ -105,13 +107,14 @@ void AttemptShortOfMemory(const Task& task, KeptContext& used, bool in_use,
   {
     KeptContext fresh;
     KeptContext& kept = in_use ? used : fresh;
-    const Outcome outcome = RunFailing(task, kept, first);
-    Copy(Describe(outcome).c_str(), g_report->words);
+    Trial trial(task);
+    RunFailing(&trial, task.lasting, kept, first);
+    Copy(trial.Describe().c_str(), g_report->words);
     g_report->failed = FailingMalloc::HasFailed();
-    g_report->verified = outcome.verified;
+    g_report->proved = trial.proved();
     // With memory again, and a new context, the outcome is the usual one.
     kept.Drop();
-    g_report->recovered = RunFailing(task, kept, 0).verified == task.genuine;
+    g_report->recovered = ProvesWithMemory(task, kept) == task.genuine;
     used.Drop();
   }
   g_report->end = Report::End::kLeaked;
@@ -144,7 +147,7 @@ int RunShortOfMemory(const Task& task) {
   long bad = 0;
   for (const bool in_use : {false, true}) {
     KeptContext used;
-    if (RunFailing(task, used, 0).verified != task.genuine) {
+    if (ProvesWithMemory(task, used) != task.genuine) {
       fputs("with all its memory it says otherwise\n", stderr);
       return 1;
     }
@@ -167,7 +170,7 @@ int RunShortOfMemory(const Task& task) {
       if (report.end == Report::End::kCrashedInLibkrb5) {
         words = "libkrb5's own fault in a call of " + words;
       } else if (report.end != Report::End::kFinished ||
-                 (report.verified && !task.genuine) || !report.recovered) {
+                 (report.proved && !task.genuine) || !report.recovered) {
         words = "BAD: " + words;
         ++bad;
         fprintf(stderr, "%s, with allocation %ld failing: %s\n",

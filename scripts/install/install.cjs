@@ -1,6 +1,6 @@
-// npm runs this when it installs kpass. If the package has a binary for this system, nothing is to
-// do. Otherwise the addon is compiled. If something is missing for that, three lines say what to
-// install, in place of the long errors of node-gyp and Python.
+// npm runs this script when it installs kpass. If the package has a binary for this system, the
+// script does nothing. Otherwise it compiles the addon. If a tool or a library is missing, three
+// lines name it and how to install it, in place of the long errors of node-gyp and Python.
 
 const { spawnSync } = require('node:child_process');
 const { existsSync } = require('node:fs');
@@ -9,10 +9,10 @@ const { join } = require('node:path');
 const PACKAGE = join(__dirname, '../..');
 const { env, platform, arch } = process;
 
-// On other systems kpass installs, and throws when it is loaded.
+// On other systems npm can install kpass, but kpass throws an error when it is loaded.
 if (['linux', 'darwin'].includes(platform) && (mustCompile() || !hasBinary())) compile();
 
-/** Always in a checkout, and with npm's --build-from-source. */
+/** True in a checkout, and with npm's --build-from-source. */
 function mustCompile() {
   const asked = env.npm_config_build_from_source;
   return asked === 'true' || asked === 'kpass' || !existsSync(join(PACKAGE, 'dist'));
@@ -30,7 +30,7 @@ function hasBinary() {
   try {
     require(path);
   } catch ({ message }) {
-    // Compiling would not help: the missing library is needed at run time, and may come later.
+    // Compiling would not help: the missing library is needed at run time. It may be installed later.
     const lacksKerberos = /libkrb5|libk5crypto|libcom_err/.test(message);
     console.error(`kpass: ${message}${lacksKerberos ? '. Install libkrb5-3 or krb5-libs.' : ''}`);
     return lacksKerberos;
@@ -38,7 +38,7 @@ function hasBinary() {
   return true;
 }
 
-/** Whether libkrb5 is there, with its headers. */
+/** Whether libkrb5 and its headers are installed. */
 function hasKerberos() {
   return spawnSync(process.execPath, [join(__dirname, 'pkg-config.cjs'), '--exists']).status === 0;
 }

@@ -50,6 +50,11 @@ describe('kpass', () => {
     'an empty host': [['check', 'alice', '-H', ''], /host must not be empty/],
     'a user without a password': [['realm', '--user', 'alice'], /a name, a colon and a password/],
     'a service without a host': [['realm', '--service', 'HTTP'], /NAME\/HOST/],
+    'a UPN suffix without canonicalization': [
+      ['check', 'alice', '--upn-suffix', 'corp.example'],
+      /--upn-suffix needs --canonicalize/,
+    ],
+    'a domain without a realm': [['check', 'alice', '--domain', 'EXAMPLE'], /NAME=REALM/],
     'a stray word': [['realm', 'EXAMPLE.COM'], /EXAMPLE\.COM/],
     'two users for doctor': [['doctor', 'alice', 'bob'], /one user/],
   };
@@ -89,7 +94,7 @@ describe('kpass check', () => {
     match(stdout, /^✗ alice: /);
   });
 
-  it('exits with 2 without a verdict, and says why and where to look', async () => {
+  it('exits with 2 without a verdict, and prints the reason and the next command', async () => {
     const { code, stdout, stderr } = await check('alice', 'wonderland', '-k', '/nonexistent');
     deepEqual([code, stdout], [2, '']);
     match(stderr, /\/nonexistent.*ERR_KPASS_KEYTAB/);
@@ -128,6 +133,25 @@ describe('kpass check', () => {
     equal((await check('alice', 'wonderland', '--canonicalize')).code, 0);
     equal((await check('alice', 'wonderland', '--realm', 'OTHER.ORG', '-r', realm.name)).code, 0);
     equal((await check('alice', 'wonderland', '--realm', 'OTHER.ORG', '--json')).code, 2);
+  });
+
+  it('takes names with a UPN suffix or a domain', async () => {
+    const domain = ['--domain', 'EXAMPLE=EXAMPLE.COM'];
+    const { code, stdout } = await check('example\\alice', 'wonderland', ...domain);
+    deepEqual([code, stdout.includes(' alice@EXAMPLE.COM: ')], [0, true]);
+    equal((await check('OTHER\\alice', 'wonderland', ...domain)).code, 1);
+    await realm.kadmin('addprinc', '-pw', 'wonderland', 'carol\\@corp.example');
+    const suffixes = ['a.example', 'corp.example'].flatMap((suffix) => ['--upn-suffix', suffix]);
+    const upn = ['--canonicalize', ...suffixes];
+    equal((await check('carol@CORP.example', 'wonderland', ...upn)).code, 0);
+    equal((await check('carol@other.example', 'wonderland', ...upn)).code, 1);
+  });
+
+  it('names them in the line that runs doctor', async () => {
+    const options = ['--canonicalize', '--upn-suffix', 'corp.example', '--domain', 'A=EXAMPLE.COM'];
+    const { code, stderr } = await check('alice', 'wonderland', ...options, '-k', '/nowhere');
+    equal(code, 2);
+    match(stderr, /--canonicalize --upn-suffix corp\.example --domain A=EXAMPLE\.COM\n/i);
   });
 
   it('reads all of stdin, and removes one newline at its end', async () => {
@@ -204,7 +228,7 @@ describe('kpass check', () => {
       });
     }
 
-    it('prints no escape sequence of a user name', async () => {
+    it('prints no escape sequence that a user name contains', async () => {
       const [node = '', file = '', verb = '', , ...rest] = command();
       const steps = [{ wait: 'Password of al?[2Jice: ', type: 'x\r' }];
       const session = await atTerminal([node, file, verb, 'al\x1b[2Jice', ...rest], steps);
@@ -254,7 +278,7 @@ describe('kpass realm', () => {
     });
   }
 
-  it('has the users and services asked for', async () => {
+  it('has the requested users and services', async () => {
     const { child, shown } = await started(
       ...[
         '-n',

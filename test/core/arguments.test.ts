@@ -8,6 +8,7 @@ import { kpass, Verifier } from 'kpass';
 const TYPE = { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' };
 const VALUE = { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE' };
 const GOOD = { service: 'HTTP', host: 'localhost', keytab: '/nonexistent', config: '/nonexistent' };
+const UPN = { ...GOOD, canonicalize: true };
 
 describe('arguments', () => {
   describe('of a Verifier', () => {
@@ -32,6 +33,24 @@ describe('arguments', () => {
       ['a number for a realm', { ...GOOD, realms: ['A', 5] }, TYPE],
       ['a hole for a realm', { ...GOOD, realms: Array(1) }, TYPE],
       ['NUL in a realm', { ...GOOD, realms: ['A\0'] }, VALUE],
+      ['a string for the UPN suffixes', { ...UPN, upnSuffixes: 'corp.example' }, TYPE],
+      ['a number for a UPN suffix', { ...UPN, upnSuffixes: [5] }, TYPE],
+      ['an empty UPN suffix', { ...UPN, upnSuffixes: [''] }, VALUE],
+      ['a UPN suffix with its @', { ...UPN, upnSuffixes: ['@corp.example'] }, VALUE],
+      ['a UPN suffix with a blank', { ...UPN, upnSuffixes: ['corp.example '] }, VALUE],
+      ['NUL in a UPN suffix', { ...UPN, upnSuffixes: ['corp\0'] }, VALUE],
+      ['a UPN suffix without canonicalize', { ...GOOD, upnSuffixes: ['corp.example'] }, VALUE],
+      ['an array for the domains', { ...GOOD, domains: ['EXAMPLE'] }, TYPE],
+      ['a number for the realm of a domain', { ...GOOD, domains: { A: 5 } }, TYPE],
+      ['an empty realm of a domain', { ...GOOD, domains: { A: '' } }, VALUE],
+      ['an empty domain', { ...GOOD, domains: { '': 'A' } }, VALUE],
+      ['a domain with its backslash', { ...GOOD, domains: { 'A\\': 'A' } }, VALUE],
+      ['two realms for a domain', { ...GOOD, domains: { a: 'A', A: 'B' } }, VALUE],
+      [
+        'a domain of a realm that is not in realms',
+        { ...GOOD, realms: ['B'], domains: { A: 'A' } },
+        VALUE,
+      ],
       ['a string for the timeout', { ...GOOD, timeout: '10' }, TYPE],
       ['a timeout of 0', { ...GOOD, timeout: 0 }, VALUE],
       ['a negative timeout', { ...GOOD, timeout: -1 }, VALUE],

@@ -1,5 +1,5 @@
-// A silent KDC delays no call beyond its deadline. With transport: 'libkrb5' it can hold a thread,
-// but no other call. The bounds here are wide; `npm run bench` measures exactly.
+// A silent KDC delays no call beyond its deadline. With transport: 'libkrb5', the KDC can hold a
+// thread, but it delays no other call. The bounds here are wide; `npm run bench` measures exactly.
 
 import assert from 'node:assert/strict';
 import { pbkdf2 } from 'node:crypto';
@@ -64,7 +64,7 @@ describe('a call to a silent KDC', () => {
     assert.equal(error.code, 'ERR_KPASS_TIMEOUT');
   });
 
-  it("has its whole time, whatever is left of another's", async () => {
+  it('has its whole timeout, even while the timer of an earlier call runs', async () => {
     const verifier = verifierFor(realm, { config: proxy.config, timeout: 500 });
     await proxy.use('pass');
     assert.equal((await verifier.verify('alice', 'wonderland')).verified, true);
@@ -74,7 +74,7 @@ describe('a call to a silent KDC', () => {
     assert(ms > 490 && ms < 500 + SLACK, `${ms} ms`);
   });
 
-  it('ends in its time and its turn, among calls with many other timeouts', async () => {
+  it('ends at its own deadline, and in order, among calls with many other timeouts', async () => {
     const verifier = verifierFor(realm, { config: proxy.config });
     const timeouts = Array.from({ length: 20 }, (_, i) => 100 + 100 * ((i * 7) % 20));
     const ended: number[] = [];
@@ -172,7 +172,7 @@ describe('a call to a silent KDC', () => {
     assert.equal((await verifier.verify('alice', 'wonderland')).verified, true);
   });
 
-  it('leaves its place to the next call at once, if libkrb5 holds the thread', async () => {
+  it('gives up its place to the next call at once, if libkrb5 holds the thread', async () => {
     const { config } = proxy;
     const verifier = verifierFor(realm, { config, timeout: 200, threads: 1, transport: 'libkrb5' });
     await failureOf(verifier.verify('alice', 'wonderland'));
@@ -191,7 +191,7 @@ describe('a call to a silent KDC', () => {
     assert.equal(verdict.verified, true);
   });
 
-  it('waits once as many threads are stalled as there are places', async () => {
+  it('waits for a thread if `threads` of them are stalled already', async () => {
     const verifier = verifierFor(realm, {
       config: proxy.config,
       timeout: 100,
@@ -256,7 +256,7 @@ describe('a call to a silent KDC', () => {
       controller.abort();
       await assert.rejects(call, { name: 'AbortError' });
       await sleep(800);
-      assert.equal(slow.log.length, 1, 'the second one, made with the password, did not follow');
+      assert.equal(slow.log.length, 1, 'no second message, with the proof of the password');
     } finally {
       await slow.stop();
     }

@@ -23,6 +23,8 @@ describe('the addon tells doctor', () => {
     host,
     keytab: realm.keytab('HTTP/localhost'),
     realms: [],
+    upnSuffixes: [],
+    domainRealms: [],
     canonicalize: false,
     trace: false,
     transport: 'kpass' as const,

@@ -1,6 +1,6 @@
-// The fault matrix: whatever breaks, each verification has the outcome in its row, within the time
-// in its row. It is true only if the row says so, whichever transport carries the messages. Rows
-// that wait for the network start together; each has a proxy, a file or a process of its own.
+// The fault matrix. Whatever breaks, each verification has the outcome in its row, within the time
+// in its row. With both transports, the outcome is true only if the row says so. Rows that wait for
+// the network start together: each has a proxy, a file or a process of its own.
 
 import assert from 'node:assert/strict';
 import { Realm } from 'kpass/testing';

@@ -1,4 +1,4 @@
-// kpass in a realm of Heimdal's KDC, and the fixture itself.
+// kpass in a realm that Heimdal's KDC serves, and the fixture HeimdalRealm itself.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -43,9 +43,9 @@ describe("in a realm of Heimdal's", () => {
         ['password-expired', 'right', 'expired'],
         ['must-change', 'right', 'expired'],
         ['expired', 'right', 'disabled'],
-        // KDC_ERR_POLICY: Heimdal's word for an account that may have no tickets.
+        // Heimdal answers KDC_ERR_POLICY for an account that may have no tickets.
         ['disabled', 'right', 'policy'],
-        // Heimdal looks at the password first.
+        // Heimdal checks the password before it checks the account.
         ['password-expired', 'wrong', 'credentials'],
         ['must-change', 'wrong', 'credentials'],
         ['expired', 'wrong', 'credentials'],
@@ -62,7 +62,7 @@ describe("in a realm of Heimdal's", () => {
     });
   }
 
-  it('verifies an alias as the account it belongs to, with canonicalization alone', async () => {
+  it('verifies an alias as its account, but only with canonicalization', async () => {
     assert.deepEqual(
       await verifierFor(realm, { canonicalize: true }).verify('alias', 'wonderland'),
       { verified: true, principal: 'alice@EXAMPLE.COM', realm: 'EXAMPLE.COM' },
@@ -81,7 +81,7 @@ describe('HeimdalRealm', () => {
   });
   after(() => realm?.stop());
 
-  it('gives a user the keys of the named encryption types alone', async () => {
+  it('gives a user keys of the named encryption types only', async () => {
     await realm.addUser('rc4', 'right', { enctypes: ['arcfour-hmac-md5'] });
     assert.match(await realm.kadmin('get', 'rc4'), /Keytypes: arcfour-hmac-md5\(pw-salt\)\[1\]$/m);
   });
@@ -94,7 +94,7 @@ describe('HeimdalRealm', () => {
     assert.throws(() => realm.keytab('HTTP/elsewhere'), /has no service HTTP\/elsewhere/);
   });
 
-  it('changes passwords and states, there and back', async () => {
+  it('changes passwords and states, and changes them back', async () => {
     await realm.addUser('carol', 'old');
     await realm.changePassword('carol', 'new');
     const verifier = verifierFor(realm);
@@ -126,7 +126,7 @@ describe('HeimdalRealm', () => {
     assert.equal((await kinit(realm.config, 'dan', 'right')).code, 0);
   });
 
-  it('rejects with what kadmin says, and goes on', async () => {
+  it("rejects with kadmin's own message, and goes on", async () => {
     await realm.addUser('eve', 'right');
     await assert.rejects(realm.addUser('eve', 'right'), /already exists/);
     await assert.rejects(realm.setState('nobody', 'disabled'), /does not exist/);

@@ -1,5 +1,5 @@
-// Every stage of a verification × every way to end it, its verifier, its thread or its process.
-// Each end is at once, with the expected status, and by no other signal than the expected one.
+// Combines every stage of a verification with every way to end it, its verifier, its thread or its
+// process. Each end must come at once, with the expected exit status or the expected signal.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -13,8 +13,9 @@ import { SERVICE } from '../support/subject';
 
 const SLOW = Number(process.env.KPASS_SLOW ?? 1);
 
-/** ms that nine of ten ends may take, and that any end may take: other programs share the machine. */
+/** ms that nine of ten ends may take. */
 const ENDED_AS_A_RULE = 200 * SLOW;
+/** ms that any end may take. It is more, because other programs share the machine. */
 const ENDED_WITHIN = 1_000 * SLOW;
 
 interface Stage {
@@ -108,7 +109,7 @@ const ENDS: readonly End[] = [
       verifier = null;
       settled().then(() => sleep(0)).then(() => {
         gc();
-        if (kept.deref()) throw new Error('it is held by what has settled');
+        if (kept.deref()) throw new Error('settled calls still hold the verifier');
         ending();
       });`,
     settles: true,

@@ -43,6 +43,22 @@ describe('one wrong password, with a replica and a primary', () => {
     });
   }
 
+  it('counts once for an enterprise name', async () => {
+    const principal = 'erin\\@corp.example@EXAMPLE.COM';
+    for (const kdc of [primary, replica]) {
+      await kdc.kadmin('addprinc', '+requires_preauth', '-pw', 'x', principal);
+    }
+    const more = { canonicalize: true, upnSuffixes: ['corp.example'] };
+    const verifier = verifierFor(primary, { config: replica.config, ...more });
+    for (const count of [1, 2]) {
+      assert.deepEqual(await verifier.verify('erin@corp.example', `wrong ${count}`), {
+        verified: false,
+        reason: 'credentials',
+      });
+      assert.equal(await failures(principal, primary, replica), count);
+    }
+  });
+
   it('is still sent to the primary for a user that the replica does not know yet', async () => {
     await primary.addUser('newcomer', 'here I am');
     const verifier = verifierFor(primary, { config: replica.config });

@@ -1,5 +1,6 @@
-// What this machine's krb5.conf shuts out is no verdict on a user; and a user's old keys are no fault
-// of the service.
+// If krb5.conf shuts out the mechanisms or encryption types that a login needs, kpass reports an
+// error, and no verdict on the user. If a user has old keys only, kpass denies by policy, and does
+// not blame the service.
 
 import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';

@@ -23,7 +23,7 @@ describe('bad input', () => {
     assert(BAD_INPUTS.length >= 60, `${BAD_INPUTS.length}`);
   });
 
-  it('would reach the proxy if it were good: the zeros below prove something', async () => {
+  it('would reach the proxy if it were good, so the zeros below prove something', async () => {
     const config = proxy.config;
     assert.equal(await kpassIn(realm, 'alice', 'wonderland', { service: 'HTTP', config }), true);
     assert.equal(proxy.log.length, 2);
@@ -48,8 +48,7 @@ describe('bad input', () => {
     ['a name of 256 bytes', `${'a'.repeat(244)}@EXAMPLE.COM`, 'x'],
     ['a password of one space', 'alice', ' '],
     ['a password with a line feed', 'alice', 'wonder\nland'],
-    ['a name with an instance that is not there', 'alice/', 'x'],
-    ['a name of a space', ' ', 'x'],
+    ['a name with an empty instance', 'alice/', 'x'],
     ['a name of symbols', '!#$%&*+-={}[]|;:\'"<>,.?~`', 'x'],
     ['a bidirectional override in a name', 'ali\u202ece', 'x'],
     ['the name of the ticket-granting service', 'krbtgt/EXAMPLE.COM', 'x'],

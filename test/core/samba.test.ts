@@ -1,4 +1,4 @@
-// kpass in an Active Directory domain of Samba's, and the fixture itself.
+// kpass in an Active Directory domain that Samba serves, and the fixture SambaDomain itself.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -9,7 +9,7 @@ import { kinit } from '../support/kinit';
 import { SambaDomain, type SambaState } from '../support/samba';
 import { failureOf, verifierFor } from '../support/subject';
 
-/** ms for a first start, which provisions, on a busy machine. */
+/** ms for a first start on a busy machine. A first start provisions the domain. */
 const PATIENCE = 120_000;
 
 describe('in an Active Directory domain', () => {
@@ -119,7 +119,7 @@ describe('SambaDomain', () => {
     assert.match((await login('bob')).stderr, /not found in Kerberos/);
   });
 
-  it('gives the keys of a service to its SPN and to its account, which alone may log in', async () => {
+  it('gives the keys of a service to its SPN and to its account; only the account may log in', async () => {
     const service = 'HTTP/other';
     await domain.addService(service);
     const account = domain.account(service);
@@ -133,7 +133,7 @@ describe('SambaDomain', () => {
     assert.throws(() => domain.keytab('HTTP/elsewhere'), /has no service HTTP\/elsewhere/);
   });
 
-  it('changes passwords and states, there and back', async () => {
+  it('changes passwords and states, and changes them back', async () => {
     await domain.addUser('dan', 'old');
     await domain.changePassword('dan', 'new');
     const verifier = verifierFor(domain);
@@ -166,7 +166,7 @@ describe('SambaDomain', () => {
     assert.match(domain.log, /Auth: .*eve@EXAMPLE\.COM.* \[NT_STATUS_OK\]/);
   });
 
-  it('rejects with what Samba says, and goes on', async () => {
+  it("rejects with Samba's own message, and goes on", async () => {
     await domain.addUser('fay', 'right');
     await assert.rejects(domain.addUser('fay', 'right'), /already (exists|in use)/);
     await assert.rejects(domain.setUpn('nobody', 'x@y'), /no account nobody/);

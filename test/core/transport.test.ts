@@ -136,7 +136,7 @@ describe('the transport', () => {
     assert.equal(proxies[1]?.log.length, 0);
   });
 
-  it('uses TCP if UDP is silent, the next time at once', async () => {
+  it('uses TCP if UDP is silent, and at once the next time', async () => {
     const config = await kdcs(({ transport }) => (transport === 'udp' ? 'silent' : 'pass'));
     assert.equal((await logIn({ config })).verified, true);
     messages();
@@ -207,7 +207,8 @@ describe('the transport', () => {
     const config = await kdcs('silent');
     const verifier = verifierFor(realm, { config, threads: 64, timeout: 3_000 });
     await Promise.all(Array.from({ length: 64 }, () => failureOf(verifier.verify('alice', 'x'))));
-    // Each call asks at once, after one second and after three; all together ask 20 times a second.
+    // Each call asks at once, and again after one second. The waiting calls together ask 20 times a
+    // second. After three seconds, all calls have ended.
     const most = 2 * 64 + 3 * 20;
     const { length } = proxies[0]?.log.filter(({ transport }) => transport === 'udp') ?? [];
     assert(length >= 64 && length < 1.5 * most, `${length} messages`);

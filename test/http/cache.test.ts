@@ -142,6 +142,18 @@ describe('the memory of kpass/http', () => {
       assert.equal(who.principal, 'ab@EXAMPLE.COM');
     });
 
+    it('is one for spellings that are known to be one name', async () => {
+      await start({ domains: { EXAMPLE: 'EXAMPLE.COM' } });
+      const spellings = [
+        'alice@EXAMPLE.COM',
+        'alice@example.com',
+        'EXAMPLE\\alice',
+        ' example\\alice ',
+      ];
+      const requests = spellings.map((name): [string, number] => [basic(name, users.alice), 200]);
+      assert.equal(await messagesFor(...requests), LOGIN);
+    });
+
     it('is separate for each spelling of the name', async () => {
       await start();
       const spelled = basic('alice@EXAMPLE.COM', users.alice);

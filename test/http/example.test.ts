@@ -14,7 +14,7 @@ const users = {
   zoë: 'пароль 密码 🔑',
 };
 
-/** The values sent as `Basic …`, some of them not in base64. */
+/** Encodes credentials for the header `Authorization: Basic …`. */
 const base64 = (bytes: string | Uint8Array) => Buffer.from(bytes).toString('base64');
 
 const refused: Record<string, string> = {
@@ -34,7 +34,7 @@ const malformed: Record<string, string> = {
   'a scheme alone': 'Basic',
   'a scheme and a space': 'Basic ',
   'another scheme': `Bearer ${base64('alice:wonderland')}`,
-  'another scheme that begins alike': `Basically ${base64('alice:wonderland')}`,
+  'another scheme with the same beginning': `Basically ${base64('alice:wonderland')}`,
   'no scheme': base64('alice:wonderland'),
   'no base64': 'Basic alice:wonderland',
   'base64 with garbage in it': `Basic *${base64('alice:wonderland')}`,

@@ -33,7 +33,14 @@ describe('kpass/http', () => {
       ['a cache.max of 0', { ...good, cache: { max: 0 } }, VALUE],
       ['an endless cache.max', { ...good, cache: { max: Infinity } }, VALUE],
       ['true for the throttle', { ...good, throttle: true }, TYPE],
-      ['false for the throttle', { ...good, throttle: false }, TYPE],
+      ['a misspelt option', { ...good, thrott1e: { attempts: 3, window: 1 } }, VALUE],
+      [
+        'a misspelt option of the throttle',
+        { ...good, throttle: { attempts: 3, windows: 1 } },
+        VALUE,
+      ],
+      ['a misspelt option of the cache', { ...good, cache: { TTL: 1 } }, VALUE],
+      ['a boolean for `challenge`', { ...good, challenge: false }, TYPE],
       ['an empty throttle', { ...good, throttle: {} }, TYPE],
       ['no throttle.window', { ...good, throttle: { attempts: 3 } }, TYPE],
       ['no attempts', { ...good, throttle: { attempts: 0, window: 1 } }, VALUE],
@@ -51,6 +58,7 @@ describe('kpass/http', () => {
 
     it('may all be left out but the service and the realm', () => {
       basicAuth({ service: 'HTTP', realm: ' ~' }).close();
+      basicAuth({ service: 'HTTP', realm: 'x', throttle: false }).close();
       const nothing = { cache: undefined, throttle: undefined, secure: undefined };
       basicAuth({ service: 'HTTP', realm: 'x', ...nothing }).close();
       basicAuth({ service: 'HTTP', realm: 'x', cache: { ttl: 0, denyTtl: 0, max: 1 } }).close();

@@ -207,6 +207,38 @@ describe('the throttle of kpass/http', () => {
     assert.equal(sent, 3);
   });
 
+  it('counts a domain, a UPN suffix and blanks as spellings of a name', async () => {
+    await start({
+      throttle,
+      canonicalize: true,
+      upnSuffixes: ['corp.example'],
+      domains: { EXAMPLE: 'EXAMPLE.COM' },
+    });
+    const spellings = [
+      `EXAMPLE\\${user}`,
+      `${user}@example.com`,
+      `${user}@corp.example`,
+      `example\\${user.toUpperCase()}`,
+      `\u00a0${user}`,
+      `${user}@CORP.EXAMPLE `,
+      user,
+    ];
+    const sent: boolean[] = [];
+    for (const [n, name] of spellings.entries()) {
+      sent.push(await reached(() => status(`guess ${n}`, name)));
+    }
+    assert.deepEqual(sent, [true, true, true, false, false, false, false]);
+  });
+
+  it('counts one wrong password in several spellings once, and sends it once', async () => {
+    await start({ throttle, domains: { EXAMPLE: 'EXAMPLE.COM' }, cache: false });
+    const spellings = [`EXAMPLE\\${user}`, `example\\${user} `, `${user}@Example.Com`];
+    const sent: boolean[] = [];
+    for (const name of spellings) sent.push(await reached(() => status('wrong', name)));
+    assert.deepEqual(sent, [true, false, false]);
+    assert.equal(await realm.failedCount(user), 1);
+  });
+
   it('counts each other name separately', async () => {
     await realm.addUser(`${user}/admin`, 'right');
     await realm.addUser(`${user}x`, 'right');

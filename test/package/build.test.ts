@@ -1,5 +1,5 @@
-// Facts that stand in two places must agree: the sources of the two builds, and libkrb5's error
-// numbers.
+// Some facts are written in two places, which must agree: the sources of the two builds, and
+// libkrb5's error numbers.
 
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -38,7 +38,7 @@ describe('libkrb5’s error numbers', () => {
   const defined = [...headers().matchAll(/^#define (\w+)\s+\((-?\d+)L?\)/gm)].map(
     ([, name = '', number]) => [name, Number(number)] as const,
   );
-  // The KDC's own tables and krb524's are left out. Small numbers are flags.
+  // This leaves out the tables of the KDC and of krb524. Small numbers are flags.
   const errors = defined.filter(
     ([name, number]) =>
       /^(KRB5(?!_KDB|_LOG|24)|ASN1_|PROF_)(?!.*PLACEHOLD)/.test(name) && Math.abs(number) > 1e6,

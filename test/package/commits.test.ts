@@ -1,4 +1,4 @@
-// The rule for commit messages, which `npm run check` holds (scripts/check-commits.ts).
+// The rule for commit messages. `npm run check` enforces it (scripts/check-commits.ts).
 
 import assert from 'node:assert/strict';
 import { faultOf } from '../../scripts/check-commits';
@@ -34,7 +34,7 @@ describe('a commit message', () => {
     it(`must not begin "${subject}"`, () => assert.match(String(faultOf(subject + BODY)), fault));
   }
 
-  it('must have a body, which a trailer is not', () => {
+  it('must have a body; a trailer does not count as one', () => {
     assert.match(String(faultOf('net: cut a file\n')), /body/);
     assert.match(String(faultOf('net: cut a file\n\nReviewed-by: Alice\n')), /body/);
     assert.equal(faultOf('net: cut a file\n\nIt was long.\n\nReviewed-by: Alice\n'), undefined);

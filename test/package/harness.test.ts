@@ -57,7 +57,8 @@ describe('the core alone', function () {
     /** The program that runs the harness. */
     under?: string[];
     kdc: Realm;
-    password: string;
+    /** A password, or a token. */
+    input: string | Uint8Array;
     options?: string[];
     user?: string;
   }
@@ -66,25 +67,33 @@ describe('the core alone', function () {
   async function harness({
     under = [],
     kdc,
-    password,
+    input,
     options = [],
     user = 'alice',
   }: Run): Promise<string> {
     const service = ['--service', 'HTTP', '--host', 'localhost'];
     const files = ['--keytab', realm.keytab('HTTP/localhost'), '--config', kdc.config];
-    const [program = '', ...args] = [...under, HARNESS, ...service, ...files, ...options, user];
+    const what = typeof input === 'string' ? [user] : ['--token'];
+    const [program = '', ...args] = [...under, HARNESS, ...service, ...files, ...options, ...what];
     const { ASAN_OPTIONS } = process.env;
     const env = {
       ...process.env,
       ASAN_OPTIONS: `${ASAN_OPTIONS}:detect_leaks=1:fast_unwind_on_malloc=0`,
     };
     const child = spawn(program, args, { env });
-    child.stdin.end(password);
+    child.stdin.end(input);
     const output = Promise.all([text(child.stdout), text(child.stderr)]);
     const [code] = await once(child, 'close');
     const [stdout, stderr] = await output;
     equal(code, 0, `${stdout}\n${stderr}`);
     return stdout;
+  }
+
+  /** The token with its last byte turned over: the end of the authenticator. */
+  function changed(token: Uint8Array): Uint8Array {
+    const copy = Buffer.from(token);
+    copy.writeUInt8(copy.readUInt8(copy.length - 1) ^ 1, copy.length - 1);
+    return copy;
   }
 
   describe(`under ${SANITIZER ? 'a sanitizer' : 'valgrind'}, without an error or a leak,`, () => {
@@ -107,14 +116,28 @@ describe('the core alone', function () {
       for (const options of genuine && password !== 'x' ? [[], ['--canonicalize']] : [[]]) {
         it(`has the right outcome for ${what} ${options}`, async () => {
           const kdc = genuine ? realm : impostor;
-          match(await harness({ under: VALGRIND, kdc, password, options }), says);
+          match(await harness({ under: VALGRIND, kdc, input: password, options }), says);
         });
       }
     }
 
+    it('has the right outcome for a token', async () => {
+      const token = await realm.token('alice', 'HTTP/localhost', { mutual: true });
+      const options = ['--repeat', '10'];
+      match(
+        await harness({ under: VALGRIND, kdc: realm, input: token, options }),
+        /^(accepted alice@EXAMPLE.COM\n){10}$/,
+      );
+    });
+
+    it('has the right outcome for a token that was changed', async () => {
+      const input = changed(await realm.token('alice', 'HTTP/localhost'));
+      match(await harness({ under: VALGRIND, kdc: realm, input }), /^not accepted: krb5_rd_req/);
+    });
+
     it('has the right outcomes on a pool, with some calls abandoned', async () => {
       const options = ['--threads', '4', '--repeat', '12', '--abandon', '300'];
-      await harness({ under: VALGRIND, kdc: realm, password: 'wonderland', options });
+      await harness({ under: VALGRIND, kdc: realm, input: 'wonderland', options });
     });
   });
 
@@ -133,9 +156,23 @@ describe('the core alone', function () {
           const skim = SANITIZER ? ['--skim'] : [];
           const options = ['--fail-allocations', ...skim, ...more, ...lasting];
           const kdc = genuine ? realm : impostor;
-          match(await harness({ kdc, password, options, user: 'rc4' }), /^used context: /m);
+          match(await harness({ kdc, input: password, options, user: 'rc4' }), /^used context: /m);
         });
       }
+    }
+
+    for (const lasting of [[], ['--lasting']]) {
+      if (SANITIZER === 'tsan') continue;
+      const memory = ['--fail-allocations', ...lasting];
+      it(`with a token ${lasting}`, async () => {
+        const input = await realm.token('alice', 'HTTP/localhost', { mutual: true });
+        const options = [...memory, '--genuine'];
+        match(await harness({ kdc: realm, input, options }), /^used context: /m);
+      });
+      it(`with a token that was changed ${lasting}`, async () => {
+        const input = changed(await realm.token('alice', 'HTTP/localhost'));
+        match(await harness({ kdc: realm, input, options: memory }), /^used context: /m);
+      });
     }
   });
 });

@@ -1,5 +1,5 @@
-// kpass on macOS, tested on Linux: the libraries of an addon compiled for it, and how the realms of
-// kpass/testing get by without /proc.
+// kpass on macOS, tested on Linux. The addon, compiled for macOS, must link the right libraries.
+// The realms of kpass/testing must work without /proc.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';

@@ -11,7 +11,7 @@ export interface Text {
   contrast: number;
 }
 
-// Runs in the page. The background is that of the nearest element around the text that has one.
+// Runs in the page. The background is the first one found on the way from the text outwards.
 const COLOURS = `(() => {
   const texts = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);

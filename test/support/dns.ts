@@ -20,7 +20,7 @@ export interface NameServer extends AsyncDisposable {
   port: number;
 }
 
-/** For any realm, it knows `_kerberos._udp`, `_kerberos._tcp` and, with `uri`, `_kerberos`. */
+/** Starts the server. It knows `_kerberos._udp`, `_kerberos._tcp` and, with `uri`, `_kerberos`. */
 export async function nameServer(kdcs: readonly Srv[], uri?: string): Promise<NameServer> {
   const socket = createSocket('udp4').bind(0, '127.0.0.1');
   await once(socket, 'listening');
@@ -45,7 +45,7 @@ export async function asCResolver(port: number, folder: string): Promise<Record<
 /** RFC 1035, 4.1. */
 function answer(query: Buffer, kdcs: readonly Srv[], uri: string | undefined): Buffer {
   const question = query.subarray(12, query.indexOf(0, 12) + 5);
-  const name = question.toString('latin1'); // each label follows a byte with its length
+  const name = question.toString('latin1'); // each label comes after a byte with its length
   const type = question.readUInt16BE(question.length - 4);
   const isSrv = /^._kerberos._(udp|tcp)/s.test(name);
   const isUri = uri !== undefined && /^._kerberos[^_]*$/s.test(name);

@@ -1,5 +1,5 @@
-// A realm behind a proxy that counts its messages, kpass/http in front of it, and the answers that
-// kpass/http gives.
+// For the tests of kpass/http: a realm, a proxy that counts the messages to its KDC, and kpass/http
+// in front of both.
 
 import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
@@ -24,7 +24,7 @@ export const WRONG = basic('alice', 'looking-glass');
 
 export const CHALLENGE = 'Basic realm="the staff", charset="UTF-8"';
 
-/** A realm for the tests of one describe(), and a proxy for each of them. */
+/** A realm for all tests of one describe(), and a new proxy for each test. */
 export class HttpFixture {
   realm!: Realm;
   /** Messages that another test abandoned may still be sent, so each test has a proxy of its own. */

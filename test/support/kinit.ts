@@ -1,4 +1,4 @@
-// Runs MIT's own client, which sees a realm as any client does.
+// Runs MIT's own client programs: they see a realm as any client does.
 
 import { execFile } from 'node:child_process';
 
@@ -10,8 +10,8 @@ export interface Outcome {
 }
 
 /**
- * Runs a Kerberos client with this krb5.conf and with `input` on stdin. Its credentials stay in its
- * memory, unless `env` names another cache. It prints English.
+ * Runs a Kerberos client with this krb5.conf and with `input` on stdin. The client keeps its
+ * credentials in its memory, unless `env` names another cache. It prints English.
  */
 export function client(
   config: string,

@@ -19,16 +19,16 @@ const N_PEXT = 0x10;
 const N_TYPE = 0x0e;
 const N_EXT = 0x01;
 
-/** In n_desc's upper half, in place of a library's number: the symbol may be in any library. */
+/** n_desc's upper half has the library's number, or this value: any library may have the symbol. */
 const DYNAMIC_LOOKUP = 0xfe;
 
 export interface MachO {
   processor: string | undefined;
-  /** The oldest macOS that it runs on: '13.0'. */
+  /** The oldest macOS that the program runs on: '13.0'. */
   oldest: string | undefined;
-  /** The paths of the libraries that it loads. */
+  /** The paths of the libraries that the program loads. */
   libraries: string[];
-  /** The symbols that it needs, without C's underscore, and their library; null means any. */
+  /** The symbols that the program needs, without C's underscore. A library of null means any. */
   imports: [symbol: string, library: string | null][];
   exports: string[];
 }

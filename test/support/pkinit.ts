@@ -1,5 +1,5 @@
-// A realm that accepts certificates: anybody logs in as WELLKNOWN/ANONYMOUS, and carol with her
-// own. A password must never seem right because a certificate was.
+// A realm that accepts certificates. Anybody can log in as WELLKNOWN/ANONYMOUS, and carol can log
+// in with her own certificate. A right certificate must never make a wrong password seem right.
 
 import { execFile } from 'node:child_process';
 import { appendFile, writeFile } from 'node:fs/promises';
@@ -18,7 +18,7 @@ export interface PkinitRealm {
   carolsConfig: string;
 }
 
-/** Starts such a realm. It needs `openssl` and the package krb5-pkinit. */
+/** Starts a realm that accepts certificates. It needs `openssl` and the package krb5-pkinit. */
 export async function startPkinitRealm(): Promise<PkinitRealm> {
   const users = { alice: 'wonderland', carol: 'wonderland' };
   const realm = await Realm.start({ users });
@@ -52,7 +52,7 @@ async function writeConfigs(realm: Realm): Promise<{ config: string; carolsConfi
   };
 }
 
-/** Makes a key with two certificates: the KDC's, self-signed, and carol's, signed by the KDC's. */
+/** Makes one key with two certificates: the KDC's is self-signed, and it signs carol's. */
 async function makeCertificates(realm: Realm): Promise<void> {
   const openssl = (...args: string[]) => execute('openssl', args, { cwd: realm.folder });
   await writeFile(join(realm.folder, 'openssl.cnf'), opensslConfig(realm.name));

@@ -3,8 +3,9 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /**
- * Whether a process has the folder in its environment or a file of it open. samba overwrites its
- * environment with its title. False for a process of another user's, or one that has ended.
+ * Whether a process has the folder in its environment, or has a file in the folder open. The open
+ * files are for samba, which overwrites its environment with its title. Returns false for a process
+ * of another user, and for a process that has ended.
  */
 export function belongsTo(pid: string, folder: string): boolean {
   try {
@@ -16,7 +17,7 @@ export function belongsTo(pid: string, folder: string): boolean {
   }
 }
 
-/** The target; '' for a file that was closed meanwhile. */
+/** The link's target; '' for a file that was closed meanwhile. */
 function readlink(path: string): string {
   try {
     return readlinkSync(path);

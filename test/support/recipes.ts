@@ -1,5 +1,5 @@
 // The recipes of docs/recipes.md are parts of the examples, line for line. After a change of the
-// examples, this writes them anew: node --import tsx test/support/recipes.ts
+// examples, this command updates the recipes: node --import tsx test/support/recipes.ts
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

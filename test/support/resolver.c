@@ -1,6 +1,6 @@
-/* Preloaded into a program, this makes the C library ask 127.0.0.1:DNS_PORT,
- * a test's name server: resolv.conf cannot name a port. It prints kpass's own
- * questions on stderr; libkrb5 asks by other functions. */
+/* Preloaded into a program, this library makes the C library ask a test's name
+ * server, 127.0.0.1:DNS_PORT: resolv.conf cannot name a port. It prints kpass's own
+ * questions on stderr, but not libkrb5's: libkrb5 asks with other functions. */
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -13,8 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* libkrb5 puts a dot behind the names of SRV records, and no hosts file has
- * 'localhost.'. And for one name, no name server answers. */
+/* libkrb5 puts a dot behind the names of SRV records, but no hosts file has
+ * 'localhost.'. For one name, this function acts as if no name server answered. */
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
                 struct addrinfo **found) {
   int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **) =
@@ -38,7 +38,7 @@ int __res_ninit(res_state state) {
   return result;
 }
 
-/* kpass links res_query by this name, which it has up to glibc 2.33. */
+/* kpass links res_query by this name, which glibc uses up to 2.33. */
 int __res_query(const char *name, int class, int type, unsigned char *answer, int size) {
   struct __res_state state = {0};
   fprintf(stderr, "kpass asks for %s\n", name);
@@ -48,8 +48,8 @@ int __res_query(const char *name, int class, int type, unsigned char *answer, in
   return length;
 }
 #else
-/* musl has no state to change, so this asks in its place. Like musl, it knows
- * no types over 255, such as URI. Like musl before 1.2.4, it takes an answer
+/* musl has no state to change, so this function asks in musl's place. Like musl, it
+ * knows no types over 255, such as URI. Like musl before 1.2.4, it takes an answer
  * over UDP as it is, even if it is truncated. */
 static int ask(const char *name, int class, int type, unsigned char *answer, int size) {
   struct sockaddr_in server = {.sin_family = AF_INET};

@@ -1,11 +1,11 @@
-// The administrator of a Samba domain (samba_admin.py): one process, which answers requests in their
-// order and ends with its stdin.
+// The administrator of a Samba domain (samba_admin.py). It is one process. It answers requests in
+// order, and ends when its stdin ends.
 
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 
-/** The Python that Debian's package of Samba's modules is made for. */
+/** Debian builds Samba's Python modules for this Python. */
 export const PYTHON = '/usr/bin/python3';
 
 export class SambaAdmin {
@@ -16,12 +16,12 @@ export class SambaAdmin {
 
   constructor(script: string, conf: string, env: NodeJS.ProcessEnv) {
     this.#child = spawn(PYTHON, [script, conf], { env: { ...process.env, ...env } });
-    // As on a leash: a script that forgets to stop its domain still exits.
+    // These handles do not keep this process alive: a script that forgets to stop its domain exits.
     const { stdin, stdout, stderr } = this.#child;
     for (const handle of [this.#child, stdin, stdout, stderr] as { unref?: () => void }[]) {
       handle.unref?.();
     }
-    this.#child.stdin.on('error', () => {}); // EPIPE: its end shows in the answers
+    this.#child.stdin.on('error', () => {}); // EPIPE: #request() reports the end
     this.#child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#errors += text;
     });
@@ -35,7 +35,7 @@ export class SambaAdmin {
     return answer;
   }
 
-  /** Ends the process when it has answered. */
+  /** Ends the process after it has answered all requests. */
   async end(): Promise<void> {
     await this.#last;
     this.#child.stdin.end();
@@ -46,7 +46,7 @@ export class SambaAdmin {
 
   async #request(method: string, args: Record<string, unknown>): Promise<unknown> {
     this.#child.stdin.write(`${JSON.stringify([method, args])}\n`);
-    this.#child.ref(); // the event loop has to live for as long as somebody waits
+    this.#child.ref(); // a request in progress keeps this process alive
     const { value, done } = await this.#answers.next().finally(() => this.#child.unref());
     if (done) throw new Error(`samba_admin.py has ended: ${this.#errors.trim()}`);
     const { result, error } = JSON.parse(value);

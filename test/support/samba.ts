@@ -1,6 +1,6 @@
-// An Active Directory domain to test against: Samba's own KDC and directory in a temporary folder, on
-// loopback. It touches neither /etc nor a service, and is gone when this process is, however that ends.
-// Of the domain controller, the KDC alone runs: no LDAP, no DNS, no file server.
+// An Active Directory domain to test against: Samba's own KDC and directory, in a temporary folder
+// and on loopback. The domain touches neither /etc nor a service. It ends with this process, however
+// that ends. Only the domain controller's KDC runs: no LDAP, no DNS, no file server.
 
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -17,22 +17,22 @@ import { unpackedSamba } from './unpacked';
 
 const SCRIPT = join(__dirname, 'samba_admin.py');
 
-/** What a domain is copied from; by version, realm and script. */
+/** The templates of domains: one for each version of Samba, realm and version of SCRIPT. */
 const TEMPLATES = join(__dirname, '../../build-samba/domains');
 
-/** ms for the KDC to open its ports; it needs about a hundred. */
+/** ms for the KDC to open its ports. It needs about 100 ms. */
 const READY = 30_000;
 
-/** ms for Samba to provision a domain; it needs about three seconds, alone. */
+/** ms for Samba to provision a domain. It needs about three seconds on an idle machine. */
 const PROVISIONED = 120_000;
 
-/** How often another port is tried when a process that starts at the same time took ours. */
+/** The number of ports to try: another process may take a free port first. */
 const TRIES = 5;
 
 /** msDS-SupportedEncryptionTypes: aes128-sha1 and aes256-sha1. Without it, Samba's tickets have RC4. */
 const AES = 0x18;
 
-/** What Active Directory holds against an account. */
+/** The state of an account in Active Directory. */
 export type SambaState = 'active' | 'disabled' | 'must-change' | 'expired' | 'locked';
 
 export interface SambaUser {
@@ -52,7 +52,7 @@ export interface SambaOptions {
   services?: readonly string[];
   /** UPN suffixes that the forest knows; default none. */
   upnSuffixes?: readonly string[];
-  /** Wrong passwords that lock a user for 30 minutes; default 50. Samba counts none where it is 0. */
+  /** Wrong passwords that lock a user for 30 minutes; default 50. With 0, Samba counts none. */
   lockout?: number;
   /** More text for krb5.conf, in its own syntax; its values win. Default none. */
   config?: string;
@@ -60,13 +60,13 @@ export interface SambaOptions {
   smbConfig?: string;
 }
 
-/** A running domain. A method that changes it resolves when the KDC goes by the change. */
+/** A running domain. A method that changes the domain resolves when the KDC knows of the change. */
 export class SambaDomain implements AsyncDisposable {
   /** The realm. */
   readonly name: string;
   /** The name before the backslash in `EXAMPLE\alice`. */
   readonly domain: string;
-  /** The temporary folder that holds all there is of the domain. */
+  /** The temporary folder that holds all files of the domain. */
   readonly folder: string;
   /** Path of a krb5.conf for clients of this domain. */
   readonly config: string;
@@ -93,8 +93,8 @@ export class SambaDomain implements AsyncDisposable {
   }
 
   /**
-   * Starts a domain and resolves when its KDC answers: in half a second. The very first one of a
-   * realm takes three seconds more. Nothing is left behind when it rejects.
+   * Starts a domain, and resolves when its KDC answers. That takes half a second, and three seconds
+   * more for the very first domain of a realm. If start() rejects, it leaves nothing behind.
    */
   static async start(options: SambaOptions = {}): Promise<SambaDomain> {
     const prefix = join(await realpath(tmpdir()), 'kpass-samba-');
@@ -124,7 +124,7 @@ export class SambaDomain implements AsyncDisposable {
     };
   }
 
-  /** Path of a service's keytab, whose entries have the SPN. Throws for a service not added here. */
+  /** Path of a service's keytab. Its entries have the SPN. Throws for a service not added here. */
   keytab(service: string): string {
     return this.#of(service, this.#keytabs);
   }
@@ -170,12 +170,12 @@ export class SambaDomain implements AsyncDisposable {
     await this.#request('set_state', { name, state });
   }
 
-  /** Sets the wrong passwords that lock any user; Samba counts none where it is 0. */
+  /** Sets the number of wrong passwords that lock any user. With 0, Samba counts none. */
   async setLockout(lockout: number): Promise<void> {
     await this.#request('policy', { lockout });
   }
 
-  /** badPwdCount: the wrong passwords that the domain has counted for a user. */
+  /** badPwdCount: the number of wrong passwords that the domain has counted for a user. */
   async failedCount(name: string): Promise<number> {
     return (await this.#request('failed_count', { name })) as number;
   }
@@ -220,18 +220,18 @@ export class SambaDomain implements AsyncDisposable {
     return this.#log + (this.#kdc?.output ?? '');
   }
 
-  /** Stops the KDC but keeps the domain: its port refuses, until `startKdc`. */
+  /** Stops the KDC but keeps the domain. The port refuses connections until `startKdc`. */
   async stopKdc(): Promise<void> {
     await this.#kdc?.terminate();
     this.#log = this.log;
     this.#kdc = null;
   }
 
-  /** Starts the KDC again, on the same port. Rejects with what it printed when it does not run. */
+  /** Starts the KDC again, on the same port. If the KDC does not run, rejects with its output. */
   async startKdc(): Promise<void> {
     await this.stopKdc();
     const { root, env } = this.#samba;
-    // One process, which serves in the foreground: its end is the end of all.
+    // Samba serves in one foreground process, so nothing of it outlives that process.
     const options = ['--interactive', '--model=single', '--debug-stdout'];
     const command = [join(root, 'usr/sbin/samba'), '-s', this.#conf, ...options];
     const program = new LeashedProgram(command, { ...env, KRB5_CONFIG: this.config });
@@ -279,7 +279,7 @@ export class SambaDomain implements AsyncDisposable {
     for (const service of services) await this.addService(service);
   }
 
-  /** Takes a port and starts the KDC there; when another process was faster, takes the next one. */
+  /** Starts the KDC on a free port. If another process takes that port first, tries another one. */
   async #open(): Promise<void> {
     for (let tries = 1; ; tries++) {
       this.#port = await freePort();
@@ -292,7 +292,7 @@ export class SambaDomain implements AsyncDisposable {
     }
   }
 
-  /** A provisioned domain of this realm, for whose making Samba needs seconds; made when it is not there. */
+  /** Path of a provisioned domain of this realm. It is made once, because that takes seconds. */
   async #template(): Promise<string> {
     const { root, env } = this.#samba;
     const version = await run(join(root, 'usr/sbin/samba'), ['--version'], env);
@@ -306,16 +306,16 @@ export class SambaDomain implements AsyncDisposable {
       const folder = join(scratch.path, 'domain');
       await makeFolders(folder);
       const conf = join(scratch.path, 'smb.conf');
-      const krb5 = join(scratch.path, 'krb5.conf'); // or it would be this machine's
+      const krb5 = join(scratch.path, 'krb5.conf'); // in place of this machine's
       await writeFile(krb5, this.#krb5Conf('', []));
       await writeFile(conf, smbConf(this.name, this.domain, folder, 0, ''));
-      // On a leash: one that outlived this process would make the folder anew.
+      // On a leash: Samba would make the folder anew if it outlived this process.
       const command = [PYTHON, SCRIPT, conf, 'provision', this.name, this.domain];
       const program = new LeashedProgram(command, { ...env, KRB5_CONFIG: krb5 });
       const isMade = await program.prints('provisioned', PROVISIONED);
       await program.kill();
       if (!isMade) throw new Error(`Samba cannot provision: ${program.output.trim()}`);
-      // Where another process was faster, its template serves as well.
+      // If another process was faster, its template serves as well.
       await rename(folder, template).catch((error) => {
         if (!existsSync(template)) throw error;
       });
@@ -360,7 +360,7 @@ export class SambaDomain implements AsyncDisposable {
   }
 }
 
-/** The folders that Samba expects to be there. */
+/** Makes the folders that Samba expects. */
 async function makeFolders(folder: string): Promise<void> {
   for (const name of ['private', 'lock', 'state', 'cache', 'run', 'ncalrpc', 'bind-dns']) {
     await mkdir(join(folder, name), { recursive: true, mode: 0o700 });

@@ -1,5 +1,5 @@
-"""What an administrator does to a Samba domain: one JSON object a line on stdin, one answer a line on
-stdout. It ends with its stdin, so it cannot outlive the test that started it.
+"""Does an administrator's work in a Samba domain. Each line on stdin is a request in JSON, and each line
+on stdout is an answer. The program ends with its stdin, so it cannot outlive the test that started it.
 
 usage: samba_admin.py SMB_CONF                         serves requests
        samba_admin.py SMB_CONF provision REALM DOMAIN  makes the domain's databases, says so, and ends
@@ -21,7 +21,7 @@ from samba.net import Net
 from samba.param import LoadParm
 from samba.samdb import SamDB
 
-# Seconds from 1601, where Windows begins to count, to 1970.
+# Seconds from 1601 to 1970. Windows counts time from 1601.
 EPOCH = 11644473600
 
 # samdb.h: lets an administrator write attributes that only the domain controller writes.
@@ -35,7 +35,7 @@ def windows_time(seconds):
 
 
 def provision(lp, conf, realm, domain):
-    # Where Samba is unpacked: the folder is compiled in.
+    # Samba has the path of this folder compiled in, but Samba is unpacked elsewhere.
     samba.param.setup_dir = lambda: os.environ["SAMBA_SETUP"]
     from samba.provision import provision as make
 
@@ -50,9 +50,9 @@ def provision(lp, conf, realm, domain):
         hostip="127.0.0.1",
         dns_backend="NONE",
         serverrole="domain controller",
-        # The default, which only a domain with DNS sets.
+        # This is the default, but Samba sets it only for a domain with DNS.
         dom_for_fun_level=dsdb.DS_DOMAIN_FUNCTION_2008_R2,
-        # Files are not served, and their access lists would need extended attributes.
+        # No files are served. Their access lists would need extended attributes.
         skip_sysvolacl=True,
         use_ntvfs=True,
         batch_mode=True,

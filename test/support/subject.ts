@@ -1,7 +1,15 @@
 // Calls kpass in a test realm, for its service HTTP/localhost by default.
 
 import assert from 'node:assert/strict';
-import { KpassError, type KpassOptions, kpass, Verifier, type VerifierOptions } from 'kpass';
+import {
+  Acceptor,
+  type AcceptorOptions,
+  KpassError,
+  type KpassOptions,
+  kpass,
+  Verifier,
+  type VerifierOptions,
+} from 'kpass';
 import type { Realm } from 'kpass/testing';
 
 export const SERVICE = 'HTTP/localhost';
@@ -45,4 +53,22 @@ export async function failureOf(promise: Promise<unknown>): Promise<KpassError> 
   const { error } = outcome;
   assert(error instanceof KpassError, `not a KpassError: ${error}`);
   return error;
+}
+
+/** Options for an acceptor in this realm. */
+export function acceptorOptionsFor(
+  realm: Realm,
+  more: Partial<AcceptorOptions> = {},
+): AcceptorOptions {
+  return {
+    service: 'HTTP',
+    host: 'localhost',
+    keytab: realm.keytab(SERVICE),
+    config: realm.config,
+    ...more,
+  };
+}
+
+export function acceptorFor(realm: Realm, more: Partial<AcceptorOptions> = {}): Acceptor {
+  return new Acceptor(acceptorOptionsFor(realm, more));
 }

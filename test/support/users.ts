@@ -2,7 +2,7 @@
 
 import type { User } from 'kpass/testing';
 
-/** Each user's name says what is special about it; alice, the first, is ordinary. */
+/** Each name describes the special property of the user; alice, the first, is ordinary. */
 export const USERS = {
   alice: { password: 'wonderland' },
   'alice/admin': { password: 'looking glass' },
@@ -16,8 +16,8 @@ export const USERS = {
   mustchange: { password: 'wonderland', state: 'must-change' },
   expired: { password: 'wonderland', state: 'expired' },
   disabled: { password: 'wonderland', state: 'disabled' },
-  /** The KDC will lock it after some wrong passwords; it has none yet. */
+  /** The KDC locks this user after two wrong passwords. It has counted none yet. */
   strict: { password: 'wonderland', lockout: 2 },
-  /** The KDC has locked it. */
+  /** The KDC has already locked this user. */
   locked: { password: 'wonderland', state: 'locked' },
 } as const satisfies Record<string, User>;

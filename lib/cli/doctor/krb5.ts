@@ -70,7 +70,11 @@ export class Krb5 {
   }
 
   async #start(): Promise<ChildProcess> {
-    const child = fork(CHILD, { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+    // Advanced: the settings hold a Map.
+    const child = fork(CHILD, {
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    });
     // A child that libkrb5 holds would outlive this process.
     process.once('exit', () => child.kill('SIGKILL'));
     for (const signal of SIGNALS) {

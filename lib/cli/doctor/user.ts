@@ -11,7 +11,7 @@ import type { Naming } from './configuration.js';
 import type { KdcKind } from './kdc-kind.js';
 import type { ServiceKeys } from './keytab.js';
 import { addService, remakeKeytab, show, unlock } from './remedies.js';
-import { explainName } from './user-name.js';
+import { explainName, kinitWords } from './user-name.js';
 
 export interface User {
   name: string;
@@ -90,11 +90,12 @@ const REMEDIES: Record<
   DenialReason,
   (user: string, kind: KdcKind | null, settings: Settings) => string[]
 > = {
-  credentials: (user, _, { config }) => {
+  credentials: (user, _, settings) => {
+    const { config } = settings;
     const from = config === null ? '' : `KRB5_CONFIG=${shellWord(config.join(':'))} `;
     return [
       "Is the password right? To ask MIT's own client, run:",
-      `${from}kinit ${shellWord(user)}`,
+      `${from}kinit ${kinitWords(user, settings)}`,
     ];
   },
   expired: (user) => ['The user must set a new password:', `kpasswd ${shellWord(user)}`],

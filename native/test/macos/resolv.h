@@ -1,4 +1,5 @@
-// Of macOS's <resolv.h>, which zig does not bring, what kpass asks of it.
+// The part of macOS's <resolv.h> that kpass needs. zig does not bring this
+// header.
 
 #ifndef KPASS_TEST_MACOS_RESOLV_H_
 #define KPASS_TEST_MACOS_RESOLV_H_

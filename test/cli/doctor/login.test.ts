@@ -64,6 +64,45 @@ describe('kpass doctor', () => {
       });
     });
 
+    it('is broken for a domain that `domains` lacks, and holds with the one named', async () => {
+      const input = { input: 'wonderland' };
+      const words = ['--password-stdin', ...fixture.given()];
+      const user = 'EXAMPLE\\alice';
+      assertFound(await diagnose([user, ...words], input), {
+        link: 'user',
+        detail: /^EXAMPLE\\alice: the option `domains` has no realm for EXAMPLE/,
+        remedy: /^kpass doctor .* --domain EXAMPLE=EXAMPLE\.COM .*'EXAMPLE\\alice'$/m,
+        notTried: ['ticket'],
+      });
+      equal((await diagnose([user, '--domain', 'EXAMPLE=EXAMPLE.COM', ...words], input)).code, 0);
+    });
+
+    it('is broken for a suffix that is no realm, and asks whether it is one of UPNs', async () => {
+      const input = { input: 'wonderland' };
+      const words = ['--password-stdin', ...fixture.given()];
+      const user = 'carol@corp.example';
+      assertFound(await diagnose([user, ...words], input), {
+        link: 'user',
+        detail:
+          /^carol@corp\.example: corp\.example is neither a realm .* nor one of `upnSuffixes`/,
+        remedy:
+          /^kpass doctor .* --canonicalize --upn-suffix corp\.example .*carol@corp\.example$/m,
+        notTried: ['ticket'],
+      });
+      const upn = ['--canonicalize', '--upn-suffix', 'CORP.example'];
+      assertFound(await diagnose([user, ...upn, ...words], input), {
+        link: 'user',
+        detail: /^carol@corp\.example: /,
+        remedy: /^KRB5_CONFIG=\S+ kinit -E carol@CORP\.example$/m,
+        notTried: ['ticket'],
+      });
+    });
+
+    it('holds for a realm in another case', async () => {
+      const words = ['--password-stdin', ...fixture.given()];
+      equal((await diagnose(['alice@example.com', ...words], { input: 'wonderland' })).code, 0);
+    });
+
     it('is not tried if the chain breaks before it', async () => {
       assertFound(await login(fixture.given('/nonexistent/keytab'), 'wonderland'), {
         link: 'keytab',

@@ -31,17 +31,17 @@ export const configRows: readonly Row[] = [
     },
   },
   {
-    fault: 'krb5.conf a directory',
+    fault: 'krb5.conf that is a directory',
     outcome: 'ERR_KPASS_CONFIG',
     run: async (scene) => scene.ask({ config: await keytabDirectory(scene.realm) }),
   },
   {
-    fault: 'krb5.conf a loop of links',
+    fault: 'krb5.conf that is a loop of links',
     outcome: 'ERR_KPASS_CONFIG',
     run: async (scene) => scene.ask({ config: await scene.linkToItself() }),
   },
   {
-    fault: 'krb5.conf a FIFO; then the process exits',
+    fault: 'krb5.conf that is a FIFO; then the process exits',
     outcome: 'ERR_KPASS_TIMEOUT',
     waits: true,
     run: async (scene) => scene.exitWith('config', await scene.fifo()),

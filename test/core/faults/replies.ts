@@ -156,7 +156,7 @@ export const replyRows: readonly Row[] = [
       await using proxy = await FaultProxy.start(scene.realm);
       await proxy.use(({ bytes }) => ({ reply: () => demandIterations(bytes, 0xffffff) }));
       const source = `
-        const verifier = new Verifier({ ...options, config: '${proxy.config}', timeout: 700 });
+        const verifier = new Verifier({ ...options, config: '${proxy.config}' });
         ask(verifier).then((outcome) => { console.log(outcome.split(' ')[0]); process.exit(7); });`;
       return await scene.inChild(source, '7 null');
     },

@@ -1,0 +1,411 @@
+// One accept, in the order of Reception::Hold().
+//
+// krb5_rd_req decrypts the ticket and the authenticator, and compares them with
+// each other and with the clock. This file makes all other checks.
+
+#include "kerberos/acceptor.h"
+
+#include <errno.h>
+
+#include <algorithm>
+#include <list>
+
+#include "base/krb5_ptr.h"
+#include "kerberos/replays.h"
+#include "kerberos/service.h"
+#include "kerberos/spnego.h"
+#include "kerberos/user.h"
+
+namespace kpass {
+namespace {
+
+using AuthContext = Krb5Ptr<krb5_auth_context, krb5_auth_con_free>;
+using Authenticator = Krb5Ptr<krb5_authenticator*, krb5_free_authenticator>;
+using Ticket = Krb5Ptr<krb5_ticket*, krb5_free_ticket>;
+using Checksum = Krb5Value<krb5_checksum, krb5_free_checksum_contents>;
+using AuthorizationData = Krb5Ptr<krb5_authdata**, krb5_free_authdata>;
+
+// The checksum of RFC 4121, 4.1.1, in little-endian order: the size of the
+// bindings, the bindings, the flags. kpass ignores the rest.
+constexpr krb5_cksumtype kContextChecksum = 0x8003;
+constexpr size_t kBindingsAt = 4;
+constexpr size_t kBindingsSize = 16;
+constexpr size_t kFlagsAt = 20;
+constexpr size_t kLeastChecksum = 24;
+constexpr uint32_t kMutualFlag = 2;
+
+// [MS-KILE] 3.2.5.8: a client with this option sends channel bindings if it has
+// any. (krb5.h has the type only since 1.19.)
+constexpr krb5_authdatatype kApOptions = 143;
+constexpr uint32_t kClientKnowsBindings = 0x4000;
+
+// RFC 4120, 7.5.1 reserves 512 to 1023 for an implementation's own use.
+constexpr krb5_keyusage kReplayUsage = 1023;
+
+// krb5_rd_req takes an authenticator for at most twice the clockskew. kGrace is
+// for a clock that is set back meanwhile. kClockskew: libkrb5's default.
+constexpr std::chrono::seconds kClockskew{300};
+constexpr std::chrono::seconds kGrace{300};
+
+// The time for which RememberedName remembers.
+constexpr std::chrono::seconds kNameLife{60};
+
+std::string_view View(const krb5_data& data) {
+  return {data.data, data.length};
+}
+
+krb5_data DataOf(std::string_view text) {
+  krb5_data data = {};
+  // libkrb5 takes no const data, but does not write to it.
+  data.data = const_cast<char*>(text.data());
+  data.length = static_cast<unsigned>(text.size());
+  return data;
+}
+
+uint32_t LittleEndian(const unsigned char* bytes) {
+  uint32_t value = 0;
+  for (int i = 3; i >= 0; --i) value = value << 8 | bytes[i];
+  return value;
+}
+
+void AppendLittleEndian(uint32_t value, std::string* bytes) {
+  for (const int shift : {0, 8, 16, 24}) {
+    bytes->push_back(static_cast<char>(value >> shift & 0xff));
+  }
+}
+
+// Whether the ticket may be for another one of the services.
+bool MayBeAnothers(krb5_error_code code) {
+  switch (code) {
+    case KRB5KRB_AP_ERR_NOT_US:
+    case KRB5KRB_AP_ERR_NOKEY:
+    case KRB5KRB_AP_ERR_BADKEYVER:
+    case KRB5KRB_AP_ERR_BAD_INTEGRITY:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// The state of one accept. Each step returns whether to go on, and fills
+// `acceptance_` if not.
+class Reception {
+ public:
+  Reception(const AcceptorSettings& settings, std::string_view token,
+            const std::optional<std::string>& bindings, const KeptContext& kept)
+      : settings_(settings),
+        bytes_(token),
+        bindings_(bindings),
+        kept_(kept),
+        context_(kept.context()),
+        auth_context_(context_),
+        ticket_(context_),
+        authenticator_(context_) {}
+
+  Acceptance Hold() {
+    TraceLog trace;
+    {
+      const Traced traced(context_,
+                          settings_.common().trace ? &trace : nullptr);
+      if (FindServices() && FindKeys() && ReadToken() && ReadTicket() &&
+          ReadChecksum() && CheckClient() && CheckBindings() && MakeReply() &&
+          TakeOnce()) {
+        Grant();
+      }
+    }
+    acceptance_.trace = trace.Take();
+    return std::move(acceptance_);
+  }
+
+ private:
+  bool FindServices();
+  bool FindKeys();
+  bool ReadToken();
+  bool ReadTicket();
+  bool ReadChecksum();
+  bool CheckClient();
+  bool CheckBindings();
+  bool MakeReply();
+  bool TakeOnce();
+  void Grant();
+
+  bool FindService(Service& service, const Settings& settings);
+  krb5_error_code ReadTicketFor(const Service& service);
+  bool HashChannel(std::optional<std::string>* channel);
+  bool ReadApOptions(bool* knows_bindings);
+
+  bool Check(const char* step, krb5_error_code code) {
+    return acceptance_.Check(context_, step, code);
+  }
+  bool Refuse(const char* step, const char* words) {
+    return acceptance_.Refuse(step, words);
+  }
+
+  const AcceptorSettings& settings_;
+  const std::string_view bytes_;
+  const std::optional<std::string>& bindings_;
+  const KeptContext& kept_;
+  const krb5_context context_;
+  std::list<Service> services_;
+  NegotiateToken token_;
+  AuthContext auth_context_;
+  krb5_flags options_ = 0;
+  Ticket ticket_;
+  Authenticator authenticator_;
+  std::string_view clients_bindings_;  // their hash; zeros: none
+  uint32_t flags_ = 0;
+  std::string principal_;  // the client's
+  bool bound_ = false;
+  std::string reply_;
+  Acceptance acceptance_;
+};
+
+bool Reception::FindServices() {
+  for (const Ref<Settings>& each : settings_.services) {
+    Service& service = services_.emplace_back(context_, *each);
+    const bool found = FindService(service, *each);
+    acceptance_.service = service.name();
+    if (!found) return false;
+  }
+  return true;
+}
+
+bool Reception::FindService(Service& service, const Settings& settings) {
+  if (settings_.any_host) return service.FindAnyHost(&acceptance_);
+  if (settings.host) return service.FindName(&acceptance_);
+  if (const auto name = settings_.own_name.Get()) {
+    return service.TakeName(*name, &acceptance_);
+  }
+  if (!service.FindName(&acceptance_)) return false;
+  settings_.own_name.Put(service.name());
+  return true;
+}
+
+// Looks for the keys before the token is read: krb5_rd_req reports an
+// unreadable keytab as the client's fault. Drops the services that have no key.
+bool Reception::FindKeys() {
+  for (auto service = services_.begin(); service != services_.end();) {
+    const bool opened = service->OpenKeytab(&acceptance_);
+    acceptance_.keytab = service->keytab_name();
+    if (!opened) return false;
+    if (service->FindKey(&acceptance_)) {
+      acceptance_.keytab_exposed = service->keytab_exposed();
+      ++service;
+    } else {
+      service = services_.erase(service);
+    }
+  }
+  return !services_.empty();
+}
+
+bool Reception::ReadToken() {
+  token_ = kpass::ReadToken(bytes_);
+  switch (token_.kind) {
+    case NegotiateToken::Kind::kKerberos:
+      return true;
+    case NegotiateToken::Kind::kOtherMechanism:
+      return Refuse("mechanism",
+                    "the client's first mechanism is not Kerberos");
+    default:
+      return Refuse("token", "not a token of SPNEGO's or Kerberos'");
+  }
+}
+
+bool Reception::ReadTicket() {
+  krb5_error_code noted = 0;
+  for (const Service& service : services_) {
+    const krb5_error_code code = ReadTicketFor(service);
+    if (code == 0) return true;
+    // The most useful message is about the service that the ticket names.
+    if (noted == 0 || noted == KRB5KRB_AP_ERR_NOT_US || !MayBeAnothers(code)) {
+      Check("krb5_rd_req", code);
+      noted = code;
+    }
+    if (!MayBeAnothers(code)) return false;
+  }
+  return false;
+}
+
+krb5_error_code Reception::ReadTicketFor(const Service& service) {
+  krb5_error_code code = krb5_auth_con_init(context_, auth_context_.Out());
+  if (code != 0) return code;
+  // KRB5_AUTH_CONTEXT_DO_TIME would open MIT's replay cache, which is a file.
+  // krb5_rd_req checks the authenticator's time without it, too. The two flags
+  // here are for the reply, as in MIT's own acceptor.
+  code = krb5_auth_con_setflags(
+      context_, auth_context_.get(),
+      KRB5_AUTH_CONTEXT_DO_SEQUENCE | KRB5_AUTH_CONTEXT_USE_SUBKEY);
+  if (code != 0) return code;
+  krb5_auth_context auth_context = auth_context_.get();
+  const krb5_data ap_req = DataOf(token_.ap_req);
+  // Without a service, krb5_rd_req takes a ticket for any service that has a
+  // key in the keytab.
+  return krb5_rd_req(context_, &auth_context, &ap_req, service.principal(),
+                     service.keytab(), &options_, ticket_.Out());
+}
+
+// RFC 4121, 4.1.1. krb5_rd_req takes an authenticator without a checksum, or
+// with another one: it may have been made for another protocol.
+bool Reception::ReadChecksum() {
+  if ((options_ & AP_OPTS_USE_SESSION_KEY) != 0) {
+    return Refuse("token", "a ticket for user-to-user authentication");
+  }
+  if (!Check("krb5_auth_con_getauthenticator",
+             krb5_auth_con_getauthenticator(context_, auth_context_.get(),
+                                            authenticator_.Out()))) {
+    return false;
+  }
+  const krb5_checksum* const checksum = authenticator_->checksum;
+  if (checksum == nullptr || checksum->checksum_type != kContextChecksum ||
+      checksum->length < kLeastChecksum ||
+      LittleEndian(checksum->contents) != kBindingsSize) {
+    return Refuse("checksum", "no checksum of GSS-API's, or a malformed one");
+  }
+  clients_bindings_ = {
+      reinterpret_cast<const char*>(checksum->contents) + kBindingsAt,
+      kBindingsSize};
+  flags_ = LittleEndian(checksum->contents + kFlagsAt);
+  return true;
+}
+
+// krb5_rd_req takes a client of any name and of any realm.
+bool Reception::CheckClient() {
+  const krb5_enc_tkt_part& part = *ticket_->enc_part2;
+  if ((part.flags & TKT_FLG_ANONYMOUS) != 0) {
+    return Refuse("client", "an anonymous ticket");
+  }
+  return NameOfClient(context_, part.client, settings_.common().realms,
+                      std::string(View(ticket_->server->realm)), &principal_,
+                      &acceptance_);
+}
+
+bool Reception::CheckBindings() {
+  if (settings_.bindings == BindingsRule::kOff) return true;
+  std::optional<std::string> channel;
+  bool knows_bindings = false;
+  if (!HashChannel(&channel) || !ReadApOptions(&knows_bindings)) return false;
+  bound_ = channel && clients_bindings_ == *channel;
+  const bool to_another =
+      clients_bindings_ != std::string(kBindingsSize, '\0') || knows_bindings;
+  const bool refused = settings_.bindings == BindingsRule::kRequire
+                           ? !bound_
+                           : channel && !bound_ && to_another;
+  return !refused ||
+         Refuse("bindings", "the client is not bound to this channel");
+}
+
+// The hash of the application data, without addresses (RFC 4121, 4.1.1.2). None
+// if the channel is unknown, or if the system's policy forbids MD5.
+bool Reception::HashChannel(std::optional<std::string>* channel) {
+  if (!bindings_) return true;
+  std::string structure(16, '\0');
+  AppendLittleEndian(static_cast<uint32_t>(bindings_->size()), &structure);
+  structure += *bindings_;
+  const krb5_data data = DataOf(structure);
+  Checksum hash(context_);
+  const krb5_error_code code = krb5_c_make_checksum(
+      context_, CKSUMTYPE_RSA_MD5, nullptr, 0, &data, hash.Out());
+  if (code != 0) {
+    hash.Forget();
+    return code != ENOMEM || Check("krb5_c_make_checksum", code);
+  }
+  *channel = {reinterpret_cast<const char*>(hash->contents), hash->length};
+  return true;
+}
+
+bool Reception::ReadApOptions(bool* knows_bindings) {
+  AuthorizationData found(context_);
+  const krb5_error_code code =
+      krb5_find_authdata(context_, nullptr, authenticator_->authorization_data,
+                         kApOptions, found.Out());
+  if (!Check("krb5_find_authdata", code)) return false;
+  for (krb5_authdata** each = found.get(); each != nullptr && *each != nullptr;
+       ++each) {
+    const krb5_authdata& options = **each;
+    if (options.length == sizeof(uint32_t) &&
+        (LittleEndian(options.contents) & kClientKnowsBindings) != 0) {
+      *knows_bindings = true;
+    }
+  }
+  return true;
+}
+
+bool Reception::MakeReply() {
+  Data ap_rep(context_);
+  if ((options_ & AP_OPTS_MUTUAL_REQUIRED) != 0 ||
+      (flags_ & kMutualFlag) != 0) {
+    const krb5_error_code code =
+        krb5_mk_rep(context_, auth_context_.get(), ap_rep.Out());
+    if (code != 0) ap_rep.Forget();
+    if (!Check("krb5_mk_rep", code)) return false;
+  }
+  reply_ = ReplyTo(token_, View(*ap_rep.get()));
+  return true;
+}
+
+// Knows an authenticator by its decrypted fields: nobody can change them
+// without the ticket's key. The message around them can be encoded in several
+// ways. Replays gets a code that is made with that key.
+bool Reception::TakeOnce() {
+  if (!settings_.once) return true;
+  const krb5_authenticator& made = *authenticator_.get();
+  std::string text;
+  AppendLittleEndian(static_cast<uint32_t>(made.ctime), &text);
+  AppendLittleEndian(static_cast<uint32_t>(made.cusec), &text);
+  AppendLittleEndian(made.seq_number, &text);
+  text.append(reinterpret_cast<const char*>(made.checksum->contents),
+              made.checksum->length);
+  if (made.subkey != nullptr) {
+    text.append(reinterpret_cast<const char*>(made.subkey->contents),
+                made.subkey->length);
+  }
+  const krb5_data data = DataOf(text);
+  Checksum tag(context_);
+  const krb5_error_code code = krb5_c_make_checksum(
+      context_, 0, ticket_->enc_part2->session, kReplayUsage, &data, tag.Out());
+  if (code != 0) tag.Forget();
+  if (!Check("krb5_c_make_checksum", code)) return false;
+  const std::chrono::seconds life =
+      2 * kept_.Duration("clockskew", kClockskew) + kGrace;
+  const bool fresh = Replays::OfProcess().Take(
+      {reinterpret_cast<const char*>(tag->contents), tag->length}, life);
+  return fresh || Refuse("replay", "a token that was accepted already");
+}
+
+// The only place that accepts a token.
+void Reception::Grant() {
+  acceptance_.step = "";
+  acceptance_.code = 0;
+  acceptance_.message.clear();
+  acceptance_.principal = std::move(principal_);
+  acceptance_.realm = View(ticket_->enc_part2->client->realm);
+  acceptance_.reply = std::move(reply_);
+  acceptance_.bound = bound_;
+  acceptance_.accepted = true;
+}
+
+}  // namespace
+
+std::optional<std::string> RememberedName::Get() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (std::chrono::steady_clock::now() >= end_) return std::nullopt;
+  return name_;
+}
+
+void RememberedName::Put(std::string name) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  name_ = std::move(name);
+  end_ = std::chrono::steady_clock::now() + kNameLife;
+}
+
+Acceptance Accept(const AcceptorSettings& settings, std::string_view token,
+                  const std::optional<std::string>& bindings,
+                  KeptContext& kept) {
+  Acceptance acceptance;
+  if (kept.Get(settings.common().config, &acceptance) == nullptr) {
+    return acceptance;
+  }
+  return Reception(settings, token, bindings, kept).Hold();
+}
+
+}  // namespace kpass

@@ -1,0 +1,49 @@
+/** A client of tickets that is not ours: MIT's GSS-API, by way of python3-gssapi. */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
+import type { Realm } from 'kpass/testing';
+
+export interface Initiation {
+  /** The krb5.conf of the client; default the realm's. */
+  config?: string;
+  form?: 'spnego' | 'kerberos';
+  mutual?: boolean;
+  bindings?: Uint8Array;
+}
+
+/** By this path: another Python may come first in PATH, and have no gssapi. */
+const PYTHON = '/usr/bin/python3';
+
+/**
+ * Logs the user in, sends its token to `accept`, and resolves to what the client makes of the answer:
+ * 'complete', 'incomplete' or 'refused: …'.
+ */
+export async function initiate(
+  realm: Realm,
+  user: string,
+  accept: (token: Buffer) => Promise<Uint8Array | null>,
+  { config = realm.config, form = 'spnego', mutual = true, bindings }: Initiation = {},
+): Promise<string> {
+  const cache = await realm.ticket(user, { config });
+  const args = ['HTTP@localhost', form, mutual ? 'mutual' : 'one-way'];
+  if (bindings !== undefined) args.push(Buffer.from(bindings).toString('base64'));
+  const child = spawn(PYTHON, [join(__dirname, 'initiator.py'), ...args], {
+    env: { ...process.env, KRB5_CONFIG: config, KRB5CCNAME: `FILE:${cache}`, LC_ALL: 'C' },
+  });
+  const errors = text(child.stderr);
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  const nextLine = async () => {
+    const { done, value } = await lines.next();
+    if (done) throw new Error(`the initiator ended: ${await errors}`);
+    return value;
+  };
+  try {
+    const answer = await accept(Buffer.from(await nextLine(), 'base64'));
+    child.stdin.end(`${Buffer.from(answer ?? []).toString('base64')}\n`);
+    return await nextLine();
+  } finally {
+    child.kill();
+  }
+}
