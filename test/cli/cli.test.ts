@@ -186,6 +186,13 @@ describe('kpass check', () => {
     equal(code, 0);
   });
 
+  it('says so if KRB5_CONFIG is empty', async () => {
+    const args = ['check', 'alice', '-H', 'localhost', '--password-stdin'];
+    const { code, stderr } = await runCommand(args, { input: 'x', env: { KRB5_CONFIG: '' } });
+    equal(code, 2);
+    match(stderr, /an empty path in KRB5_CONFIG: No such file or directory .*ERR_KPASS_CONFIG/);
+  });
+
   it('exits with 2 without a terminal and without --password-stdin, and says so', async () => {
     const { code, stdout, stderr } = await runCommand(['check', 'alice', ...common], {
       input: 'wonderland\n',
