@@ -48,6 +48,6 @@ function isFreeIpa(realm: string): boolean {
   }
 }
 
-/** Whether a service's name belongs to an account of another name, which alone can log in. */
-export const hasAccounts = (kind: KdcKind | null): boolean =>
-  kind === 'Samba' || kind === 'Active Directory';
+/** Whether a service's name may belong to an account of another name, which alone can log in. */
+export const mayHaveAccounts = (kind: KdcKind | null): boolean =>
+  kind === 'Samba' || kind === 'Active Directory' || kind === null;

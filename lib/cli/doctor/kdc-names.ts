@@ -28,7 +28,8 @@ export async function lookForKdcs(
   );
   const report = await krb5.ask('locateKdcs', realm).catch(ifLate(slow));
   const { source, kdcs: list, libkrb5Only, dns, mistake } = report;
-  if (mistake !== '') {
+  // A locator comes first: what it names, libkrb5 asks.
+  if (mistake !== '' && source !== 'locator') {
     const detail = `libkrb5 refuses ${mistake}, and asks no KDC of the realm for that`;
     return { diagnoses: broken(detail, ...FORMS), facts: null };
   }

@@ -6,7 +6,7 @@ import { doctorLine, shellWord } from '../usage.js';
 import { asRequest } from './as-exchange.js';
 import { broken, type Diagnosis, type LookResult, ok, warning } from './chain.js';
 import type { Naming } from './configuration.js';
-import { hasAccounts, replyTo } from './kdc-kind.js';
+import { mayHaveAccounts, replyTo } from './kdc-kind.js';
 import { type KdcFacts, overTcp } from './kdcs.js';
 import type { ServiceKeys } from './keytab.js';
 import { ifLate, type Krb5, type LoginReport } from './krb5.js';
@@ -80,7 +80,7 @@ async function judge(login: LoginReport, known: Known): Promise<Diagnosis> {
       return notTheKey(known, await versionAtKdc(known));
     case 'KRB5KDC_ERR_C_PRINCIPAL_UNKNOWN':
     case 'KRB5KDC_ERR_S_PRINCIPAL_UNKNOWN':
-      return hasAccounts(kdcs.kind) ? await ofAnAccount(known) : await unknownService(known);
+      return mayHaveAccounts(kdcs.kind) ? await ofAnAccount(known) : await unknownService(known);
     case 'KRB5KDC_ERR_CLIENT_REVOKED':
       return (await isLockedOut(known)) ? onlyUsersCanTell(login, known) : locked(login, known);
     case 'KRB5KDC_ERR_NAME_EXP':
@@ -165,7 +165,7 @@ function notTheKey(known: Known, current: number | undefined): Diagnosis {
 }
 
 async function unknownService(known: Known): Promise<Diagnosis> {
-  const { settings, naming, keytab, kdcs, userFollows } = known;
+  const { naming, keytab, kdcs, userFollows } = known;
   const { service, realm } = naming;
   const ofRealm = await servesRealm(known);
   const unknown = `the KDC knows no account ${service} that may log in`;
@@ -176,12 +176,8 @@ async function unknownService(known: Known): Promise<Diagnosis> {
     detail,
     ...(ofRealm ? [] : [otherRealm, 'If both are right, add the service:']),
     ...addService(kdcs.kind, service, keytab.path),
-    ...(kdcs.kind === null ? [ONE_ACCOUNT, doctorLine(settings, 'USER')] : []),
   );
 }
-
-const ONE_ACCOUNT =
-  "If the service's name belongs to an account of another name, only a user's login can tell:";
 
 const WRONG_KEY = ['KRB5KRB_AP_ERR_BAD_INTEGRITY', 'KRB5KDC_ERR_PREAUTH_FAILED'];
 
@@ -194,7 +190,9 @@ const MOST_ACCOUNTS = 3;
  */
 async function ofAnAccount(known: Known): Promise<Diagnosis> {
   const { naming, keytab, kdcs, settings, userFollows } = known;
-  const accounts = keytab.others.filter((name) => /^[^/]+$/.test(name)).slice(0, MOST_ACCOUNTS);
+  const accounts = keytab.others
+    .filter((name) => !name.includes('/') && name.endsWith(`@${naming.realm}`))
+    .slice(0, MOST_ACCOUNTS);
   const wrong: string[] = [];
   for (const account of accounts) {
     const login = await logIn(known, account);
@@ -221,8 +219,9 @@ async function ofAnAccount(known: Known): Promise<Diagnosis> {
         : ["If not, only a user's login can tell:", doctorLine(settings, 'USER')]),
     );
   }
+  const who = kdcs.kind ?? 'the KDC knows no such account; Active Directory or Samba';
   const detail =
-    `${kdcs.kind} lets only accounts log in, and ${naming.service} is at best a name of one: ` +
+    `${who} lets only accounts log in, and ${naming.service} is at best a name of one: ` +
     "only a user's login can tell whether the key is right";
   return userFollows
     ? ok(`not tried: ${detail}`)

@@ -52,6 +52,13 @@ describe('kpass doctor finds nothing broken where a login is verified:', () => {
       kdcs: [],
       more: `[libdefaults]\n  dns_lookup_kdc = true\n${lines.join('\n')}\n`,
     });
+  /** The environment of a program whose libkrb5 has a locator plug-in that knows this KDC. */
+  const withLocator = async (port: number) => {
+    const folder = join(realm.folder, 'locators');
+    await mkdir(folder, { recursive: true });
+    const library = await preloaded('locator', folder);
+    return { env: { LD_PRELOAD: library, LOCATORS: folder, KDC_PORT: String(port) } };
+  };
   const service = async (name: string, ...commands: string[][]) => {
     await realm.addService(`${name}/localhost`);
     for (const command of commands) await realm.kadmin(...command);
@@ -90,18 +97,26 @@ describe('kpass doctor finds nothing broken where a login is verified:', () => {
       };
     },
     'KDCs that only a locator plug-in knows': async () => {
-      const folder = join(realm.folder, 'locators');
-      await mkdir(folder, { recursive: true });
-      const library = await preloaded('locator', folder);
-      const env = { LD_PRELOAD: library, LOCATORS: folder, KDC_PORT: String(realm.port) };
-      return { args: given(await realm.writeConfig({ kdcs: [] })), options: { env } };
+      const options = await withLocator(realm.port);
+      return { args: given(await realm.writeConfig({ kdcs: [] })), options };
+    },
+    'a domain of Samba’s that only a locator plug-in knows': async () => {
+      const options = await withLocator(samba.port);
+      const config = await realm.writeConfig({ kdcs: [] });
+      return { args: given(config, samba.keytab(SERVICE)), options };
+    },
+    'a value that libkrb5 would refuse, after a locator plug-in': async () => {
+      const options = await withLocator(realm.port);
+      return { args: given(await realm.writeConfig({ kdcs: ['127.0.0.1:x'] })), options };
+    },
+    'a second KDC whose clock is wrong': async () => {
+      const other = await Realm.start({ clock: '+10m' });
+      const kdcs = [`127.0.0.1:${realm.port}`, `127.0.0.1:${other.port}`];
+      return { args: given(await realm.writeConfig({ kdcs })), end: () => other.stop() };
     },
     'a KDC of krb5.conf that is dead, and a locator plug-in that knows another': async () => {
-      const folder = join(realm.folder, 'locators');
-      await mkdir(folder, { recursive: true });
-      const library = await preloaded('locator', folder);
-      const env = { LD_PRELOAD: library, LOCATORS: folder, KDC_PORT: String(realm.port) };
-      return { args: given(await realm.writeConfig({ kdcs: ['127.0.0.1:1'] })), options: { env } };
+      const options = await withLocator(realm.port);
+      return { args: given(await realm.writeConfig({ kdcs: ['127.0.0.1:1'] })), options };
     },
     'a dead KDC before a good one': async () => ({
       args: given(await realm.writeConfig({ kdcs: ['127.0.0.1:1', `127.0.0.1:${realm.port}`] })),
