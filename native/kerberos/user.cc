@@ -8,8 +8,6 @@
 #include "base/view.h"
 #include "kerberos/realms.h"
 
-#include "base/view.h"
-
 namespace kpass {
 namespace {
 
