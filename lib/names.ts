@@ -78,7 +78,7 @@ function canBeRight(name: string): boolean {
     // A name, then one realm at most.
     /^[^@]+(@[^@]+)?$/.test(name) &&
     // RFC 8062: anyone may log in as WELLKNOWN/ANONYMOUS.
-    !/^WELLKNOWN\//i.test(name)
+    !/^WELLKNOWN(?:[/@]|$)/i.test(name)
   );
 }
 
