@@ -3,6 +3,7 @@
 import { isUint8Array } from 'node:util/types';
 import { passwordCanBeRight } from '../credentials.js';
 import { checkCallOptions } from '../settings.js';
+import { optionsObject } from '../validate.js';
 import type { Verdict } from '../verdict.js';
 import type { Verifications } from './verifications.js';
 
@@ -22,7 +23,7 @@ const DENIED: Verdict = { verified: false, reason: 'credentials' };
 /** What `auth.verify` does, with these verifications. */
 export function formOf(verifications: Verifications): VerifyForm {
   return async (user, password, options) => {
-    const { signal } = checkCallOptions(options);
+    const { signal } = checkCallOptions(optionsObject('options', options, ['signal']));
     // A field that is missing, sent twice or an object comes from the network: no mistake of the program.
     if (typeof user !== 'string') return DENIED;
     const bytes = bytesOf(password);
@@ -34,13 +35,12 @@ export function formOf(verifications: Verifications): VerifyForm {
 }
 
 /** A copy of the password, for `verifications` to wipe. Null: it can never be right. */
-function bytesOf(password: unknown): Buffer | null {
-  if (typeof password !== 'string' && !isUint8Array(password)) return null;
+function bytesOf(password: unknown): Uint8Array | null {
+  // What the array itself says of its length, its subclass may deny.
+  if (isUint8Array(password)) return new Uint8Array(password);
   // Before it becomes bytes, in which a lone surrogate would be another character.
-  if (!passwordCanBeRight(password)) return null;
-  const size = typeof password === 'string' ? Buffer.byteLength(password) : password.length;
-  const bytes = Buffer.alloc(size);
-  if (typeof password === 'string') bytes.write(password);
-  else bytes.set(password);
+  if (typeof password !== 'string' || !passwordCanBeRight(password)) return null;
+  const bytes = Buffer.alloc(Buffer.byteLength(password));
+  bytes.write(password);
   return bytes;
 }
