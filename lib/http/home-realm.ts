@@ -2,6 +2,7 @@
 // the cache and the throttle.
 
 import { binding } from '../binding.js';
+import { foldCase } from '../names.js';
 import { nativeSettings } from '../native-settings.js';
 import type { Settings } from '../settings.js';
 import type { Verdict } from '../verdict.js';
@@ -22,7 +23,13 @@ export class HomeRealm {
     const at = user.indexOf('@');
     if (at < 0) return user;
     this.#realm ??= this.#find();
-    return user.slice(at + 1) === this.#realm ? user.slice(0, at) : user;
+    return this.#isHome(user.slice(at + 1)) ? user.slice(0, at) : user;
+  }
+
+  /** names.ts spells a realm as `realms` does. Without that option, the native side ignores its case. */
+  #isHome(realm: string): boolean {
+    if (this.#settings.realms.length > 0) return realm === this.#realm;
+    return this.#realm !== undefined && foldCase(realm) === foldCase(this.#realm);
   }
 
   /** Takes the realm from a verdict on this name. */
