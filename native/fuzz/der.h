@@ -1,5 +1,5 @@
-// As much of DER as the fuzzers need: a message as a tree. Each element can be
-// changed, and Encode() makes the framing around it right again.
+// The part of DER that the fuzzers need. It reads a message as a tree. Each
+// element can be changed, and Encode() makes the framing around it right again.
 
 #ifndef KPASS_FUZZ_DER_H_
 #define KPASS_FUZZ_DER_H_
@@ -48,6 +48,10 @@ inline Element Integer(int32_t value) {
   return Primitive(0x02, std::move(bytes));
 }
 
+inline Element Octets(std::string content) {
+  return Primitive(0x04, std::move(content));
+}
+
 // A field of a SEQUENCE.
 inline Element Field(int number, Element value) {
   return Tree(static_cast<unsigned char>(0xa0 | number), {std::move(value)});
@@ -62,8 +66,8 @@ inline Element Name(int32_t type, const std::vector<std::string>& parts) {
   return Tree(0x30, {Field(0, Integer(type)), Field(1, std::move(names))});
 }
 
-// False: `bytes` is not a row of whole elements. (An element of indefinite
-// length does not count as one here.)
+// Returns false if `bytes` is not a row of whole elements. (An element of
+// indefinite length does not count as whole.)
 inline bool ParseElements(std::string_view bytes, std::vector<Element>* out,
                           int depth = 0) {
   const auto byte = [&bytes](size_t i) {

@@ -8,6 +8,8 @@
 #include "base/view.h"
 #include "kerberos/realms.h"
 
+#include "base/view.h"
+
 namespace kpass {
 namespace {
 
