@@ -1,7 +1,8 @@
 // The way in for a login form: a name and a password from the body of a request.
 
 import { isUint8Array } from 'node:util/types';
-import { passwordCanBeRight } from '../credentials.js';
+import { MAX_PASSWORD_BYTES, passwordCanBeRight } from '../credentials.js';
+import { bytesOffHeap } from '../off-heap.js';
 import { checkCallOptions } from '../settings.js';
 import { optionsObject } from '../validate.js';
 import type { Verdict } from '../verdict.js';
@@ -17,6 +18,14 @@ export type VerifyForm = (
   password: unknown,
   options?: FormOptions,
 ) => Promise<Verdict>;
+
+const encoder = new TextEncoder();
+
+/** Asks the bytes themselves: a subclass of Uint8Array may have a `length` that lies. */
+const LENGTH = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype),
+  'length',
+)?.get as (this: Uint8Array) => number;
 
 const DENIED: Verdict = { verified: false, reason: 'credentials' };
 
@@ -36,11 +45,19 @@ export function formOf(verifications: Verifications): VerifyForm {
 
 /** A copy of the password, for `verifications` to wipe. Null: it can never be right. */
 function bytesOf(password: unknown): Uint8Array | null {
-  // What the array itself says of its length, its subclass may deny.
-  if (isUint8Array(password)) return new Uint8Array(password);
+  if (isUint8Array(password)) return copyOf(password);
   // Before it becomes bytes, in which a lone surrogate would be another character.
   if (typeof password !== 'string' || !passwordCanBeRight(password)) return null;
-  const bytes = Buffer.alloc(Buffer.byteLength(password));
-  bytes.write(password);
+  const bytes = bytesOffHeap(Buffer.byteLength(password));
+  encoder.encodeInto(password, bytes);
   return bytes;
+}
+
+/** Null: longer than any password. */
+function copyOf(password: Uint8Array): Uint8Array | null {
+  const length: number = LENGTH.call(password);
+  if (length > MAX_PASSWORD_BYTES) return null;
+  const copy = bytesOffHeap(length);
+  copy.set(password);
+  return copy;
 }

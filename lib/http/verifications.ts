@@ -5,6 +5,7 @@ import { unwatch, watch } from '../abort.js';
 import { nameUnlessRefused } from '../credentials.js';
 import type { DenialReason } from '../denials.js';
 import { KpassError } from '../errors.js';
+import { bytesOffHeap } from '../off-heap.js';
 import type { Settings } from '../settings.js';
 import type { Verdict } from '../verdict.js';
 import type { Verifier } from '../verifier.js';
@@ -78,7 +79,7 @@ export class Verifications {
   /** One verification for all requests with the same credentials at the same time. */
   #begin(digest: string, name: string, password: Uint8Array): Promise<Result> {
     // The throttle may wait before it reads the password. Outside of Buffer's pool, which others read.
-    const copy = Buffer.alloc(password.length);
+    const copy = bytesOffHeap(password.length);
     copy.set(password);
     const verification = this.#ask(digest, name, copy).finally(() => {
       copy.fill(0);
