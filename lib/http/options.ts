@@ -1,7 +1,6 @@
 // The options that kpass/http adds to a verifier's, checked once. The defaults are filled in here.
 
 import type { IncomingMessage } from 'node:http';
-import type { TLSSocket } from 'node:tls';
 import { MAX_TIMEOUT, VERIFIER_KEYS } from '../settings.js';
 import {
   nonEmptyText,
@@ -151,6 +150,6 @@ function checkFunction(name: string, value: unknown, byDefault: Question): Quest
 }
 
 function isTls(request: AnyRequest): boolean {
-  const socket = (request as Partial<IncomingMessage>).socket as TLSSocket | null | undefined;
+  const socket = propertyOf(request, 'socket');
   return typeof socket === 'object' && socket !== null && propertyOf(socket, 'encrypted') === true;
 }
