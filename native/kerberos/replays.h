@@ -39,6 +39,7 @@ class Replays {
   void ForgetFirst();
 
   std::mutex mutex_;
+  // Not a deque and not a hash table: they need a libstdc++ of GCC 11.
   std::list<Entry> entries_;          // the oldest first
   std::set<std::string_view> known_;  // the tags in entries_
 };
