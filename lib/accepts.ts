@@ -3,11 +3,10 @@
 import type { Acceptance } from './acceptor.js';
 import { binding, NativeAcceptance, type NativeAcceptorSettings, type Pool } from './binding.js';
 import { acceptDeadlinePassed, errorFrom, type KpassError } from './errors.js';
-import { tellAcceptance, tellAcceptFailure, tellTrace } from './events.js';
+import { contextForAccept, tellAcceptance, tellAcceptFailure } from './events.js';
 import { warnOfExposedKeytab } from './keytab-warning.js';
-import { PendingCall } from './pending-call.js';
+import { PendingCall, type PendingTerms, type Reject, type Resolve } from './pending-call.js';
 import { refusalOf } from './refusals.js';
-import type { Settings } from './settings.js';
 
 /** The longest token that is read: twice what Active Directory makes. See native/kerberos/spnego.h. */
 const MAX_TOKEN_BYTES = 128 * 1024;
@@ -19,11 +18,7 @@ interface Counts {
   failed: number;
 }
 
-interface AcceptTerms {
-  readonly settings: Settings;
-  /** ms */
-  readonly timeout: number;
-  readonly signal: AbortSignal | undefined;
+interface AcceptTerms extends PendingTerms {
   /** Counts the end of this accept. */
   readonly counts: Counts;
 }
@@ -41,10 +36,7 @@ export function accept(
   bindings: Uint8Array | null,
 ): Promise<Acceptance> {
   return new Promise((resolve, reject) => {
-    const call = new Accept(terms, resolve, reject);
-    if (terms.signal?.aborted) call.fail(terms.signal.reason);
-    else if (token.length > MAX_TOKEN_BYTES) call.conclude(TOO_LONG);
-    else call.submit(pool, native, token, bindings);
+    new Accept(terms, resolve, reject).start(pool, native, token, bindings);
   });
 }
 
@@ -63,58 +55,56 @@ const TOO_LONG: NativeAcceptance = {
   trace: null,
 };
 
-class Accept extends PendingCall<ConstructorParameters<typeof NativeAcceptance>, undefined> {
-  readonly #terms: AcceptTerms;
-  readonly #resolve: (result: Acceptance) => void;
-  readonly #reject: (reason: unknown) => void;
-
-  constructor(
-    terms: AcceptTerms,
-    resolve: (result: Acceptance) => void,
-    reject: (reason: unknown) => void,
-  ) {
-    super(terms.timeout, terms.signal);
-    this.#terms = terms;
-    this.#resolve = resolve;
-    this.#reject = reject;
+class Accept extends PendingCall<
+  AcceptTerms,
+  ConstructorParameters<typeof NativeAcceptance>,
+  NativeAcceptance,
+  undefined,
+  Acceptance
+> {
+  constructor(terms: AcceptTerms, resolve: Resolve<Acceptance>, reject: Reject) {
+    super(terms, resolve, reject, contextForAccept(terms.settings));
   }
 
-  submit(
+  start(
     pool: Pool,
     native: NativeAcceptorSettings,
     token: Uint8Array,
     bindings: Uint8Array | null,
   ): void {
-    this.wait(binding.accept(pool, native, token, bindings, this.#terms.timeout));
-  }
-
-  conclude(acceptance: NativeAcceptance): void {
     try {
-      const result = conclusionOf(acceptance);
-      this.#terms.counts[result.accepted ? 'accepted' : 'refused']++;
-      tellAcceptance(this.#terms.settings, this.started, acceptance, result);
-      this.#resolve(result);
+      if (!this.watched()) return;
+      if (token.length > MAX_TOKEN_BYTES) this.conclude(TOO_LONG);
+      else this.wait(binding.accept(pool, native, token, bindings, this.terms.timeout));
     } catch (error) {
-      this.fail(error);
+      this.abort(error);
     }
   }
 
-  fail(reason: unknown): void {
-    this.#terms.counts.failed++;
-    tellAcceptFailure(this.#terms.settings, this.started, reason);
-    this.#reject(reason);
+  protected outcomeOf(parts: ConstructorParameters<typeof NativeAcceptance>): NativeAcceptance {
+    return new NativeAcceptance(...parts);
   }
 
-  protected receive(parts: ConstructorParameters<typeof NativeAcceptance>): void {
-    const acceptance = new NativeAcceptance(...parts);
-    tellTrace(this.#terms.settings.trace, acceptance.trace);
-    this.conclude(acceptance);
+  protected resultOf(acceptance: NativeAcceptance): Acceptance {
+    const result = conclusionOf(acceptance);
+    this.terms.counts[result.accepted ? 'accepted' : 'refused']++;
+    return result;
   }
 
-  protected leave(): void {}
+  protected tellResult(acceptance: NativeAcceptance, result: Acceptance): void {
+    tellAcceptance(this.terms.settings, this.started, acceptance, result);
+  }
+
+  protected countFailure(): void {
+    this.terms.counts.failed++;
+  }
+
+  protected tellFailure(reason: unknown): void {
+    tellAcceptFailure(this.terms.settings, this.started, reason);
+  }
 
   protected expired(): KpassError {
-    return acceptDeadlinePassed(this.#terms.settings, this.#terms.timeout);
+    return acceptDeadlinePassed(this.terms.settings, this.terms.timeout);
   }
 }
 

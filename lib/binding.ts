@@ -1,8 +1,10 @@
 // Loads the native addon and gives it types. No other file loads it.
 
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import addon from 'node-gyp-build';
 import { isMusl } from './libc.js';
+import { BUNDLED } from './outside.js';
 import type { Transport } from './settings.js';
 
 /** A pool of threads. The holder of this value owns the pool. */
@@ -234,13 +236,27 @@ function loadBinding(): Binding {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new Error(
       `kpass cannot load its native addon on ${process.platform} ${process.arch}, ` +
-        `Node ${process.version}: ${reason.trim()}\n${remedy(reason)}`,
+        `Node ${process.version}: ${reason.trim()}\n${remedy(reason, codeOf(cause))}`,
       { cause },
     );
   }
 }
 
-function remedy(reason: string): string {
+function codeOf(cause: unknown): unknown {
+  return (cause as { code?: unknown } | null)?.code;
+}
+
+function remedy(reason: string, code: unknown): string {
+  if (code === 'ERR_DLOPEN_DISABLED') {
+    return (
+      'Node.js was started so that it loads no addon. With --permission, start it with ' +
+      '--allow-addons too. Do not start it with --no-addons.'
+    );
+  }
+  if (code === 'ERR_ACCESS_DENIED') {
+    return `Start Node.js with --allow-addons and --allow-fs-read=${PACKAGE} too.`;
+  }
+  if (!isInPackage()) return BUNDLED;
   if (/libkrb5|libk5crypto|libcom_err/.test(reason)) {
     return (
       'MIT Kerberos is not installed here. Install libkrb5-3 (Debian, Ubuntu), ' +
@@ -253,6 +269,15 @@ function remedy(reason: string): string {
     'Ubuntu), krb5-devel (Fedora, RHEL), krb5-dev (Alpine), krb5 (Homebrew). ' +
     'Install them, then run: npm rebuild kpass'
   );
+}
+
+/** False in a bundle, which is in the folder of another package. */
+function isInPackage(): boolean {
+  try {
+    return JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8')).name === 'kpass';
+  } catch {
+    return false;
+  }
 }
 
 export const binding: Binding = loadBinding();

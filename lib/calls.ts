@@ -3,11 +3,10 @@
 import { binding, type NativeAsked, NativeOutcome, type Pool } from './binding.js';
 import { nameUnlessRefused } from './credentials.js';
 import { deadlinePassed, type KpassError } from './errors.js';
-import { tellFailure, tellTrace, tellVerdict } from './events.js';
+import { contextForVerify, tellFailure, tellVerdict } from './events.js';
 import { nativeSettings } from './native-settings.js';
 import { withBytesOffHeap } from './off-heap.js';
-import { PendingCall } from './pending-call.js';
-import type { Settings } from './settings.js';
+import { PendingCall, type PendingTerms, type Reject, type Resolve } from './pending-call.js';
 
 /** How many calls have ended, by the kind of their end. */
 interface Counts {
@@ -17,11 +16,7 @@ interface Counts {
 }
 
 /** All that a call needs to know, apart from the user and the password. */
-interface CallTerms<Result> {
-  readonly settings: Settings;
-  /** ms */
-  readonly timeout: number;
-  readonly signal: AbortSignal | undefined;
+interface CallTerms<Result> extends PendingTerms {
   /** Counts the end of this call. */
   readonly counts: Counts;
   /**
@@ -44,11 +39,7 @@ export function verify<Result>(
 ): Promise<Result> {
   // One promise for each call: an async function or a chain of promises would make more.
   return new Promise((resolve, reject) => {
-    const name = nameUnlessRefused(user, password, terms.settings);
-    const call = new Call(terms, name ?? '', resolve, reject);
-    if (terms.signal?.aborted) call.fail(terms.signal.reason);
-    else if (name === null) call.conclude(REFUSED);
-    else call.submit(pool, password);
+    new Call(terms, resolve, reject).start(pool, user, password);
   });
 }
 
@@ -68,63 +59,64 @@ const REFUSED: NativeOutcome = {
   trace: null,
 };
 
-class Call<Result> extends PendingCall<ConstructorParameters<typeof NativeOutcome>, NativeAsked> {
-  readonly #terms: CallTerms<Result>;
-  readonly #name: string;
-  readonly #resolve: (result: Result) => void;
-  readonly #reject: (reason: unknown) => void;
+class Call<Result> extends PendingCall<
+  CallTerms<Result>,
+  ConstructorParameters<typeof NativeOutcome>,
+  NativeOutcome,
+  NativeAsked,
+  Result
+> {
+  /** The name that was asked for; empty if it was refused. */
+  #name = '';
 
-  constructor(
-    terms: CallTerms<Result>,
-    name: string,
-    resolve: (result: Result) => void,
-    reject: (reason: unknown) => void,
-  ) {
-    super(terms.timeout, terms.signal);
-    this.#terms = terms;
-    this.#name = name;
-    this.#resolve = resolve;
-    this.#reject = reject;
+  constructor(terms: CallTerms<Result>, resolve: Resolve<Result>, reject: Reject) {
+    super(terms, resolve, reject, contextForVerify(terms.settings));
   }
 
-  submit(pool: Pool, password: string | Uint8Array): void {
-    const { settings, timeout } = this.#terms;
+  start(pool: Pool, user: string, password: string | Uint8Array): void {
+    try {
+      if (!this.watched()) return;
+      const name = nameUnlessRefused(user, password, this.terms.settings);
+      if (name === null) this.conclude(REFUSED);
+      else this.#submit(pool, name, password);
+    } catch (error) {
+      this.abort(error);
+    }
+  }
+
+  #submit(pool: Pool, name: string, password: string | Uint8Array): void {
+    const { settings, timeout } = this.terms;
+    this.#name = name;
     const native = nativeSettings(settings);
     const id = withBytesOffHeap(password, (bytes) =>
-      binding.submit(pool, native, this.#name, bytes, timeout),
+      binding.submit(pool, native, name, bytes, timeout),
     );
     this.wait(id);
   }
 
-  conclude(outcome: NativeOutcome): void {
-    try {
-      const result = this.#terms.conclude(outcome, this.#name);
-      this.#terms.counts[outcome.verified ? 'verified' : 'denied']++;
-      tellVerdict(this.#terms.settings, this.started, outcome);
-      this.#resolve(result);
-    } catch (error) {
-      this.fail(error);
-    }
+  protected outcomeOf(parts: ConstructorParameters<typeof NativeOutcome>): NativeOutcome {
+    return new NativeOutcome(...parts);
   }
 
-  fail(reason: unknown): void {
-    this.#terms.counts.failed++;
-    tellFailure(this.#terms.settings, this.started, reason);
-    this.#reject(reason);
+  protected resultOf(outcome: NativeOutcome): Result {
+    const result = this.terms.conclude(outcome, this.#name);
+    this.terms.counts[outcome.verified ? 'verified' : 'denied']++;
+    return result;
   }
 
-  protected receive(parts: ConstructorParameters<typeof NativeOutcome>): void {
-    const outcome = new NativeOutcome(...parts);
-    tellTrace(this.#terms.settings.trace, outcome.trace);
-    this.conclude(outcome);
+  protected tellResult(outcome: NativeOutcome): void {
+    tellVerdict(this.terms.settings, this.started, outcome);
   }
 
-  protected leave(asked: NativeAsked): void {
-    tellTrace(this.#terms.settings.trace, asked.trace);
+  protected countFailure(): void {
+    this.terms.counts.failed++;
+  }
+
+  protected tellFailure(reason: unknown): void {
+    tellFailure(this.terms.settings, this.started, reason);
   }
 
   protected expired(asked: NativeAsked): KpassError {
-    const { settings, timeout } = this.#terms;
-    return deadlinePassed(settings, timeout, asked);
+    return deadlinePassed(this.terms.settings, this.terms.timeout, asked);
   }
 }

@@ -2,16 +2,13 @@
 // would be a large share of a verification's cost on this thread. The timer keeps the process alive
 // while a call is pending.
 
-import timers from 'node:timers';
-
-// Taken when this file is loaded: a test that mocks timers later does not stop the deadlines.
-const { clearTimeout, setTimeout } = timers;
+import { clearTimeout, now, setTimeout } from './time.js';
 
 /** The most timers that are kept without a pending call, for later calls with the same timeout. */
 const MOST_IDLE = 8;
 
 export interface Expiring {
-  /** In ms, on the clock of performance.now(). */
+  /** In ms, on the clock of now(). */
   readonly deadline: number;
   expire(): void;
 }
@@ -53,10 +50,10 @@ export class Deadlines {
   /** If the timer was set for a call that has ended, sets it again for the next call. */
   expireDue(): void {
     this.#timer = undefined;
-    const now = Math.ceil(performance.now()); // Node's timers count whole ms.
+    const due = Math.ceil(now()); // Node's timers count whole ms.
     for (const call of this.#calls) {
-      if (call.deadline > now) {
-        this.#timer ??= setTimeout(expireDue, call.deadline - now, this);
+      if (call.deadline > due) {
+        this.#timer ??= setTimeout(expireDue, call.deadline - due, this);
         return;
       }
       this.#calls.delete(call);

@@ -2,14 +2,16 @@
 // libkrb5's trace lines. Neither ever holds a password. The channel holds a user's name only if it was
 // verified: people type their password into the name field.
 
-import { channel } from 'node:diagnostics_channel';
+import { AsyncResource } from 'node:async_hooks';
+import { type Channel, channel } from 'node:diagnostics_channel';
 import type { Acceptance } from './acceptor.js';
-import type { NativeAcceptance, NativeOutcome, NativeTrace } from './binding.js';
+import type { NativeAcceptance, NativeOutcome } from './binding.js';
 import type { DenialReason } from './denials.js';
 import { KpassError, meaningOf, printable } from './errors.js';
 import { krb5Name } from './krb5-codes.js';
 import type { RefusalReason } from './refusals.js';
 import type { Settings, Trace } from './settings.js';
+import { nextTick, now } from './time.js';
 
 /** One verification that has ended: the message of the channel 'kpass:verify'. */
 export interface VerifyEvent {
@@ -33,7 +35,21 @@ export interface VerifyEvent {
 
 const verifications = channel('kpass:verify');
 
-/** `started` is the time at which the verification began, by performance.now(). */
+/** The caller's async context, for a call with these settings. Undefined: nobody listens. */
+export function contextForVerify(settings: Settings): AsyncResource | undefined {
+  return contextFor(settings, verifications);
+}
+
+export function contextForAccept(settings: Settings): AsyncResource | undefined {
+  return contextFor(settings, accepts);
+}
+
+function contextFor({ trace }: Settings, events: Channel): AsyncResource | undefined {
+  const listened = trace !== undefined || events.hasSubscribers;
+  return listened ? new AsyncResource('kpass') : undefined;
+}
+
+/** `started` is the time at which the verification began, by now(). */
 export function tellVerdict(settings: Settings, started: number, outcome: NativeOutcome): void {
   if (!verifications.hasSubscribers) return;
   const { verified, step, code, principal } = outcome;
@@ -67,7 +83,7 @@ function tell(
   started: number,
   end: Omit<VerifyEvent, 'service' | 'host' | 'duration'>,
 ): void {
-  const event: VerifyEvent = { service, host, duration: performance.now() - started, ...end };
+  const event: VerifyEvent = { service, host, duration: now() - started, ...end };
   verifications.publish(event);
 }
 
@@ -95,7 +111,7 @@ export interface AcceptEvent {
 
 const accepts = channel('kpass:accept');
 
-/** `started` is the time at which the accept began, by performance.now(). */
+/** `started` is the time at which the accept began, by now(). */
 export function tellAcceptance(
   settings: Settings,
   started: number,
@@ -140,14 +156,14 @@ function tellAccept(
   started: number,
   end: Omit<AcceptEvent, 'service' | 'host' | 'duration'>,
 ): void {
-  const event: AcceptEvent = { service, host, duration: performance.now() - started, ...end };
+  const event: AcceptEvent = { service, host, duration: now() - started, ...end };
   accepts.publish(event);
 }
 
 /** Calls the listener in the next tick: an error that it throws does not change the verdict. */
-export function tellTrace(listener: Trace | undefined, trace: NativeTrace): void {
-  if (listener === undefined || trace === null) return;
-  process.nextTick(() => {
+export function tellTrace(listener: Trace | undefined, trace: readonly string[]): void {
+  if (listener === undefined) return;
+  nextTick(() => {
     for (const line of trace) listener(printable(line.trimEnd()));
   });
 }

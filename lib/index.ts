@@ -1,3 +1,5 @@
+import './outside.js';
+
 export {
   type Acceptance,
   type AcceptOptions,

@@ -4,6 +4,7 @@ import { checkDomains, checkUpnSuffixes } from './name-settings.js';
 import type { NameSettings } from './names.js';
 import {
   flag,
+  type Given,
   nonEmptyText,
   optionalText,
   optionsObject,
@@ -82,7 +83,12 @@ export const KPASS_KEYS = [
 const CALL_KEYS = ['signal', 'timeout'] as const;
 
 export function checkSettings(options: unknown): Settings {
-  const given = optionsObject('options', options ?? null, VERIFIER_KEYS);
+  return settingsOf(optionsObject('options', options ?? null, VERIFIER_KEYS));
+}
+
+type SettingsKey = Exclude<(typeof VERIFIER_KEYS)[number], 'threads' | 'queue'>;
+
+export function settingsOf(given: Given<SettingsKey>): Settings {
   const host = optionalText('host', given.host);
   if (host === '') throw wrongValue('host', 'must not be empty', host);
   const realms = given.realms === undefined ? [] : texts('realms', given.realms);

@@ -71,6 +71,9 @@ export function flag(name: string, value: unknown): boolean {
   return value;
 }
 
+/** Each of these options has a property of its own: undefined if it was not given. */
+export type Given<Name extends string> = Record<Name, unknown>;
+
 /**
  * The options that the caller has given, by the names in `known`. Throws for a name that is not in the
  * list: it would otherwise be ignored, and a misspelt `throttle` would throttle nothing.
@@ -82,31 +85,32 @@ export function optionsObject<Name extends string>(
   name: string,
   value: unknown,
   known: readonly Name[],
-): Partial<Record<Name, unknown>> {
-  const given: Partial<Record<Name, unknown>> = Object.create(null);
-  if (value === undefined) return given;
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+): Given<Name> {
+  const options: unknown = value === undefined ? NO_OPTIONS : value;
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw wrongType(name, 'an object', value);
   }
-  for (const key of Object.keys(value)) {
+  for (const key of Object.keys(options)) {
     if ((known as readonly string[]).includes(key)) continue;
     const message = `${name}: there is no option ${inspect(key)}; there are ${known.join(', ')}`;
     throw new ArgumentError('ERR_INVALID_ARG_VALUE', message);
   }
-  for (const key of known) {
-    const option = propertyOf(value, key);
-    if (option !== undefined) given[key] = option;
-  }
+  // Not an object without a prototype: V8 makes those slow, and kpass() makes one at each call.
+  const given = {} as Given<Name>;
+  for (const key of known) given[key] = propertyOf(options, key);
   return given;
 }
 
+const NO_OPTIONS = {};
+
 /** The value of a property. Undefined if the object has it from Object.prototype, of any realm. */
 export function propertyOf(object: object, key: string): unknown {
-  const value = (object as Record<string, unknown>)[key];
-  if (value === undefined) return undefined;
-  let holder: object | null = object;
+  if (Object.hasOwn(object, key)) return (object as Record<string, unknown>)[key];
+  if (!(key in object)) return undefined;
+  let holder: object | null = Object.getPrototypeOf(object);
   while (holder !== null && !Object.hasOwn(holder, key)) holder = Object.getPrototypeOf(holder);
-  return holder !== null && isObjectPrototype(holder) ? undefined : value;
+  const isPolluted = holder !== null && isObjectPrototype(holder);
+  return isPolluted ? undefined : (object as Record<string, unknown>)[key];
 }
 
 /** Test runners and vm contexts have an Object.prototype of their own. */

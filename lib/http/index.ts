@@ -1,3 +1,5 @@
+import '../outside.js';
+
 export type { BasicAuth } from './auth.js';
 export { basicAuth } from './basic-auth.js';
 export { type ErrorMessage, RequestError } from './failures.js';

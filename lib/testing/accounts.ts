@@ -25,12 +25,12 @@ export class Accounts {
     this.#database = database;
   }
 
-  async add(name: string, password: string, options: UserOptions): Promise<void> {
-    checkOptions(options, USER_OPTIONS);
+  async add(name: string, password: string, given: UserOptions): Promise<void> {
+    const options = checkOptions(given, USER_OPTIONS);
     checkPassword(name, password);
     const flags = userFlags(options);
     const lockout = lockoutOf(options);
-    await this.#kadmin('addprinc', '-pw', password, ...flags, name);
+    await this.#withPassword(password, 'addprinc', ...flags, name);
     this.#lockouts.delete(name); // kadmin may have removed an earlier user of this name
     if (lockout !== undefined) await this.#setLockout(name, lockout);
     if (options.state === 'locked') await this.#lock(name);
@@ -42,7 +42,7 @@ export class Accounts {
 
   async changePassword(name: string, password: string): Promise<void> {
     checkPassword(name, password);
-    await this.#kadmin('cpw', '-pw', password, name);
+    await this.#withPassword(password, 'cpw', name);
   }
 
   async setState(name: string, state: AccountState): Promise<void> {
@@ -89,5 +89,9 @@ export class Accounts {
 
   #kadmin(...words: string[]): Promise<string> {
     return this.#database.alone(({ kadmin }) => kadmin(...words));
+  }
+
+  #withPassword(password: string, ...words: string[]): Promise<string> {
+    return this.#database.alone(({ withPassword }) => withPassword(password, ...words));
   }
 }

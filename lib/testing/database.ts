@@ -10,6 +10,8 @@ import { type KdcPrograms, run } from './programs.js';
 interface Tools {
   /** Runs one query of kadmin.local, word by word; resolves to its output. */
   kadmin(...words: string[]): Promise<string>;
+  /** Runs a query that asks for a new password. */
+  withPassword(password: string, ...words: string[]): Promise<string>;
   /** Adds the keys of a principal to a keytab. Rejects when the principal has none. */
   ktadd(keytab: string, principal: string): Promise<void>;
   /** Runs one command of kdb5_util, word by word; resolves to its output. */
@@ -23,7 +25,12 @@ export class Database {
 
   /** `env` has the variables by which the programs find the realm; `folder` is the realm's own. */
   constructor(programs: KdcPrograms, realm: string, folder: string, env: Record<string, string>) {
-    const kadmin = (...words: string[]) => run(programs.kadminLocal, ['-r', realm, ...words], env);
+    // Named: without a name, kadmin.local looks for the user's, and ends if the user has none.
+    const local = ['-r', realm, '-p', `kpass@${realm}`];
+    const kadmin = (...words: string[]) => run(programs.kadminLocal, [...local, ...words], env);
+    // kadmin.local asks twice.
+    const withPassword = (password: string, ...words: string[]) =>
+      run(programs.kadminLocal, [...local, ...words], env, `${password}\n${password}\n`);
     const kdb5Util = (...words: string[]) => run(programs.kdb5Util, ['-r', realm, ...words], env);
     // kadmin.local exits with 0 even when it has no keys to add.
     const ktadd = async (keytab: string, principal: string) => {
@@ -32,7 +39,7 @@ export class Database {
         throw new Error(`realm ${realm} has no keys of ${principal}`);
       }
     };
-    this.#tools = { kadmin, ktadd, kdb5Util };
+    this.#tools = { kadmin, withPassword, ktadd, kdb5Util };
     this.#folder = folder;
   }
 

@@ -1,12 +1,27 @@
 // The files in a realm's folder: its configuration, and paths for more files.
 
-import { writeFile } from 'node:fs/promises';
+import { realpath, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { kdcConf, krb5Conf, type RealmConf } from './config.js';
 import type { RealmOptions } from './options.js';
 
 /** Their keys are cheap to make from a password: about 4 ms, and 50 ms for aes-sha2. */
 export const ENCTYPES = ['aes256-cts-hmac-sha1-96', 'aes128-cts-hmac-sha1-96'] as const;
+
+/** The longest path of TMPDIR that is used. libkrb5 reads lines of at most 2,047 bytes. */
+const MAX_PATH = 1024;
+
+/**
+ * The folder for temporary files: TMPDIR, unless no file in it can be named in KRB5_CONFIG, which is a
+ * list with colons between the paths, or in a line of kdc.conf. Then /tmp.
+ */
+export async function temporaryFolder(): Promise<string> {
+  // The real path: through a link, one file would have two names.
+  const path = await realpath(tmpdir());
+  const canBeNamed = !/[:\n]/.test(path) && Buffer.byteLength(path) <= MAX_PATH;
+  return canBeNamed ? path : realpath('/tmp');
+}
 
 /** The values in which another krb5.conf differs from the realm's own. */
 export interface Changes {
@@ -16,6 +31,9 @@ export interface Changes {
   others?: readonly RealmConf[];
   more?: string | undefined;
 }
+
+/** Without a prototype: a property of Object.prototype is no change. */
+const NO_CHANGES: Changes = Object.create(null);
 
 export class RealmFiles {
   /** The KDC's port on 127.0.0.1. */
@@ -64,7 +82,7 @@ export class RealmFiles {
   }
 
   /** The text of a krb5.conf for this realm. */
-  krb5Conf({ kdcs, primary, others = [], more }: Changes = {}): string {
+  krb5Conf({ kdcs, primary, others = [], more }: Changes = NO_CHANGES): string {
     const own = this.realmConf();
     if (kdcs !== undefined) Object.assign(own, { kdcs, primary: null });
     if (primary !== undefined) own.primary = primary;

@@ -20,7 +20,7 @@ trap '' PIPE
 trap exit HUP INT TERM
 folder=$(mktemp -d "$1XXXXXX") || exit
 trap 'for try in 1 2 3 4 5; do rm -rf "$folder" && break; sleep 1; done' EXIT
-echo "$folder"
+printf '%s\\n' "$folder"
 read -r _
 `;
 

@@ -58,9 +58,9 @@ const REALM_OPTIONS: Names<RealmOptions> = {
 
 export const IMPOSTOR_OPTIONS: Names<ImpostorOptions> = { users: true, services: true };
 
-/** Throws a TypeError for an option without a meaning. MIT's programs check all other values. */
-export function checkRealmOptions(options: RealmOptions): void {
-  checkOptions(options, REALM_OPTIONS);
+/** A copy. Throws a TypeError for an option without a meaning. MIT's programs check all other values. */
+export function checkRealmOptions(given: RealmOptions): RealmOptions {
+  const options = checkOptions(given, REALM_OPTIONS);
   const { name = 'EXAMPLE.COM' } = options;
   // In krb5.conf and kdc.conf, any other character would be a syntax error or change the meaning.
   if (typeof name !== 'string' || !/^[\p{L}\p{N}._-]+$/u.test(name)) {
@@ -71,4 +71,5 @@ export function checkRealmOptions(options: RealmOptions): void {
     if (Array.isArray(options[list] ?? [])) continue;
     throw new TypeError(`the option '${list}' is an array, not '${options[list]}'`);
   }
+  return options;
 }

@@ -1,5 +1,7 @@
 // Users and services: the options that describe them, and the flags of kadmin that make them.
 
+import { propertyOf } from '../validate.js';
+
 /** A date in the past, in a form that kadmin reads in every locale. */
 const LONG_AGO = '1/1/2001';
 
@@ -103,7 +105,11 @@ export const USER_OPTIONS: Names<UserOptions> = {
   lockout: true,
 };
 
+export const WHOLE_USER: Names<User> = { ...USER_OPTIONS, password: true };
+
 /**
+ * A copy of the options that the caller has given. A property of Object.prototype is none.
+ *
  * Throws a TypeError unless `options` is an object of known names. JavaScript would ignore a string or
  * a misspelt name without an error. The caller's test would then run without the option, and prove
  * nothing.
@@ -111,7 +117,7 @@ export const USER_OPTIONS: Names<UserOptions> = {
 export function checkOptions<Options extends object>(
   options: Options,
   names: Names<Options>,
-): void {
+): Options {
   const all = Object.keys(names);
   if (typeof options !== 'object' || options === null) {
     throw new TypeError(`options are an object of ${all.join(', ')}, not '${options}'`);
@@ -120,9 +126,27 @@ export function checkOptions<Options extends object>(
     if (all.includes(name)) continue;
     throw new TypeError(`there is no option '${name}'; there are ${all.join(', ')}`);
   }
+  const given = Object.create(null);
+  for (const name of all) {
+    const value = propertyOf(options, name);
+    if (value !== undefined) given[name] = value;
+  }
+  return given;
 }
 
-/** Throws a TypeError for a missing password: JavaScript would pass the word 'undefined' on. */
+/** The most bytes of a password that kadmin.local reads. It would cut a longer one. */
+const MAX_PASSWORD_BYTES = 1022;
+
+/**
+ * Throws a TypeError for a missing password (JavaScript would pass the word 'undefined' on), and for
+ * one that kadmin.local cannot read whole: it reads a line.
+ */
 export function checkPassword(name: string, password: string): void {
   if (typeof password !== 'string') throw new TypeError(`the password of ${name} is no string`);
+  if (/[\n\0]/.test(password)) {
+    throw new TypeError(`the password of ${name} has a line feed or NUL, which kadmin cannot take`);
+  }
+  if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) {
+    throw new TypeError(`the password of ${name} is longer than ${MAX_PASSWORD_BYTES} bytes`);
+  }
 }

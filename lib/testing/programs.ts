@@ -127,12 +127,14 @@ function advice(missing: readonly string[], packages: Packages, folders: string[
 
 /**
  * Runs a program to its end and resolves to its output. The locale is C, because code reads the
- * output. Rejects with an Error that carries the program's stderr when it fails.
+ * output. Rejects with an Error that carries the program's stderr when it fails. Every local user can
+ * read the arguments of a program: secrets go into `input`.
  */
 export function run(
   path: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv,
+  input = '',
 ): Promise<string> {
   const options = {
     env: { ...process.env, LC_ALL: 'C', ...env },
@@ -147,6 +149,7 @@ export function run(
       const why = words.trim() || `exit code ${error.code}`;
       reject(new Error(`${basename(path)}: ${why}`));
     });
-    child.stdin?.end();
+    child.stdin?.on('error', () => {}); // EPIPE: the program has ended already
+    child.stdin?.end(input);
   });
 }

@@ -2,12 +2,11 @@
 // nothing in /etc and no system service. It is removed when this process ends, however it ends.
 
 import { randomUUID } from 'node:crypto';
-import { readFile, realpath, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Accounts } from './accounts.js';
 import { Database } from './database.js';
-import { ENCTYPES, RealmFiles } from './files.js';
+import { ENCTYPES, RealmFiles, temporaryFolder } from './files.js';
 import { Kdc } from './kdc.js';
 import { LeashedFolder } from './leash.js';
 import {
@@ -22,7 +21,9 @@ import {
   checkOptions,
   type Names,
   type ServiceOptions,
+  type User,
   type UserOptions,
+  WHOLE_USER,
 } from './principals.js';
 import { clockEnv, findKdcPrograms, type KdcPrograms } from './programs.js';
 import { Services } from './services.js';
@@ -116,7 +117,7 @@ export class Realm implements AsyncDisposable {
     this.#original = original;
     this.#programs = programs;
     this.#folder = folder;
-    const named = { ...options, name: this.name };
+    const named = Object.assign(Object.create(null), options, { name: this.name });
     const primary = original === null ? null : original.#files;
     this.#files = new RealmFiles(folder.path, named, primary);
     this.config = this.#files.config;
@@ -136,12 +137,10 @@ export class Realm implements AsyncDisposable {
     return Realm.#start(options, null);
   }
 
-  static async #start(options: RealmOptions, original: Realm | null): Promise<Realm> {
-    checkRealmOptions(options);
+  static async #start(given: RealmOptions, original: Realm | null): Promise<Realm> {
+    const options = checkRealmOptions(given);
     const programs = findKdcPrograms(options.programs);
-    // The real path: through a link, one file would have two names.
-    const prefix = join(await realpath(tmpdir()), 'kpass-realm-');
-    const folder = await LeashedFolder.make(prefix);
+    const folder = await LeashedFolder.make(join(await temporaryFolder(), 'kpass-realm-'));
     const realm = new Realm(folder, programs, options, original);
     try {
       await realm.#create();
@@ -277,8 +276,7 @@ export class Realm implements AsyncDisposable {
 
   /** Writes another krb5.conf for this realm, in its folder, and resolves to its path. */
   async writeConfig(options: ConfigOptions = {}): Promise<string> {
-    checkOptions(options, CONFIG_OPTIONS);
-    const { kdcs, primary, realms = [], more } = options;
+    const { kdcs, primary, realms = [], more } = checkOptions(options, CONFIG_OPTIONS);
     const others = realms.map((realm) => realm.#files.realmConf());
     const path = this.#files.nextPath('conf');
     await writeFile(path, this.#files.krb5Conf({ kdcs, primary, others, more }));
@@ -337,9 +335,8 @@ export class Realm implements AsyncDisposable {
    * false. Stop an impostor like any realm.
    */
   async impostor(options: ImpostorOptions): Promise<Realm> {
-    checkOptions(options, IMPOSTOR_OPTIONS);
-    const names = options.services ?? this.#services.names;
-    const impostor = await Realm.start({ ...this.#options, users: options.users, services: names });
+    const { users, services = this.#services.names } = checkOptions(options, IMPOSTOR_OPTIONS);
+    const impostor = await Realm.start({ ...this.#options, users, services });
     try {
       await impostor.#services.takeKeyVersions(this.#services);
       return impostor;
@@ -403,7 +400,8 @@ export class Realm implements AsyncDisposable {
     await this.#database.alone(({ kdb5Util }) => kdb5Util('-P', 'master', 'create', '-s'));
     const { users = {}, services = ['HTTP/localhost'] } = this.#options;
     for (const [name, user] of Object.entries(users)) {
-      const { password, ...options } = typeof user === 'string' ? { password: user } : user;
+      const whole = typeof user === 'string' ? { password: user } : user;
+      const { password, ...options } = checkOptions<User>(whole, WHOLE_USER);
       await this.addUser(name, password, options);
     }
     for (const service of services) await this.addService(service);
@@ -434,8 +432,10 @@ export class Realm implements AsyncDisposable {
   async #trust(other: string, password: string): Promise<void> {
     if (this.#trusts.has(other)) return;
     this.#trusts.set(other, password);
-    const key = ['-pw', password, '-e', `${ENCTYPES[0]}:normal`];
-    await this.kadmin('addprinc', ...key, `krbtgt/${other}@${this.name}`);
-    await this.kadmin('addprinc', ...key, `krbtgt/${this.name}@${other}`);
+    await this.#database.alone(async ({ withPassword }) => {
+      const query = ['addprinc', '-e', `${ENCTYPES[0]}:normal`];
+      await withPassword(password, ...query, `krbtgt/${other}@${this.name}`);
+      await withPassword(password, ...query, `krbtgt/${this.name}@${other}`);
+    });
   }
 }

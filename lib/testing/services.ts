@@ -31,8 +31,8 @@ export class Services {
     return path;
   }
 
-  async add(service: string, options: ServiceOptions): Promise<void> {
-    checkOptions(options, SERVICE_OPTIONS);
+  async add(service: string, given: ServiceOptions): Promise<void> {
+    const options = checkOptions(given, SERVICE_OPTIONS);
     const keytab = join(this.#folder, `${service.replaceAll(/[^\w.-]/g, '_')}.keytab`);
     await this.#kadmin('addprinc', '-randkey', ...serviceFlags(options), service);
     await this.writeKeytab(keytab, [service]);

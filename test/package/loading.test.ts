@@ -6,15 +6,23 @@ import { cp, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { build } from 'esbuild';
 
 const execute = promisify(execFile);
 const PACKAGE = join(__dirname, '../..');
 
-async function load(program: string, folder = PACKAGE): Promise<string> {
-  const run = execute(process.execPath, ['-e', program], { cwd: folder });
+async function load(program: string, folder = PACKAGE, flags: string[] = []): Promise<string> {
+  const run = execute(process.execPath, [...flags, '-e', program], { cwd: folder });
   const { stderr } = await run.catch((error: { stderr: string }) => error);
   return stderr;
 }
+
+/** kpass/testing has no binary: it runs in a bundle of CommonJS. */
+const BUNDLES = [
+  ['kpass', 'cjs', 'esm'],
+  ['kpass/http', 'cjs', 'esm'],
+  ['kpass/testing', 'esm'],
+] as const;
 
 describe('loading', () => {
   let folder: string;
@@ -60,6 +68,46 @@ describe('loading', () => {
     const stderr = await load(`require('${stub}'); require('./dist/index.js')`, folder);
     assert.match(stderr, /Install libkrb5-3 \(Debian, Ubuntu\), krb5-libs \(Fedora/);
   });
+
+  // Node.js 20 and 22 have the permission model as an experiment.
+  const isStable = process.allowedNodeEnvironmentFlags.has('--permission');
+  const permission = isStable ? '--permission' : '--experimental-permission';
+  for (const flags of [[permission, '--allow-fs-read=*'], ['--no-addons']]) {
+    it(`fails with ${flags[0]}, and names the flag of Node.js`, async () => {
+      const stderr = await load("require('kpass')", PACKAGE, flags);
+      assert.match(stderr, /cannot load its native addon.*addons is disabled/);
+      assert.match(stderr, /start it with --allow-addons too\. Do not start it with --no-addons/);
+      assert.doesNotMatch(stderr, /npm rebuild/);
+    });
+  }
+
+  for (const [entry, ...formats] of BUNDLES) {
+    for (const format of formats) {
+      it(`fails inside a bundle (${format}, ${entry}), and says to leave kpass outside`, async () => {
+        const bundle = await mkdtemp(join(tmpdir(), 'kpass-bundle-'));
+        try {
+          const outfile = join(bundle, format === 'cjs' ? 'program.cjs' : 'program.mjs');
+          await build({
+            stdin: {
+              contents: `import * as all from '${entry}'; console.log(all);`,
+              resolveDir: PACKAGE,
+            },
+            bundle: true,
+            platform: 'node',
+            format,
+            outfile,
+            logLevel: 'error',
+          });
+          const { stderr } = await execute(process.execPath, [outfile]).catch((error) => error);
+          assert.match(stderr, /leave kpass outside: --external:kpass/i);
+          assert.match(stderr, /serverExternalPackages: \['kpass'\]/);
+          assert.doesNotMatch(stderr, /npm rebuild/);
+        } finally {
+          await rm(bundle, { recursive: true, force: true });
+        }
+      });
+    }
+  }
 
   it('works without the package’s fragments of krb5.conf, but no password is verified', async () => {
     const bare = await mkdtemp(join(tmpdir(), 'kpass-bare-'));
