@@ -67,9 +67,8 @@ struct LoginReport : NativeReport {
 
 // Logs the client in with its key in the keytab, for a ticket for the service,
 // and verifies that ticket like a user's. The client is the service itself, or
-// the account that the service's name belongs to. If the KDC's policy refuses
-// such a ticket, the function asks for a TGT. A TGT proves the key, and leaves
-// `version` unknown.
+// the account that it belongs to. If the KDC's policy refuses such a ticket, it
+// asks for a TGT. That proves the key, and leaves `version` unknown.
 LoginReport LogInWithKeytab(const Settings& settings,
                             const std::string& service,
                             const std::string& client);
