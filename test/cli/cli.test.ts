@@ -73,7 +73,9 @@ describe('kpass check', () => {
   let realm: Realm;
   let common: string[];
   before(async () => {
-    realm = await Realm.start({ users: { alice: 'wonderland', zoë: 'пароль 🔑', line: 'two\n' } });
+    realm = await Realm.start({ users: { alice: 'wonderland', zoë: 'пароль 🔑' } });
+    // addUser() takes no line feed.
+    await realm.kadmin('addprinc', '-pw', 'two\n', 'line');
     await realm.addUser('old', 'wonderland', { state: 'password-expired' });
     common = ['-H', 'localhost', '-k', realm.keytab(SERVICE), '-c', realm.config];
   });
@@ -174,6 +176,7 @@ describe('kpass check', () => {
 
   it('reads all of stdin, and removes one newline at its end', async () => {
     equal((await check('line', 'two\n\n')).code, 0);
+    equal((await check('line', 'two\n\r\n')).code, 0);
     equal((await check('line', 'two\n')).code, 1);
     equal((await check('zoë', 'пароль 🔑\n')).code, 0);
   });
