@@ -1,5 +1,5 @@
-// Measures the time from `npm pack` to a verified password, in an empty project, without a compiler, for
-// each Node.js. The versions take turns, so that a disturbance of the machine hits all of them.
+// Measures the time from `npm pack` to a verified password, for each Node.js, in an empty project and
+// without a compiler. The versions take turns, so that a disturbance of the machine hits all of them.
 
 import assert from 'node:assert/strict';
 import { Realm } from 'kpass/testing';

@@ -62,7 +62,8 @@ class Socket {
   explicit Socket(int type, int port) : Socket(socket(AF_INET, type, 0)) {
     sockaddr_in address = Loopback(port);
     setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof(kPatience));
-    connect(fd_, Generic(&address), sizeof(address));  // or the rest fails
+    // If this fails, the calls that follow fail as well.
+    connect(fd_, Generic(&address), sizeof(address));
   }
   Socket(const Socket &) = delete;
   Socket &operator=(const Socket &) = delete;
@@ -72,7 +73,8 @@ class Socket {
     send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
   }
 
-  // Empty after a refusal, at the end, or after kPatience.
+  // Returns an empty text after a refusal, at the stream's end, or after
+  // kPatience.
   std::string Receive(size_t most, int flags) const {
     std::string bytes(most, '\0');
     const ssize_t size = recv(fd_, bytes.data(), most, flags);

@@ -1,5 +1,5 @@
-// `npm run bench`: prints the table and the bounds, and writes them as JSON and as a picture to this
-// folder.
+// `npm run bench` prints the table and the bounds. It also writes them to this folder, as JSON and
+// as a picture.
 //
 //   scripts/bench [--quick] [SCENARIO …]
 //

@@ -1,16 +1,16 @@
 // @ts-check
-// Things that every example needs and your server already has: an address to listen on, a certificate,
-// and the name and the key of the service. They come from the environment, as in
-// https-basic/server.mjs:
+// Every example needs these things, and your server already has them: an address to listen on, a
+// certificate, and the name and the key of the service. The examples take them from the environment,
+// like https-basic/server.mjs:
 //
 //   npm install kpass selfsigned express
 //   HOST=www.example.com KEYTAB=/etc/http.keytab node express.mjs
 //
 // HOST: the name in the service HTTP/<HOST> and in the certificate (default: localhost).
-// KEYTAB: the file with the service's key (libkrb5's default keytab).
-// REALM: shown to the user (EXAMPLE.COM).
-// ADDRESS, PORT: where to listen (127.0.0.1, 8443).
-// CERTIFICATE: a file to write the certificate to, for curl --cacert (none).
+// KEYTAB: the file with the service's key (default: libkrb5's default keytab).
+// REALM: text shown to the user (default: EXAMPLE.COM).
+// ADDRESS, PORT: the address to listen on (default: 127.0.0.1, 8443).
+// CERTIFICATE: a file to write the certificate to, for curl --cacert (default: none).
 // KRB5_CONFIG: libkrb5 reads it.
 
 import { writeFileSync } from 'node:fs';

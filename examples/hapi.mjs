@@ -19,7 +19,7 @@ server.auth.strategy('kerberos', 'basic', {
       const verdict = await verifier.verify(user, password);
       return { isValid: verdict.verified, credentials: verdict };
     } catch (error) {
-      console.error(error); // The log gets it whole, the browser nothing.
+      console.error(error); // The log gets the whole error, and the browser learns nothing of it.
       const later = error instanceof KpassError && error.temporary;
       return {
         response: later

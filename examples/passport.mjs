@@ -16,8 +16,8 @@ subscribe('kpass:error', (/** @type {any} */ { error }) => console.error(error))
 const auth = basicAuth({ service: 'HTTP', host: HOST, keytab: KEYTAB, realm: REALM });
 
 /**
- * BasicStrategy cuts a password at its second colon: it makes "a" of "a:b", and "wonderland:junk" gets
- * in as "wonderland". So kpass reads the header here.
+ * BasicStrategy cuts a password at its second colon: it reads "a:b" as "a", and "wonderland:junk" gets in
+ * as "wonderland". So kpass reads the header here.
  */
 class KerberosStrategy extends BasicStrategy {
   /**

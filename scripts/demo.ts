@@ -37,7 +37,7 @@ function startRealm(password: string): Promise<Realm> {
   return Realm.start({ name: 'EXAMPLE.COM', users: { [USER]: password }, services: [SERVICE] });
 }
 
-/** Starts the example in one realm, with the service's keytab of another or the same. */
+/** Starts the example in `realm`, with the service's keytab from `keytabOf`. */
 function startExample(realm: Realm, keytabOf: Realm): Promise<Example> {
   return Example.start(realm.folder, { ...realm.env, KEYTAB: keytabOf.keytab(SERVICE) });
 }
@@ -79,7 +79,7 @@ function followLogins(realm: Realm): void {
   });
 }
 
-/** Whether every request gets the right answer, and the KDC no more logins than needed. */
+/** Whether every request gets the right answer, and the KDC gets no more logins than needed. */
 async function prove(realm: Realm): Promise<boolean> {
   const results: boolean[] = [];
   const expect = (what: string, wanted: string | number, got: string | number) => {

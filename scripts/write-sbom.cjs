@@ -1,5 +1,5 @@
-// Prints a tarball's bill of materials in CycloneDX. npm makes it; this replaces the fields that
-// would differ each time.
+// Prints a tarball's bill of materials in CycloneDX. npm makes the bill, and this script replaces the
+// fields that would differ each time.
 //
 // usage: node scripts/write-sbom.cjs TARBALL
 

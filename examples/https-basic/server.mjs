@@ -5,10 +5,10 @@
 //   HOST=www.example.com KEYTAB=/etc/http.keytab node server.mjs
 //
 // HOST: the name in the service HTTP/<HOST> and in the certificate (default: localhost).
-// KEYTAB: the file with the service's key (libkrb5's default keytab).
-// REALM: shown to the user (EXAMPLE.COM).
-// ADDRESS, PORT: where to listen (127.0.0.1, 8443).
-// CERTIFICATE: a file to write the certificate to, for curl --cacert (none).
+// KEYTAB: the file with the service's key (default: libkrb5's default keytab).
+// REALM: text shown to the user (default: EXAMPLE.COM).
+// ADDRESS, PORT: the address to listen on (default: 127.0.0.1, 8443).
+// CERTIFICATE: a file to write the certificate to, for curl --cacert (default: none).
 // KRB5_CONFIG: libkrb5 reads it.
 
 import { subscribe } from 'node:diagnostics_channel';

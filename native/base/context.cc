@@ -95,7 +95,7 @@ krb5_context KeptContext::Get(const Config& config, NativeReport* report) {
   }
   Drop();
   if (!AreReadable(config, report)) return nullptr;
-  *report = {};  // of a default file that is not needed
+  *report = {};  // it may name a default file that is not needed
 
   std::vector<const char*> files{config.first.c_str()};
   for (const std::string& file : config.files) files.push_back(file.c_str());

@@ -27,7 +27,7 @@ Gate& TheGate() {
   return *gate;
 }
 
-// False if a thread is still inside after kPatience.
+// Returns false if a thread is still inside after kPatience.
 bool CloseGate() {
   Gate& gate = TheGate();
   std::unique_lock<std::mutex> lock(gate.mutex);

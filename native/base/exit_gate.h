@@ -22,7 +22,7 @@ class ExitGate {
   static void Leave();
 };
 
-// The thread is inside libkrb5 while one lives.
+// The thread is inside libkrb5 while an InsideLibkrb5 lives.
 class InsideLibkrb5 {
  public:
   InsideLibkrb5() { ExitGate::Enter(); }

@@ -18,7 +18,7 @@ struct FileStatus {
   std::string fingerprint;
 };
 
-// Nothing if there is no such file.
+// Returns nothing if there is no such file.
 inline std::optional<FileStatus> StatusOf(const char* path) {
 #ifdef __GLIBC__
   // Not stat(), which needs glibc 2.33. musl has no statx() before 1.2.5.

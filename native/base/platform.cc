@@ -20,7 +20,8 @@
 #include <sys/eventfd.h>
 #endif
 
-// By its name before glibc 2.34, so that the binary runs with older ones.
+// Links the version of the symbol that glibc had before 2.34, so that the
+// binary runs with older versions as well.
 #if defined(__GLIBC__) && defined(__x86_64__) && defined(__LP64__)
 __asm__(".symver res_query, __res_query@GLIBC_2.2.5");
 #elif defined(__GLIBC__) && defined(__aarch64__)
@@ -36,7 +37,8 @@ void CloseWakeup(const Wakeup& wakeup) {
 
 #ifdef __APPLE__
 
-// <string.h> declares it only with a macro that its first includer must set.
+// <string.h> declares memset_s only if a macro is set before its first
+// inclusion.
 extern "C" int memset_s(void* bytes, size_t room, int value, size_t size);
 
 void Wipe(void* bytes, size_t size) noexcept {
@@ -65,8 +67,8 @@ void StayLoaded() {
   (void)dlopen(own.c_str(), RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
 }
 
-// Finds it by one of its functions: the system's own Kerberos may be loaded,
-// too.
+// Finds libkrb5's file by one of its functions: the system's own Kerberos may
+// be loaded as well.
 std::string Libkrb5File() {
   return FileOf(reinterpret_cast<const void*>(&krb5_free_context));
 }
@@ -109,7 +111,8 @@ Wakeup OpenWakeup() {
   return {};
 }
 
-// As MIT's own library does: res_query() shares one state among all threads.
+// Asks with a state of its own, as MIT's library does: res_query() shares one
+// state among all threads.
 int QueryDns(const char* name, int type, unsigned char* answer, int size) {
   const dns_handle_t resolver = dns_open(nullptr);
   if (resolver == nullptr) return -1;
@@ -144,7 +147,8 @@ std::string Libkrb5File() {
   return file;
 }
 
-// On Linux it sets this thread's mask. pthread_sigmask() needs glibc 2.32.
+// On Linux, sigprocmask() sets this thread's mask only. pthread_sigmask() would
+// need glibc 2.32.
 void SetSignalMask(const sigset_t& mask, sigset_t* before) {
   sigprocmask(SIG_SETMASK, &mask, before);
 }

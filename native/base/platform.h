@@ -28,16 +28,17 @@ void SetSignalMask(const sigset_t& mask, sigset_t* before);
 // A non-blocking socket that no other program inherits. -1: see errno.
 int OpenSocket(int family, int type);
 
-// As send(), but without SIGPIPE if the other side has closed the connection.
+// Does the same as send(), but without SIGPIPE if the other side has closed the
+// connection.
 ssize_t SendQuietly(int fd, const void* bytes, size_t size);
 
-// Enough room for the datagram that has come. -1, with errno, if there is none;
-// on macOS always the largest size.
+// Returns enough room for the datagram that has come, or -1, with errno, if
+// there is none. On macOS it always returns the largest size.
 ssize_t RoomForDatagram(int fd);
 
-// A pair of descriptors, maybe the same one twice. Eight bytes written to
-// `raise`, from any thread, end a poll() of `wait`. -1: the system refused
-// them.
+// A pair of descriptors, maybe the same one twice. Any thread can end a poll()
+// of `wait` by writing eight bytes to `raise`. Both are -1 if the system gave
+// none.
 struct Wakeup {
   int wait = -1;
   int raise = -1;

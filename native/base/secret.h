@@ -18,8 +18,8 @@ class Secret {
  public:
   Secret() = default;
 
-  // Room for `size` bytes, zeroed, and for the NUL that libkrb5 needs after
-  // them. Not new char[]: that needs the libstdc++ of GCC 11.
+  // Makes room for `size` zeroed bytes, and for the NUL that libkrb5 needs
+  // after them. Does not use new char[], which needs the libstdc++ of GCC 11.
   explicit Secret(size_t size)
       : bytes_(static_cast<char*>(calloc(size + 1, 1))), size_(size) {
     if (!bytes_) throw std::bad_alloc();

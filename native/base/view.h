@@ -9,7 +9,7 @@
 
 namespace kpass {
 
-// Valid while the data is.
+// The view is valid as long as the data is.
 inline std::string_view View(const krb5_data& data) {
   return {data.data, data.length};
 }

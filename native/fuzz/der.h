@@ -1,5 +1,5 @@
-// As much of DER as the fuzzers need: a message as a tree. Each element can be
-// changed, and Encode() makes the framing around it right again.
+// The part of DER that the fuzzers need. It reads a message as a tree. Each
+// element can be changed, and Encode() makes the framing around it right again.
 
 #ifndef KPASS_FUZZ_DER_H_
 #define KPASS_FUZZ_DER_H_
@@ -62,8 +62,8 @@ inline Element Name(int32_t type, const std::vector<std::string>& parts) {
   return Tree(0x30, {Field(0, Integer(type)), Field(1, std::move(names))});
 }
 
-// False: `bytes` is not a row of whole elements. (An element of indefinite
-// length does not count as one here.)
+// Returns false if `bytes` is not a row of whole elements. (An element of
+// indefinite length does not count as whole.)
 inline bool ParseElements(std::string_view bytes, std::vector<Element>* out,
                           int depth = 0) {
   const auto byte = [&bytes](size_t i) {

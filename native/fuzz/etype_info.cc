@@ -1,11 +1,12 @@
 // Fuzzes the reader of ETYPE-INFO2 (net/etype_info.h) with replies to an
 // AS-REQ.
 //
-// What must hold:
-// - the verdict is hostile wherever libkrb5's own decoders find parameters that
-//   are out of bounds, in any entry of any ETYPE-INFO2;
-// - what libkrb5's decoders and encoders agree on is not kUnreadable;
-// - an acceptable reply has the encryption types that libkrb5 finds.
+// These rules must hold:
+// - The verdict is hostile if libkrb5's own decoders find parameters that are
+//   out of bounds, in any entry of any ETYPE-INFO2.
+// - A reply is not kUnreadable if libkrb5 encodes the decoded reply to the same
+//   bytes.
+// - An acceptable reply has the encryption types that libkrb5 finds.
 
 #include "net/etype_info.h"
 
@@ -21,7 +22,8 @@
 #include "net/message.h"
 #include "stage.h"
 
-// Of k5-int.h. libkrb5 exports these, but none of its headers declares them.
+// From k5-int.h. libkrb5 exports these functions, but none of its public
+// headers declares them.
 extern "C" {
 struct krb5_etype_info_entry {
   krb5_magic magic;
@@ -90,8 +92,8 @@ Element AnyInfo(Random& random) {
   return entries;
 }
 
-// `first`: the number of the first field, which PA-DATA and TYPED-DATA differ
-// in.
+// `first` is the number of the first field. It differs between PA-DATA and
+// TYPED-DATA.
 Element AnyPadata(int first, Random& random) {
   constexpr std::array kOthers = {2, 3, 11, 133, 136, 151};
   Element list = Tree(0x30, {});
@@ -235,7 +237,7 @@ void LookAtErrorData(const krb5_data& bytes, Seen* seen) {
   krb5_free_pa_data(nullptr, padata);
 }
 
-// Nothing: libkrb5 refuses the reply.
+// Returns nothing if libkrb5 refuses the reply.
 std::optional<Seen> LookAtReply(std::string_view reply) {
   const krb5_data bytes = DataOf(reply);
   Seen seen;

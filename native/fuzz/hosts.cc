@@ -11,7 +11,8 @@
 #include "net/host_string.h"
 #include "stage.h"
 
-// Of k5-int.h. libkrb5 exports it, but none of its headers declares it.
+// From k5-int.h. libkrb5 exports it, but none of its public headers declares
+// it.
 extern "C" krb5_error_code k5_parse_host_string(const char* address,
                                                 int default_port, char** host,
                                                 int* port);
@@ -21,7 +22,7 @@ namespace {
 
 using Kind = HostString::Kind;
 
-// As locate_srv_conf_1() in locate_kdc.c of krb5 1.22.
+// Reads as locate_srv_conf_1() does, in locate_kdc.c of krb5 1.22.
 HostString ReadByLibkrb5(std::string value) {
   HostString result;
   if (value.rfind('/', 0) == 0) {

@@ -38,7 +38,7 @@ struct Recording {
   std::vector<std::string> replies;
   std::string outcome;
 
-  // Found in the above.
+  // Found in the replies.
   std::string ticket;  // its ciphertext, which only the realm's KDC can make
   std::vector<Lock> locks;  // the keys of the client, and of its user
 };

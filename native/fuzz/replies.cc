@@ -1,11 +1,12 @@
 // Fuzzes the replies of a KDC. A recorded verification is played back after
 // some of its replies were changed.
 //
-// What must hold:
-// - `verified` comes only out of a recording that ended so, for its user, and
-//   only if the very ticket of the realm's KDC was delivered. (Replies may
-//   differ all the same: nothing protects the text of an error, for example.)
-// - Unchanged, each recording ends as it did.
+// These rules must hold:
+// - The outcome is `verified` only if the recording ended so, and only for the
+//   recording's user. The client must also have got the very ticket that the
+//   realm's KDC made. (Other parts of the replies may differ: nothing protects
+//   the text of an error, for example.)
+// - Without changes, each recording ends as it did with the real KDC.
 // - A proof of the password reaches one KDC only.
 //
 //   replies --record FILE CONFIG KEYTAB USER PASSWORD [canonicalize]
@@ -138,8 +139,8 @@ void CheckPlays(const Recording& recording, int bits) {
   Violated("a recording does not play");
 }
 
-// Collects the keys that open the replies for the client. With them the fuzzer
-// can read encrypted parts and write others, as a user can.
+// Collects the keys that open the replies for the client. With these keys, the
+// fuzzer can read encrypted parts and write others, as a real user can.
 void FindLocks(Recording* recording) {
   TheStage().on_decrypted = [recording](const krb5_keyblock& key,
                                         krb5_keyusage usage) {
@@ -205,7 +206,8 @@ std::string Serialize(const Input& input) {
   return bytes;
 }
 
-// Any bytes are an input. No bytes: the first recording, unchanged.
+// Any bytes are a valid input. Without bytes, the input is the first recording,
+// unchanged.
 Input Deserialize(std::string_view bytes) {
   Input input;
   const auto take = [&bytes] {
@@ -228,7 +230,7 @@ Input Deserialize(std::string_view bytes) {
   return input;
 }
 
-// A reply of some recording, as a donor of elements.
+// A reply of any recording. MutateElement() takes elements from it.
 const std::string& AnyReply(Random& random) {
   static const auto* const all = [] {
     auto* replies = new std::vector<std::string>;
@@ -242,7 +244,7 @@ const std::string& AnyReply(Random& random) {
 }
 
 // Decrypts a part of a reply that is meant for the client, changes it, and
-// encrypts it again. A user could do so by answering in the KDC's place.
+// encrypts it again. A user who answers in the KDC's place can do the same.
 bool MutateEncrypted(const Recording& recording, std::string* message,
                      Random& random) {
   std::vector<Element> tree;

@@ -1,8 +1,8 @@
-// The stage: what the fuzzers put in the place of the network, the clock,
-// random numbers and string-to-key. stage.cc defines the functions of libc,
-// libkrb5 and libk5crypto that reach them. The dynamic linker finds the
-// program's symbols first, so the core and libkrb5 call these, and neither
-// needs a seam for tests.
+// The stage replaces the network, the clock, random numbers and string-to-key
+// for the fuzzers. stage.cc defines functions in place of those of libc,
+// libkrb5 and libk5crypto. The dynamic linker finds the program's symbols
+// first, so the core and libkrb5 call these functions, and neither needs a seam
+// for tests.
 
 #ifndef KPASS_FUZZ_STAGE_H_
 #define KPASS_FUZZ_STAGE_H_
@@ -30,8 +30,8 @@ struct Stage {
   // The seed of all random bytes. Each request gets the same bytes, because the
   // number of requests depends on the context's age. 0: true random bytes.
   uint64_t random = 0;
-  // String-to-key takes 95 % of a verification's time. If true, a new question
-  // gets a made-up key that depends on all of the question.
+  // String-to-key takes 95 % of a verification's time. If true, string-to-key
+  // makes up a key for new arguments. The key depends on all arguments.
   bool quick_keys = false;
 };
 

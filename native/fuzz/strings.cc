@@ -1,7 +1,7 @@
 // Fuzzes the text that reaches the core: user, password, service, host, keytab,
 // realms, and the path of a krb5.conf. No KDC answers.
 //
-// What must hold:
+// These rules must hold:
 // - nothing is verified;
 // - no message is sent for a name or a password that must be refused;
 // - each message that is sent asks for exactly the principal in the text.
@@ -46,7 +46,8 @@ std::string KeytabName(FuzzedDataProvider& from) {
   return type + FileName(from);
 }
 
-// Whether the core itself must refuse it, no matter what JavaScript checked.
+// Whether the core itself must refuse the input, although JavaScript checks
+// input as well.
 bool MustBeRefused(const std::string& user, const std::string& password,
                    const std::vector<std::string>& realms) {
   const size_t at = user.find('@');

@@ -20,8 +20,8 @@ namespace kpass {
 
 class AsRequest {
  public:
-  // `kept`, `hooks` and `client` must outlive it. `canonicalize`: the KDC may
-  // rename the client.
+  // `kept`, `hooks` and `client` must outlive the AsRequest. With
+  // `canonicalize`, the KDC may rename the client.
   AsRequest(const KeptContext& kept, KdcHooks& hooks, krb5_principal client,
             bool canonicalize)
       : kept_(kept),
@@ -30,14 +30,16 @@ class AsRequest {
         client_(client),
         canonicalize_(canonicalize) {}
 
-  // Each asks for a ticket for `service`; null: a TGT of the client's realm.
+  // Each asks for a ticket for `service`. If `service` is null, each asks for a
+  // TGT of the client's realm.
   krb5_error_code ByPassword(const char* password, krb5_const_principal service,
                              Creds* creds);
   krb5_error_code ByKeytab(krb5_keytab keytab, krb5_const_principal service,
                            Creds* creds);
 
-  // As CheckExchange(), after ByPassword(). Tells a fault of the KDC, and what
-  // krb5.conf shuts out on this machine, from a verdict on the user.
+  // Does the same as CheckExchange(), after ByPassword(). It also distinguishes
+  // a verdict on the user from a fault of the KDC, and from a mechanism or type
+  // that this machine's krb5.conf shuts out.
   bool CheckPassword(krb5_error_code code,
                      std::initializer_list<std::string_view> realms,
                      NativeReport* report) const;
@@ -56,8 +58,8 @@ class AsRequest {
   std::optional<UserEnctypes> enctypes_;  // of a request by password
 };
 
-// As NativeReport::Check(), after an exchange with the KDCs of these realms. If
-// libkrb5 cannot read a KDC in krb5.conf, the report names it.
+// Does the same as NativeReport::Check(), after an exchange with the KDCs of
+// these realms. If libkrb5 cannot read a KDC in krb5.conf, the report names it.
 bool CheckExchange(const KeptContext& kept, const char* step,
                    krb5_error_code code,
                    std::initializer_list<std::string_view> realms,

@@ -48,7 +48,7 @@ krb5_error_code ReadKeys(krb5_context context, krb5_keytab keytab,
   return code == KRB5_KT_END ? 0 : code;
 }
 
-// The ticket names, unencrypted, the key that the KDC made it with.
+// The unencrypted part of the ticket names the KDC's key that encrypts it.
 void RecordTicketKey(krb5_context context, const krb5_creds& creds,
                      LoginReport* report) {
   Ticket ticket(context);

@@ -65,7 +65,8 @@ struct LoginReport : NativeReport {
 
 // Logs the service in with its key in the keytab, for a ticket for itself, and
 // verifies that ticket like a user's. If the KDC's policy refuses such a
-// ticket, it asks for a TGT. That proves the key, and leaves `version` unknown.
+// ticket, the function asks for a TGT. A TGT proves the key, and leaves
+// `version` unknown.
 LoginReport LogInWithKeytab(const Settings& settings,
                             const std::string& service);
 

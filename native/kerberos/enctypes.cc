@@ -21,7 +21,7 @@ namespace {
 
 using EnctypeList = Krb5Ptr<krb5_enctype*, krb5_free_enctypes>;
 
-// What krb5.conf calls a weak type by itself, and its family.
+// krb5.conf's names for a weak type: the type's own name, and its family's.
 struct WeakName {
   krb5_enctype enctype;
   const char* family;

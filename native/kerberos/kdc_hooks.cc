@@ -23,7 +23,7 @@ bool Is(MessageType type, const krb5_data& data) {
   return kpass::Is(type, View(data));
 }
 
-// In words for an operator. Empty: libkrb5 may have the reply.
+// The fault in words for an operator. Empty if libkrb5 may have the reply.
 std::string FaultIn(const EtypeInfo& info, bool weak_allowed) {
   using Verdict = EtypeInfo::Verdict;
   switch (info.verdict) {
@@ -127,7 +127,8 @@ bool KdcHooks::ReenterLibkrb5(RequestKind kind) {
   return sender_.ReturnFromNetwork();
 }
 
-// If it gives neither a reply nor an error, libkrb5 carries the message itself.
+// If Carry() gives neither a reply nor an error, libkrb5 carries the message
+// itself.
 krb5_error_code KdcHooks::Carry(const krb5_data& realm,
                                 const krb5_data& message, krb5_data** reply) {
   std::optional<Delivery> delivery;
@@ -137,7 +138,8 @@ krb5_error_code KdcHooks::Carry(const krb5_data& realm,
     delivery = Delivery{ENOMEM, {}, {}};
   }
   if (!delivery) return 0;
-  // Only here: the transport has asked the primary KDC itself.
+  // Such a reply ends the try only here, because kpass's transport has asked
+  // the primary KDC itself. libkrb5's transport has not.
   if (delivery->kind != RequestKind::kOther) {
     ended_ = EndsAsExchange(delivery->reply);
   }
@@ -151,8 +153,9 @@ krb5_error_code KdcHooks::Carry(const krb5_data& realm,
   return krb5_copy_data(context_, &bytes, reply);
 }
 
-// The transport has read the error's number as well. This reads it as libkrb5
-// will: the two may differ about bytes that are not quite DER.
+// The transport has read the error's number as well. ReadReply() reads the
+// number as libkrb5 will: the two may differ about bytes that are not quite
+// DER.
 krb5_error_code KdcHooks::ReadReply(const krb5_data& message,
                                     const krb5_data& reply,
                                     krb5_data** replacement) {
@@ -170,9 +173,9 @@ krb5_error_code KdcHooks::ReadReply(const krb5_data& message,
              : ReplaceTgsError(error.get(), replacement);
 }
 
-// Before libkrb5 computes: it can neither be stopped then, nor take back a
-// proof that it has sent. Anybody can forge these replies, so they are the
-// KDC's fault and no verdict on the user.
+// Reads the reply before libkrb5 computes with it. Later, libkrb5 could neither
+// be stopped nor take back a proof that it has sent. Anybody can forge these
+// replies, so they are the KDC's fault and no verdict on the user.
 krb5_error_code KdcHooks::ReadAsReply(std::string_view reply) {
   if (key_ == Key::kKeytab) return 0;
   try {
@@ -217,8 +220,9 @@ krb5_error_code KdcHooks::ReadAsError(const krb5_error& error) {
 // libkrb5 adds the error's number, 32 bits that a stranger chose, to its
 // table's base. One number makes the sum 0. krb5_get_credentials takes that for
 // success, and dereferences a ticket that it does not have. ReadReply() stops
-// that number. But whoever made the TGT can also put it into e-data (RFC 6113,
-// 5.4.4), where libkrb5 prefers it to the outer one. So e-data is left out.
+// that number. But the maker of the TGT can also put the number into e-data
+// (RFC 6113, 5.4.4), and libkrb5 prefers that one to the outer one. So e-data
+// is left out.
 krb5_error_code KdcHooks::ReplaceTgsError(krb5_error* error,
                                           krb5_data** replacement) {
   error->e_data.length = 0;

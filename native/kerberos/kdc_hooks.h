@@ -33,9 +33,9 @@ namespace kpass {
 // The owner of an exchange. Called on the thread that is in libkrb5.
 class Sender {
  public:
-  // Before a message leaves. False: it must not leave.
+  // Called before a message leaves. Returns false if it must not leave.
   virtual bool LeaveForNetwork() = 0;
-  // After the wait for the reply. False: libkrb5 must give up.
+  // Called after the wait for the reply. Returns false if libkrb5 must give up.
   virtual bool ReturnFromNetwork() = 0;
   // Ends the wait.
   virtual const Interrupt& interrupt() const = 0;
@@ -49,23 +49,23 @@ class Sender {
 // refusal it lets no other AS-REQ leave.
 class KdcHooks {
  public:
-  // All of these must outlive it. `kept` has its context already. `log` null:
-  // no lines of the transport.
+  // All of these must outlive the KdcHooks. `kept` has its context already. If
+  // `log` is null, the transport writes no lines.
   KdcHooks(const Settings& settings, const KeptContext& kept, Sender& sender,
            TraceLog* log);
   KdcHooks(const KdcHooks&) = delete;
   KdcHooks& operator=(const KdcHooks&) = delete;
   ~KdcHooks();
 
-  // What the client makes its key of, and so what a reply may ask of it.
+  // The source of the client's key. It decides which demands a reply may make.
   enum class Key { kKeytab, kPassword, kPasswordOrWeak };
 
   // A request for a ticket for this client begins. Before the first one, no
   // AS-REQ leaves. kPasswordOrWeak: RC4 and 3DES are allowed.
   void BeginTry(krb5_const_principal client, Key key);
 
-  // The request ended with `code`. Returns the code that it stands for: a
-  // refusal, if libkrb5 has only heard that the hooks stopped its next try.
+  // The request ended with `code`. Returns the code that really ended it: if a
+  // KDC refused, and the hooks stopped libkrb5's next try, this is the refusal.
   krb5_error_code EndTry(krb5_error_code code) const;
 
   // The fault in a reply that ended the last request; empty: there was none.
@@ -107,8 +107,8 @@ class KdcHooks {
   std::string fault_;
   ProofAsked proof_asked_ = ProofAsked::kNone;
 
-  // One attempt, one count: with either of these, no further AS-REQ leaves. (To
-  // which KDC the proof goes is for the transport to know.)
+  // One attempt, one count: with either of these, no further AS-REQ leaves.
+  // (The transport decides which KDC gets the proof.)
   krb5_error_code refusal_ = 0;  // a KDC answered; no other is asked
   bool ended_ = false;           // this try ended in any error
 };

@@ -11,7 +11,7 @@
 
 namespace kpass {
 
-// Which KDCs a verification has asked, and for which service.
+// The KDCs that a verification has asked, and the service.
 struct Asked {
   std::string service;              // the service's principal, once known
   std::vector<std::string> realms;  // of the KDCs asked: the user's first

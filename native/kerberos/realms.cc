@@ -1,7 +1,6 @@
 #include "kerberos/realms.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "base/krb5_ptr.h"
 #include "base/view.h"
@@ -18,10 +17,10 @@ bool SameApartFromCase(std::string_view a, std::string_view b) {
       [](char one, char other) { return LowerCase(one) == LowerCase(other); });
 }
 
-bool RefuseSpelling(std::string message, NativeReport* report) {
-  report->message = std::move(message);
-  report->message += ". A realm's name has one spelling, capitals included";
-  return report->Refuse("spelling");
+bool RefuseSpelling(const std::string& mistake, NativeReport* report) {
+  const std::string words =
+      mistake + ". A realm's name has one spelling, capitals included";
+  return report->Refuse("spelling", words.c_str());
 }
 
 bool CheckRealms(const Settings& settings, const std::string& service_realm,
@@ -36,10 +35,10 @@ bool CheckRealms(const Settings& settings, const std::string& service_realm,
   if (!settings.realms.empty()) return true;
   for (const std::string& realm : settings.domain_realms) {
     if (realm == service_realm) continue;
-    report->message = "the option domains has the realm " + realm +
-                      ", and only users of " + service_realm +
-                      " may log in, unless the option realms says more";
-    return report->Refuse("domains");
+    const std::string words = "the option domains has the realm " + realm +
+                              ", and only users of " + service_realm +
+                              " may log in, unless the option realms says more";
+    return report->Refuse("domains", words.c_str());
   }
   return true;
 }

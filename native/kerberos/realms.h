@@ -19,7 +19,7 @@ char LowerCase(char c);
 bool SameApartFromCase(std::string_view a, std::string_view b);
 
 // Fills the report with a mistake of the configuration. Returns false.
-bool RefuseSpelling(std::string message, NativeReport* report);
+bool RefuseSpelling(const std::string& mistake, NativeReport* report);
 
 // Whether the settings' realms can be right for a service of this realm. If
 // not, fills the report.

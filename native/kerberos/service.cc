@@ -19,9 +19,10 @@ constexpr size_t kMaxKeytabName = 1100;  // MAX_KEYTAB_NAME_LEN, not public
 
 }  // namespace
 
-// kpass builds service/host@REALM itself: krb5_sname_to_principal sends the
-// host through DNS. krb5_parse_name reads it as a plain name. With a host-based
-// name, libkrb5 also tries the keys of other hosts if krb5.conf says so.
+// kpass builds service/host@REALM itself: krb5_sname_to_principal looks the
+// host up in DNS. krb5_parse_name makes a plain name, not a host-based one. For
+// a host-based name, libkrb5 also tries the keys of other hosts if krb5.conf
+// says so.
 bool Service::FindName(NativeReport* report) {
   std::string host;
   if (settings_.host) {

@@ -17,7 +17,7 @@ namespace kpass {
 // Each step returns whether it succeeded, and fills the report if not.
 class Service {
  public:
-  // `settings` must outlive it.
+  // `settings` must outlive the Service.
   Service(krb5_context context, const Settings& settings)
       : context_(context),
         settings_(settings),

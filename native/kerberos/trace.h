@@ -1,5 +1,5 @@
-// libkrb5's account of what it does, line by line, with the lines of kpass's
-// own transport among them.
+// libkrb5's account of its steps, line by line, with the lines of kpass's own
+// transport among them.
 
 #ifndef KPASS_TRACE_H_
 #define KPASS_TRACE_H_
@@ -20,11 +20,12 @@ using Trace = std::vector<std::string>;
 // Any thread may take the lines while another one still adds some.
 class TraceLog {
  public:
-  // Drops the line once Take() was called, or if there are too many.
+  // Drops the line after Take(), or if there are too many lines.
   void Add(const char* line);
   Trace Take();
 
-  // Adds the lines of kpass's own transport. The log must outlive it.
+  // Adds the lines of kpass's own transport. The TraceLog must outlive the
+  // MessageLog.
   MessageLog ForTransport();
 
  private:
@@ -33,8 +34,8 @@ class TraceLog {
   bool taken_ = false;
 };
 
-// While one lives, libkrb5 writes what it does with a context to `log`, and no
-// longer to the file that KRB5_TRACE names. `log` null: nothing changes.
+// While a Traced lives, libkrb5 writes its trace for one context to `log`, and
+// not to the file that KRB5_TRACE names. If `log` is null, nothing changes.
 class Traced {
  public:
   Traced(krb5_context context, TraceLog* log);

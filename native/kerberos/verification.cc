@@ -27,9 +27,10 @@ constexpr size_t kDeadStack =
   Wipe(dead, sizeof dead);
 }
 
-// Errors for a direct request that the KDC may not give for a TGT: it gives out
-// no ticket for the service here, or has only an old key for it. (The user's
-// list of encryption types holds for the direct request only.)
+// Errors that concern a direct request, while a request for a TGT may succeed:
+// the KDC gives out no ticket for the service in this exchange, or has only an
+// old key for the service. (The user's list of encryption types holds for the
+// direct request only.)
 bool MayBeAboutService(krb5_error_code code) {
   return code == KRB5KDC_ERR_MUST_USE_USER2USER || code == KRB5KDC_ERR_POLICY ||
          code == KRB5KDC_ERR_ETYPE_NOSUPP;
@@ -207,8 +208,8 @@ bool Conversation::OpenKeytab() {
 }
 
 // Asks for the service's own ticket, which takes one exchange less than a TGT.
-// That cannot work for users of another realm, or where the KDC refuses it. Nor
-// with canonicalization, which AD and Samba grant with a TGT only.
+// Three cases need a TGT: users of another realm, a KDC that refuses the direct
+// request, and canonicalization, which AD and Samba grant with a TGT only.
 bool Conversation::GetTicket() {
   RecordAsked(std::string(View(client_->realm)));
   AsRequest request(kept_, hooks_, client_.get(), settings_.canonicalize);
@@ -261,8 +262,8 @@ bool Conversation::VerifyTicket() {
   krb5_verify_init_creds_opt_init(&opt);
   // Without this, a keytab that cannot be used counts as success.
   krb5_verify_init_creds_opt_set_ap_req_nofail(&opt, 1);
-  // NULL itself for the credential cache: with a pointer to a null cache,
-  // libkrb5 would keep the ticket in a cache of the whole process.
+  // The argument for the credential cache is NULL. With a pointer to a null
+  // cache, libkrb5 would keep the ticket in a cache of the whole process.
   if (!CheckExchange(
           "krb5_verify_init_creds",
           krb5_verify_init_creds(context_, creds_.get(), service_.principal(),

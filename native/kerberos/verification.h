@@ -1,6 +1,5 @@
-// One verification of one user's password against Kerberos. Knows no
-// JavaScript: the addon uses it, and so do the programs that test the core
-// alone.
+// One verification of one user's password against Kerberos. It does not depend
+// on JavaScript: programs that test only the core use it as well as the addon.
 
 #ifndef KPASS_VERIFICATION_H_
 #define KPASS_VERIFICATION_H_
@@ -29,14 +28,16 @@ class Verification final : private Sender {
         user_(std::move(user)),
         password_(std::move(password)) {}
 
-  // Talks to the KDCs, once, on the calling thread, which is inside libkrb5
-  // (exit_gate.h). Holds the thread until there is an outcome; Abandon() ends a
-  // wait for a KDC at once. The password is wiped when it returns.
+  // Talks to the KDCs, on the calling thread. May be called only once. The
+  // thread must be inside libkrb5 (exit_gate.h). Run() holds the thread until
+  // there is an outcome; Abandon() ends a wait for a KDC at once. The password
+  // is wiped when Run() returns.
   Outcome Run(KeptContext& kept);
 
-  // From any thread, at any time: ends the wait for a KDC, lets no further
-  // message leave, and wipes the password, at once unless libkrb5 is computing
-  // with it. Returns which KDCs were asked.
+  // Ends the wait for a KDC, lets no further message leave, and wipes the
+  // password. If libkrb5 is computing with the password, it is wiped later, by
+  // Run(). May be called from any thread, at any time. Returns the KDCs that
+  // were asked.
   Asked Abandon();
 
  private:
@@ -58,7 +59,8 @@ class Verification final : private Sender {
   TraceLog trace_;
   std::mutex mutex_;
   Secret password_;  // changed only under mutex_
-  // Only while it runs: queued calls are too many for a descriptor each.
+  // Exists only during Run(): there can be too many queued calls for one
+  // descriptor each.
   std::optional<Interrupt> interrupt_;
   // The rest is guarded by mutex_.
   Asked asked_;

@@ -9,8 +9,8 @@
 
 #include "base/platform.h"
 
-// The symbol version from before glibc 2.34, so that the binary runs with
-// older versions as well.
+// Links the version of the symbol that glibc had before 2.34, so that the
+// binary runs with older versions as well.
 #if defined(__GLIBC__) && defined(__x86_64__) && defined(__LP64__)
 __asm__(".symver dn_expand, __dn_expand@GLIBC_2.2.5");
 #elif defined(__GLIBC__) && defined(__aarch64__)

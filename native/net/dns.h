@@ -22,7 +22,8 @@ struct DnsAnswer {
   std::chrono::seconds ttl{0};  // the shortest of the records' lifetimes
 };
 
-// Looks up SRV records. `primary`: those of `_kerberos-master`. Waits for DNS.
+// Looks up SRV records: with `primary`, those of `_kerberos-master`. Waits for
+// DNS.
 DnsAnswer LookUpKdcs(const std::string& realm, bool primary);
 
 // Whether the realm has MIT's URI records, which only libkrb5 understands.

@@ -18,8 +18,9 @@ using der::Take;
 using Verdict = EtypeInfo::Verdict;
 
 constexpr uint64_t kMostTimesDefault = 10;
-// The bound for encryption types that take no count. libkrb5 keeps such
-// parameters, and may use them with the encryption type of the next reply.
+// The bound for a count that comes with an encryption type that takes none.
+// libkrb5 keeps that count, and may use it with the encryption type of the next
+// reply.
 constexpr uint64_t kMostIterations = 327680;
 constexpr size_t kCountSize = 4;
 

@@ -22,7 +22,7 @@ struct EtypeInfo {
     kAcceptable,  // all entries are within bounds
     // The rest is the fault of the KDC, or of somebody who answers for it:
     kIterations,  // `etype` with `iterations`, which are out of bounds
-    kParameters,  // `etype` with parameters that it does not have
+    kParameters,  // `etype` with parameters that it does not take
     kUnreadable,  // the reply may hold ETYPE-INFO2, but cannot be read
   };
 
@@ -34,7 +34,7 @@ struct EtypeInfo {
   std::vector<int32_t> etypes;
 
   bool hostile() const { return verdict > Verdict::kAcceptable; }
-  // Whether all entries are for DES, 3DES or RC4, and there is one.
+  // Whether there are entries, and all of them are for DES, 3DES or RC4.
   bool only_weak() const;
 };
 

@@ -127,7 +127,8 @@ void Exchange::RepeatDue(Clock::time_point now) {
   }
 }
 
-// Marks the way silent after kSilence. True: the message is due again.
+// Marks the way silent after kSilence. Returns true if the message is due
+// again.
 bool Exchange::MarkSilentAndDue(const Attempt& attempt, Clock::time_point now) {
   if (attempt.taken()) return false;
   if (errand_.proof) return now >= attempt.again() && !IsTaken();
@@ -141,7 +142,8 @@ bool Exchange::MarkSilentAndDue(const Attempt& attempt, Clock::time_point now) {
   return !attempt.way().tcp && now - health.asked >= kProbe;
 }
 
-// Waits until a socket is ready or something is due. False: interrupted.
+// Waits until a socket is ready or something is due. Returns false if the wait
+// was interrupted.
 bool Exchange::Wait(Clock::time_point now) {
   auto until = begun_ + errand_.patience;
   for (const Due& due : due_) until = std::min(until, due.when);
@@ -181,8 +183,9 @@ const Attempt* Exchange::Receive(Clock::time_point now) {
   return nullptr;
 }
 
-// Records the answer. False: the exchange goes on, because the KDC cannot
-// answer (another one is asked), or the reply is too big for UDP (TCP is used).
+// Records the answer. Returns false if the exchange goes on. It goes on with
+// another KDC if this one cannot answer, and by TCP if the reply is too big for
+// UDP.
 bool Exchange::AcceptReply(Attempt& attempt, Clock::time_point now) {
   const Way way = attempt.way();
   Log("kpass is answered by", way);
@@ -202,8 +205,8 @@ bool Exchange::AcceptReply(Attempt& attempt, Clock::time_point now) {
   return false;
 }
 
-// A way whose whole head start over the winner passed without an answer is
-// silent: the next race starts it after the winner.
+// A way is silent if its whole head start over the winner passed without an
+// answer. The next race starts that way after the winner.
 void Exchange::MarkOvertakenSilent(const Attempt& winner) {
   for (const auto& attempt : attempts_) {
     if (attempt->state() != Attempt::State::kWaiting) continue;

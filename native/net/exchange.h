@@ -47,7 +47,7 @@ struct Delivery {
 
 class Exchange {
  public:
-  // All of these must outlive it.
+  // All of these must outlive the Exchange.
   Exchange(Kdcs& kdcs, const Errand& errand, const Interrupt& interrupt,
            const MessageLog& log)
       : kdcs_(kdcs),
@@ -89,7 +89,7 @@ class Exchange {
   const Clock::time_point begun_;
   std::vector<Due> due_;  // the earliest first
   std::vector<std::unique_ptr<Attempt>> attempts_;
-  bool unavailable_ = false;  // a KDC said so of itself
+  bool unavailable_ = false;  // a KDC said that it cannot answer
 };
 
 }  // namespace kpass

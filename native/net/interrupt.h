@@ -14,9 +14,9 @@ class Interrupt {
   Interrupt& operator=(const Interrupt&) = delete;
   ~Interrupt();
 
-  // From now on, fd() is readable. May be called more than once.
+  // After this call, fd() stays readable. May be called more than once.
   void Raise() const;
-  int fd() const { return wakeup_.wait; }  // -1: the system refused one
+  int fd() const { return wakeup_.wait; }  // -1: the system gave none
 
  private:
   const Wakeup wakeup_;

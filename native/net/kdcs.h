@@ -2,8 +2,9 @@
 // them, and which ways answered last time. libkrb5 remembers neither, and waits
 // for a dead KDC in each exchange.
 //
-// The whole process shares one list for each realm and each krb5.conf's idea of
-// it. What one verification learns spares the next one the wait.
+// The whole process shares the lists: one for each realm and each krb5.conf's
+// settings for it. So one verification waits for a dead KDC, and the next ones
+// do not.
 
 #ifndef KPASS_KDCS_H_
 #define KPASS_KDCS_H_
@@ -40,7 +41,7 @@ struct Way {
   std::string Text() const;  // 'UDP 192.0.2.1:88'
 };
 
-// What is known about a way.
+// The history of a way.
 struct Health {
   enum class State { kUnknown, kAnswers, kSilent } state = State::kUnknown;
   Clock::time_point asked;     // last time, by any thread
@@ -54,9 +55,10 @@ class Kdcs : public RefCounted {
   // The list of that site.
   static Ref<Kdcs> For(Site site);
 
-  // Finds the addresses, unless they are known already; may wait for DNS.
-  // False: libkrb5 may reach a KDC of the realm that kpass cannot reach. (A
-  // mistake in krb5.conf counts as well: FindKdcMistake() knows it.)
+  // Finds the addresses, unless they are known already. May wait for DNS.
+  // Returns false if libkrb5 may reach a KDC of the realm that kpass cannot
+  // reach. (It also does so for a mistake in krb5.conf. FindKdcMistake() finds
+  // the mistake.)
   bool Resolve();
 
   // The ways, the best first: those that answer, those not tried yet, those

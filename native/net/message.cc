@@ -37,8 +37,8 @@ bool ProvesNothing(int64_t padata_type) {
   }
 }
 
-// Of the padata types in a KDC's error. The others say how to make the key, or
-// what the KDC can do.
+// Whether a padata type in a KDC's error names a mechanism. The other types
+// tell how to make the key, or which features the KDC has.
 bool IsMechanism(int64_t padata_type) {
   switch (padata_type) {
     case 3:    // PA-PW-SALT

@@ -30,13 +30,14 @@ constexpr int64_t kWrongRealm = 68;
 constexpr int64_t kPreauthExpired = 90;
 constexpr int64_t kMorePreauthRequired = 91;
 
-// The error-code of a KRB-ERROR. Nothing: the message is no KRB-ERROR, or
-// cannot be read.
+// The error-code of a KRB-ERROR. Returns nothing if the message is no KRB-ERROR
+// or cannot be read.
 std::optional<int64_t> ErrorCode(std::string_view message);
 
-// The proof that an error asks for. kPassword: one that a password can give
-// without armor, an encrypted timestamp (RFC 4120, 5.2.7.2) or SPAKE
-// (RFC 9588). kOther: a certificate, a token. kNone: it names no mechanism.
+// The proof that an error asks for. kPassword: a proof that is made with the
+// password and without armor, namely an encrypted timestamp (RFC 4120, 5.2.7.2)
+// or SPAKE (RFC 9588). kOther: a certificate or a token. kNone: the error names
+// no mechanism.
 enum class ProofAsked { kNone, kOther, kPassword };
 ProofAsked ProofAskedIn(std::string_view reply);
 

@@ -19,14 +19,14 @@ struct NamedKdc {
 };
 
 struct NamedKdcs {
-  // What named them: 'krb5.conf', 'SRV', 'URI' (records that kpass does not
-  // read), 'locator' (a plug-in that only libkrb5 asks) or 'none'.
+  // The source of the names: 'krb5.conf', 'SRV', 'URI' (records that kpass does
+  // not read), 'locator' (a plug-in that only libkrb5 asks) or 'none'.
   const char* source = "none";
   std::vector<NamedKdc> kdcs;  // without those of URI records and the locator
   bool only_libkrb5 = false;   // only libkrb5 knows or reaches some KDCs
 };
 
-// Finds them anew; may wait for DNS.
+// Finds the KDCs anew at each call. May wait for DNS.
 NamedKdcs FindNamedKdcs(const Site& site);
 
 }  // namespace kpass

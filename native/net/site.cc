@@ -9,8 +9,8 @@ namespace kpass {
 namespace {
 
 // The folder of locator plug-ins, next to the library itself. With a plug-in,
-// another program (SSSD) tells libkrb5 where a realm's KDCs are, and libkrb5
-// asks it before it reads krb5.conf.
+// another program (SSSD) tells libkrb5 where a realm's KDCs are. libkrb5 asks
+// the plug-in before it looks into krb5.conf.
 std::string LocatorFolder() {
   const std::string library = Libkrb5File();
   if (library.empty()) return library;

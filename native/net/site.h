@@ -1,4 +1,4 @@
-// A site: what krb5.conf says about finding a realm's KDCs.
+// A site: krb5.conf's settings for finding a realm's KDCs.
 
 #ifndef KPASS_SITE_H_
 #define KPASS_SITE_H_
@@ -18,7 +18,7 @@ struct Site {
   std::vector<std::string> named;  // its values; empty: DNS names the KDCs
   bool dns = true;                 // DNS may be asked
   bool uri = true;                 // URI records may be used
-  bool only_libkrb5 = false;       // krb5.conf says what only libkrb5 supports
+  bool only_libkrb5 = false;       // only libkrb5 supports the settings
 
   static Site Of(const KeptContext& kept, const std::string& realm,
                  bool primary);
@@ -30,8 +30,9 @@ struct Site {
 // libkrb5 reads a realm's whole list before it calls the send hook. For one bad
 // value it fails with EINVAL, even if the other KDCs answer.
 //
-// The first value that libkrb5 refuses in the realm's lists, as krb5.conf has
-// it: 'kdc = host:x in realm EXAMPLE.COM'. Nothing: there is none.
+// Returns the first value that libkrb5 refuses in the realm's lists, as
+// krb5.conf has it: 'kdc = host:x in realm EXAMPLE.COM'. Returns nothing if
+// there is none.
 std::optional<std::string> FindKdcMistake(const KeptContext& kept,
                                           const std::string& realm);
 

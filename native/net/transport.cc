@@ -87,7 +87,8 @@ Delivery Transport::CarryUnproven(const std::string& realm, Kdcs& kdcs,
   return delivery;
 }
 
-// Goes to one KDC, even if it does not answer: the KDC that asked for proof.
+// The message goes only to the KDC that asked for proof, even if that KDC does
+// not answer.
 Delivery Transport::CarryProof(Kdcs& kdcs, std::string_view message) {
   Errand errand{message, patience_, {}, /*proof=*/true};
   if (!kdc_) {
@@ -100,7 +101,7 @@ Delivery Transport::CarryProof(Kdcs& kdcs, std::string_view message) {
   return Exchange(kdcs, errand, interrupt_, log_).Run();
 }
 
-// A replica may not know yet of a new user, a new password or an unlocking.
+// A replica may not yet know a new user or password, or an unlocked account.
 void Transport::AskPrimary(const std::string& realm, std::string_view message,
                            Delivery* delivery) {
   const Ref<Kdcs> primary = Kdcs::For(Site::Of(kept_, realm, /*primary=*/true));

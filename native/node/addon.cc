@@ -2,9 +2,9 @@
 // makes errors and verdicts. This side takes plain values, and returns plain
 // records.
 //
-// JavaScript knows a call by a number. The function that start() got receives
-// the call's record, on JavaScript's thread, at most once; never if the call
-// was abandoned.
+// JavaScript knows a call by its number. The function that start() got receives
+// the call's record, on JavaScript's thread. It receives each record at most
+// once, and no record of an abandoned call.
 
 #define NAPI_VERSION 8
 #include <napi.h>
@@ -48,8 +48,9 @@ class Environment {
     calls.clear();
   }
 
-  // JavaScript's files may be loaded twice over one addon. If they numbered the
-  // calls, two calls could have one number, and one verdict.
+  // Two copies of the JavaScript files may share one addon. If the copies
+  // numbered the calls, two calls could have the same number, and so the same
+  // verdict.
   uint32_t NextId() {
     do {
       ++last_id_;
@@ -103,11 +104,13 @@ void Start(const Napi::CallbackInfo& info) {
       env, info[0], nullptr, Napi::String::New(env, "kpass"), 0, 1, nullptr,
       nullptr, nullptr, DeliverFinished, &wake);
   if (status != napi_ok) return;
-  // The timers of pending promises keep the process alive; this does not.
+  // The timers of pending promises keep the process alive. This function must
+  // not.
   napi_unref_threadsafe_function(env, wake);
   Environment& environment = Of(env);
   environment.mailbox->Open(wake);
-  // Added after the function, so Node runs it before it takes that down.
+  // The hook is added after the function, so Node runs the hook before it
+  // destroys the function.
   env.AddCleanupHook([](Environment* ending) { ending->End(); }, &environment);
 }
 
@@ -158,7 +161,8 @@ Napi::Value SharedPool(const Napi::CallbackInfo& info) {
   return Napi::External<Pool>::New(info.Env(), pool);
 }
 
-// Below zero in place of a call's number: why there is no call.
+// submit() returns one of these in place of a call's number: the reason why
+// there is no call.
 enum Refusal : int { kFull = -1, kNoThread = -2, kNoMemory = -3 };
 
 // May throw std::bad_alloc.
@@ -177,8 +181,8 @@ double Admit(Environment& environment, const Ref<Call>& call) {
 }
 
 // submit(pool, settings, user, password, timeout): the call's number, or a
-// Refusal. It has read the password when it returns. After `timeout` ms the
-// record may not come any more: JavaScript keeps the deadline.
+// Refusal. submit() has read the password when it returns. JavaScript keeps the
+// deadline: after `timeout` ms the record may not come any more.
 Napi::Value Submit(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Environment& environment = Of(env);
@@ -265,8 +269,8 @@ Napi::Value PoolStats(const Napi::CallbackInfo& info) {
   return record;
 }
 
-// Replaces a '~' at the beginning, which macOS's first file has. libkrb5 does
-// so when it opens a file, but the system does not.
+// Replaces a '~' at the beginning. The name of macOS's first file begins with
+// one. libkrb5 replaces it when it opens a file, but the system does not.
 std::string InHome(const char* name) {
   const char* const home = getenv("HOME");
   const bool there = name[0] == '~' && name[1] == '/' && home != nullptr;
@@ -274,8 +278,9 @@ std::string InHome(const char* name) {
 }
 
 // defaultConfig(): the files that KRB5_CONFIG names, or else the system's, with
-// colons between them: one string costs a call less than a list. It reads the
-// environment on this thread, because process.env changes it for all threads.
+// colons between them. One string is cheaper than a list. The function reads
+// the environment on this thread, because process.env changes the environment
+// of all threads.
 Napi::Value DefaultConfig(const Napi::CallbackInfo& info) {
   std::string files;
   char** names = nullptr;

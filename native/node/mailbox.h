@@ -1,4 +1,5 @@
-// Where a pool's threads leave finished calls for JavaScript's thread.
+// The place where a pool's threads leave finished calls for JavaScript's
+// thread.
 
 #ifndef KPASS_MAILBOX_H_
 #define KPASS_MAILBOX_H_
@@ -16,7 +17,7 @@ namespace kpass {
 
 class Mailbox;
 
-// A job whose result JavaScript waits for, and knows by a number.
+// A job that JavaScript waits for, and knows by its number.
 class Call : public Job {
  public:
   Call(uint32_t id, std::chrono::milliseconds timeout, Ref<Pool> pool,
@@ -28,7 +29,7 @@ class Call : public Job {
   // got.
   virtual void TellJavaScript(const Napi::Function& on_settled) const = 0;
 
-  // On JavaScript's thread, after Pool::Abandon(): what abandon() returns.
+  // On JavaScript's thread, after Pool::Abandon(): returns abandon()'s result.
   virtual Napi::Value Abandoned(Napi::Env env) const = 0;
 
   const uint32_t id;
@@ -49,7 +50,7 @@ void Discard(Ref<Call> chain);
 
 // Belongs to one environment, the main thread's or a worker's, and outlives it.
 // Close() tells it of the environment's end. So no thread ever touches a
-// thread-safe function that Node is taking down.
+// thread-safe function that Node is destroying.
 class Mailbox : public RefCounted {
  public:
   void Open(napi_threadsafe_function wake) { wake_ = wake; }

@@ -53,7 +53,7 @@ Pool::Admission Pool::Submit(Ref<Job> job) {
   return Admission::kAccepted;
 }
 
-// False if the system refuses to start one.
+// Returns false if the system refuses to start a thread.
 bool Pool::StartThreadIfUseful() {
   if (idle_ >= queue_.size() || active_ + idle_ >= Places()) return true;
   try {
@@ -135,7 +135,7 @@ Ref<Job> Pool::Next(std::unique_lock<std::mutex>& lock) {
   };
   while (!ready()) {
     if (closed_ && queue_.empty()) return {};
-    // By the system's clock: waiting by the steady clock needs glibc 2.30.
+    // Waits by the system's clock, because the steady clock needs glibc 2.30.
     const auto until = std::chrono::system_clock::now() + kIdle;
     if (work_.wait_until(lock, until) == std::cv_status::timeout && !ready()) {
       return {};

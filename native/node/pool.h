@@ -20,7 +20,7 @@ namespace kpass {
 // each, or Abandon() at any time before Settle().
 class Job : public RefCounted {
  public:
-  // `timeout`: from now on. After that nobody waits for the job any more.
+  // `timeout` starts now. After it, nobody waits for the job any more.
   explicit Job(std::chrono::milliseconds timeout)
       : deadline_(std::chrono::steady_clock::now() + timeout) {}
 

@@ -19,15 +19,17 @@ std::string TextOf(Napi::Value value);
 std::optional<std::string> OptionalText(Napi::Value value);
 std::vector<std::string> TextsOf(Napi::Value value);
 
-// Of a Uint8Array.
+// The bytes of a Uint8Array.
 std::string BytesOf(Napi::Value value);
 
-// The bytes of a string or a Uint8Array, without a copy that is not wiped.
+// The bytes of a string or a Uint8Array. SecretOf() makes no copy that is not
+// wiped.
 Secret SecretOf(Napi::Env env, Napi::Value value);
 
 Napi::Array ListOf(Napi::Env env, const std::vector<std::string>& texts);
 
-// A list of lines; null if it is empty, as it is unless the caller asked.
+// A list of lines, or null if the trace is empty. It is always empty unless the
+// caller asked for a trace.
 Napi::Value TraceOf(Napi::Env env, const Trace& trace);
 
 // The settings that settings() made.

@@ -33,8 +33,9 @@ void VerificationCall::Run(KeptContext& kept) {
 
 void VerificationCall::Abandon() { asked_ = verification_.Abandon(); }
 
-// In onSettled's order. Not an object: making one, property by property, would
-// cost JavaScript's thread more than all the rest of the call.
+// The arguments are in onSettled's order. They are not in an object: making an
+// object, property by property, would cost JavaScript's thread more than all
+// the rest of the call.
 void VerificationCall::TellJavaScript(const Napi::Function& on_settled) const {
   const Napi::Env env = on_settled.Env();
   const auto number = [env](double n) { return Napi::Number::New(env, n); };

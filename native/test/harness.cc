@@ -1,6 +1,6 @@
-// The core without Node: verifies one user's password as often as it is told,
-// and prints one line for each outcome. For valgrind, for the sanitizers, and
-// for runs in which allocations fail.
+// The core without Node: verifies one user's password N times, and prints one
+// line for each outcome. It is for valgrind, for the sanitizers, and for runs
+// in which allocations fail.
 //
 //   harness OPTIONS USER < password
 //   harness OPTIONS --token < token     accepts a token of Negotiate's instead
@@ -19,8 +19,8 @@
 //                         the KDC is genuine, so the outcome may be `verified`
 //
 // The password is all of stdin, with a newline at its end if there is one.
-// Exit codes: 0, it did what it was told, whatever the outcomes; 1, something
-// that must hold did not hold; 2, wrong usage.
+// Exit codes: 0, the run is complete, whatever the outcomes are; 1, a rule that
+// must hold was broken; 2, wrong usage.
 
 #include <getopt.h>
 #include <stdio.h>

@@ -148,7 +148,7 @@ int RunShortOfMemory(const Task& task) {
   for (const bool in_use : {false, true}) {
     KeptContext used;
     if (ProvesWithMemory(task, used) != task.genuine) {
-      fputs("with all its memory it says otherwise\n", stderr);
+      fputs("with all its memory, it has another outcome\n", stderr);
       return 1;
     }
     long first = 1;

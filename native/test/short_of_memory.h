@@ -7,10 +7,10 @@
 
 namespace kpass {
 
-// Returns the program's exit code. It is 0 if, whichever allocation fails:
-// kpass does not crash, nothing leaks, and no other password or KDC is
-// believed. libkrb5 works without some of its allocations; then the outcome is
-// the usual one.
+// Returns the program's exit code. It is 0 if three rules hold, whichever
+// allocation fails: kpass does not crash, nothing leaks, and kpass believes no
+// other password and no other KDC. libkrb5 works without some allocations. If
+// such an allocation fails, the outcome is the usual one.
 int RunShortOfMemory(const Task& task);
 
 }  // namespace kpass

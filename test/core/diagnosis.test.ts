@@ -1,4 +1,4 @@
-// What the addon tells `kpass doctor`: the service's name, the KDCs of a realm, and the values in
+// The addon's answers to `kpass doctor`: the service's name, the KDCs of a realm, and the values in
 // krb5.conf.
 
 import { deepEqual, equal, match } from 'node:assert/strict';
@@ -103,7 +103,7 @@ describe('the addon tells doctor', () => {
       deepEqual([report.source, report.kdcs, report.libkrb5Only], ['none', [], false]);
     });
 
-    /** What a program is told whose DNS has these records. */
+    /** The addon's answer in a program whose DNS has these records. */
     async function inDns(kdcs: readonly Srv[], uri?: string): Promise<KdcsReport> {
       await using dns = await nameServer(kdcs, uri);
       const env = await asCResolver(dns.port, realm.folder);

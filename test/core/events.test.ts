@@ -1,5 +1,5 @@
-// An operator can watch the end of each verification, on a diagnostics channel, and libkrb5's
-// trace.
+// An operator can watch two things: the end of each verification, on a diagnostics channel, and
+// libkrb5's trace.
 
 import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';

@@ -69,7 +69,7 @@ describe('ending with verifications in flight', () => {
     assert(endedIn < SLACK, `${endedIn} ms`);
   });
 
-  it('process.exit() ends the process at once, with the status asked for', async () => {
+  it('process.exit() ends the process at once, with the requested status', async () => {
     const { code, signal, endedIn } = await runProgram(
       realm,
       `for (let i = 0; i < 64; i++) kpass('alice', 'x', 'HTTP', 'localhost', keytab, { config });

@@ -1,5 +1,5 @@
-// Replies with which anyone between kpass and the KDC could make libkrb5 compute for minutes, or
-// prove the password under a weak key.
+// Hostile replies. With them, anyone between kpass and the KDC could make libkrb5 compute for
+// minutes, or prove the password under a weak key.
 
 import assert from 'node:assert/strict';
 import type { Verifier } from 'kpass';
@@ -125,7 +125,8 @@ describe('a hostile reply', () => {
     }
 
     it(`with counts at either bound verifies the password (${transport})`, async () => {
-      // Not the KDC's key then, but libkrb5 computes it: a wrong password for the KDC.
+      // libkrb5 accepts this count, but makes another key than the KDC's. So the KDC sees a wrong
+      // password.
       await proxy.use(demanding({ etypes: [AES256_SHA1], iterations: 40_960 }));
       const verdict = await verifier({ transport }).verify('alice', 'wonderland');
       assert.deepEqual(verdict, { verified: false, reason: 'credentials' });

@@ -15,11 +15,11 @@ const PASSWORD = 'wonderland';
 // No program listens on this port.
 const CLOSED = 'kdc = 127.0.0.1:1';
 
-/** What a login comes to: `true`, `false`, or the code of an error. PORT stands for the KDC's port. */
+/** The outcome of a login: `true`, `false`, or the code of an error. */
 type Verdict = true | false | 'ERR_KPASS_KDC' | 'ERR_KPASS_CONFIG';
 type Row = [lines: string | string[], verdict: Verdict];
 
-// 127.0.0.1:88 is the KDC as well.
+// PORT stands for the KDC's port. 127.0.0.1:88 is the KDC as well.
 const ROWS: Row[] = [
   // A host, and a port or the default one.
   ['kdc = 127.0.0.1:PORT', true],
@@ -35,7 +35,7 @@ const ROWS: Row[] = [
   ['kdc = 127.0.0.1 127.0.0.2', true],
   ['kdc = 127.0.0.2 127.0.0.1', 'ERR_KPASS_KDC'],
   ['kdc = 127.0.0.1 # see port:88', true],
-  // With a port, it does not.
+  // With a port, the value does not end there.
   ['kdc = 127.0.0.1:PORT # primary', 'ERR_KPASS_CONFIG'],
   ['kdc = 127.0.0.1:PORT 127.0.0.2', 'ERR_KPASS_CONFIG'],
   ['kdc = 127.0.0.1:PORT, 127.0.0.2:PORT', 'ERR_KPASS_CONFIG'],
@@ -156,7 +156,7 @@ describe('a KDC in krb5.conf', () => {
     await realm?.stop();
   });
 
-  /** Checks a row; gives the lines as krb5.conf has them. */
+  /** Checks a row: all three clients must come to the row's verdict. */
   async function check([lines, verdict]: Row, password: string): Promise<void> {
     const text = [lines].flat().join('\n').replaceAll('PORT', String(realm.port));
     const config = await realm.writeConfig({

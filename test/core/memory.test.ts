@@ -152,7 +152,7 @@ describe('a password that its caller has wiped is nowhere in memory', () => {
     }
   }
 
-  describe('which the search can show, for it finds', () => {
+  describe('and the search proves it, because it finds', () => {
     const held = { user: 'middle', outcome: 'verified' };
     for (const container of ['unwiped', 'string'] as const) {
       it(`one that is ${container === 'string' ? 'a string' : 'not wiped'}`, async () => {
@@ -209,14 +209,14 @@ describe('a password that its caller has wiped is nowhere in memory', () => {
       outcome: 'aborted',
     },
     {
-      name: 'an abort while the second reply is waited for',
+      name: 'an abort during the wait for the second reply',
       mode: MUTE_AT_SECOND,
       requests: 2,
       abort: true,
       outcome: 'aborted',
     },
     {
-      name: 'an abort while the TGS is waited for',
+      name: 'an abort during the wait for the TGS',
       mode: MUTE_AT_TGS,
       options: { canonicalize: true },
       requests: 3,
@@ -232,7 +232,7 @@ describe('a password that its caller has wiped is nowhere in memory', () => {
       outcome: 'aborted',
     },
     {
-      name: 'an abort while libkrb5 computes, once that is over',
+      name: 'an abort while libkrb5 computes, after the end of the computation',
       user: 'sha2',
       // After the first reply, libkrb5 computes for 50 ms.
       requests: 1,
@@ -262,7 +262,7 @@ describe('a password that its caller has wiped is nowhere in memory', () => {
       outcome: 'ERR_KPASS_TIMEOUT',
     },
     {
-      name: 'a refusal for want of a thread and of room in the queue',
+      name: 'a refusal because the threads and the queue are full',
       queued: true,
       mode: 'silent',
       options: { queue: 0 },

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import type { VerifierOptions } from 'kpass';
 import { Realm } from 'kpass/testing';
-import { binding, type NativeOutcome, type Pool } from '../../lib/binding';
+import { binding, NativeOutcome, type Pool } from '../../lib/binding';
 import '../../lib/calls';
 import { askedName } from '../../lib/names';
 import { nativeSettings } from '../../lib/native-settings';
@@ -213,9 +213,10 @@ describe('names as people type them', () => {
       const table = (binding as never as Record<symbol, Map<number, unknown>>)[
         Symbol.for('kpass.pending')
       ];
-      const outcome = await new Promise<NativeOutcome>((settle) => table?.set(id, { settle }));
+      type Parts = ConstructorParameters<typeof NativeOutcome>;
+      const parts = await new Promise<Parts>((settle) => table?.set(id, { settle }));
       table?.delete(id);
-      return outcome;
+      return new NativeOutcome(...parts);
     }
 
     const settingsOf = (more: Partial<VerifierOptions>) =>

@@ -44,7 +44,7 @@ function wordsOf(type: string): string[] {
   return quotedIn(found(`export type ${type} =(.*?);$`, type));
 }
 
-/** What is in the one place in lib/ that fits the pattern. */
+/** The first group of the pattern, which must match in exactly one place in lib/. */
 function found(pattern: string, name: string): string {
   const places = [...SOURCES.matchAll(new RegExp(pattern, 'gms'))];
   equal(places.length, 1, `lib/ has ${places.length} declarations of ${name}`);
@@ -54,12 +54,12 @@ function found(pattern: string, name: string): string {
 const quotedIn = (text: string) => [...text.matchAll(/'([^']+)'/g)].map(([, word = '']) => word);
 const within = (name: string, members: string[]) => members.map((member) => `${name}.${member}`);
 
-/** What kpass() takes of a type's members. */
+/** The members of a type that kpass() takes. */
 function pickedFrom(type: string): string[] {
   return quotedIn(found(`export type KpassOptions =.*?Pick<\\s*${type},(.*?)>`, type));
 }
 
-/** The states that lib/testing has a row of flags for. */
+/** The states in STATES of lib/testing, where each state has a row of flags. */
 function accountStates(): string[] {
   const body = found('^const STATES = {\\n(.*?)^}', 'STATES');
   return [...body.matchAll(/^ {2}'?([\w-]+)'?: /gm)].map(([, state = '']) => state);
@@ -285,7 +285,7 @@ describe('the first programs of the manual', () => {
   const programs = (page: string, section: string) =>
     programsIn(sectionOf(read(page), section), 'js');
 
-  /** The server's program, which then asks itself for the page, and ends. */
+  /** Runs the server's program. The program then requests its own page, and ends. */
   async function runServer(program = '', tls = ''): Promise<string> {
     const asking = `, function () {
       const options = { port: this.address().port, auth: 'alice:wonderland', rejectUnauthorized: false };

@@ -11,7 +11,7 @@ import { answerDialogue } from '../support/dialogue';
 import { FaultProxy } from '../support/fault-proxy';
 import { SERVICE } from '../support/subject';
 
-/** Only one test uses dinah, whose logins it counts, and one uses bill, whose logins fail. */
+/** One test alone uses dinah, and counts her logins. One test alone uses bill, whose logins fail. */
 const USERS = {
   alice: 'wonderland',
   zoë: 'пароль: 密码 🔑',
@@ -50,7 +50,7 @@ const CUT_OFF = `Array.from(document.querySelectorAll('html, h1, p, dt, dd'))
   .filter((element) => element.scrollWidth > element.clientWidth)
   .map((element) => element.outerHTML)`;
 
-// Runs in the page, which the debugger may do, and adds a script, which the page may not do.
+// Runs in the page: the debugger may do so. It adds a script, which the page must not allow.
 const RUN_SCRIPT = `(() => {
   const script = document.createElement('script');
   script.textContent = 'globalThis.script = "it ran"';

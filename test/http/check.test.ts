@@ -107,7 +107,7 @@ describe('kpass/http', () => {
     assert.deepEqual(seen, [alice, alice, alice]);
   });
 
-  it('leaves an answer alone that another handler has begun', async () => {
+  it('does not touch an answer that another handler has begun', async () => {
     const auth = fixture.authFor();
     const early = (request: IncomingMessage, response: http.ServerResponse) => {
       response.write('early');

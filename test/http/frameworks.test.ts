@@ -53,7 +53,7 @@ const malformed: Record<string, string> = {
   'an empty header': '',
   'a scheme alone': 'Basic',
   'another scheme': `Bearer ${base64('alice:wonderland')}`,
-  'another scheme that begins alike': `Basically ${base64('alice:wonderland')}`,
+  'another scheme with the same beginning': `Basically ${base64('alice:wonderland')}`,
   'no scheme': base64('alice:wonderland'),
   'no base64': 'Basic alice:wonderland',
   'two words of base64': `Basic ${base64('alice:')} ${base64('wonderland')}`,
@@ -61,7 +61,7 @@ const malformed: Record<string, string> = {
   'Latin-1': `Basic ${base64(Buffer.from('zoë:naïve', 'latin1'))}`,
 };
 
-/** The right password in a form that no client sends: a plugin with Node's decoder may read it. */
+/** The right password in a form that no client sends. Plugins with Node's decoder may accept it. */
 const sloppy: Record<string, string> = {
   'base64 with garbage in it': `Basic *${base64('alice:wonderland')}`,
   'base64 with garbage after it': `Basic ${base64('alice:wonderland')}!`,
@@ -121,7 +121,7 @@ describe('the examples', () => {
         it(`challenges ${name}`, () => challenges(header));
       }
 
-      it('does all of this without a word in the log', () => equal(example.log, ''));
+      it('logs nothing during all of this', () => equal(example.log, ''));
 
       const fails = async (status: number, server: Example = example): Promise<Answer> => {
         const answer = await server.get(basic(BOB, BOBS));
@@ -172,7 +172,7 @@ describe('the examples', () => {
     });
   }
 
-  it('of Passport has a reason: passport-http cuts a password at its second colon', () => {
+  it('of Passport needs kpass to read the header: passport-http cuts a password at a colon', () => {
     const read: string[] = [];
     const strategy = new BasicStrategy((user, password) => read.push(user, password));
     const headers = { authorization: basic('alice', 'wonderland:junk') };
@@ -180,7 +180,7 @@ describe('the examples', () => {
     deepEqual(read, ['alice', 'wonderland']);
   });
 
-  it('are where the recipes of docs/recipes.md come from, line by line', () => {
+  it('contain the recipes of docs/recipes.md, line by line', () => {
     const shown = recipes();
     deepEqual(
       shown.map(({ file }) => file).sort(),

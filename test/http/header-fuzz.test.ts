@@ -1,7 +1,7 @@
-// Sends random Authorization headers as raw bytes: one or two at once to kpass/http, one over TLS
-// to the example. The answer is 200 if and only if there is one header, with the right name and
-// password as RFC 7617 writes them. It is never an error of the server. KPASS_FUZZ_SECONDS sets the
-// run's length.
+// Sends random Authorization headers as raw bytes. A request to kpass/http has one or two of them. A
+// request to the example has one, and goes over TLS. The answer is 200 if and only if there is one
+// header, with the right name and password as RFC 7617 writes them. The answer is never an error of
+// the server. KPASS_FUZZ_SECONDS sets the run's length.
 
 import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';

@@ -119,7 +119,7 @@ describe('the throttle of kpass/http', function () {
   });
 
   it('gives its memory back when the window has passed', async () => {
-    const throttle = new Throttle({ attempts: 3, window: 1_500 });
+    const throttle = new Throttle({ attempts: 3, window: 3_000 });
     const denied = { verified: false, reason: 'credentials' } as const;
     const heap = () => {
       global.gc?.();
@@ -129,8 +129,8 @@ describe('the throttle of kpass/http', function () {
     for (let n = 0; n < 200_000; n++) {
       await throttle.verify(`user ${n}`, `digest ${n}`, async () => denied);
     }
-    assert(throttle.size > 50_000, `${throttle.size}`);
-    await new Promise((resolve) => setTimeout(resolve, 4_000));
+    assert(throttle.size > 20_000, `${throttle.size}`);
+    await new Promise((resolve) => setTimeout(resolve, 7_000));
     assert.equal(throttle.size, 0);
     assert(heap() - before < 60e6 || global.gc === undefined);
   });

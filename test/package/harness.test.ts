@@ -141,9 +141,9 @@ describe('the core alone', function () {
     });
   });
 
-  // ThreadSanitizer's build lets no allocation fail. AddressSanitizer is slow, so it skims. It does not
-  // try the impostor: if glibc's vasprintf() gets no memory for libkrb5's long message, the text has no
-  // end, and AddressSanitizer reports that.
+  // ThreadSanitizer's build lets no allocation fail. AddressSanitizer's build is slow, so it tries
+  // only some allocations (--skim). It does not try the impostor: if glibc's vasprintf() gets no
+  // memory for libkrb5's long message, the text has no end, and AddressSanitizer reports that.
   describe('believes only the realm, and does not crash, when memory runs out', () => {
     const rows = [
       { what: 'the right password', genuine: true, password: 'wonderland', more: ['--genuine'] },

@@ -69,7 +69,7 @@ describe('installing', function () {
 
   describe('where the binary fits', () => {
     for (const name of NODES) {
-      it(`compiles nothing, from packing to a password in a moment, on ${name}`, async () => {
+      it(`compiles nothing, and verifies a password soon after packing, on ${name}`, async () => {
         const env = { ...(await bareEnvironment(runtime(name))), ...users };
         const { answer, project, ms } = await packToPassword(await unpacked(), env);
         assert.equal(answer, `true ${BINARY}\n`);
@@ -154,8 +154,8 @@ describe('installing', function () {
     }
   });
 
-  // process.execPath is a program that names musl's loader. If the loader started Node.js, it is the
-  // loader itself: musl's libc.so, which has another name on Alpine.
+  // process.execPath is a program that names musl's loader. If the loader started Node.js,
+  // process.execPath is the loader itself: musl's libc.so, which has another name on Alpine.
   for (const { how, name, loader } of [
     { how: 'on musl', name: 'node', loader: '/lib/ld-musl-x86_64.so.1' },
     { how: 'on musl, by way of its loader', name: 'libc.so', loader: '' },

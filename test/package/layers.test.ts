@@ -1,4 +1,4 @@
-// The layers of native/ and lib/: a file uses files of its own layer and of those below it.
+// The layers of native/ and lib/. A file may use only files of its own layer and of layers below.
 
 import { deepEqual, equal, notEqual, ok } from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -143,7 +143,7 @@ function breaches(graph: Graph, allowed: Record<string, string[]>): string[] {
   );
 }
 
-/** The files of a circle in their order, the first one again at the end; none: []. */
+/** The files of a circle in order, with the first one again at the end. Without a circle: []. */
 function circle(graph: Graph): string[] {
   const done = new Set<string>();
   const visit = (file: string, path: string[]): string[] => {

@@ -110,8 +110,8 @@ describe('the package', function () {
 
   it('passes publint and attw', async () => {
     await succeed(PACKAGE, tool('publint'), 'run', '--strict', packed);
-    // This includes TypeScript's old resolution without "exports", for which there is
-    // "typesVersions".
+    // This includes TypeScript's old resolution, which ignores "exports". package.json has
+    // "typesVersions" for it.
     await succeed(PACKAGE, tool('attw'), packed, '--no-emoji');
   });
 
@@ -144,7 +144,7 @@ describe('the package', function () {
       }
     });
 
-    it('from a bundle of esbuild, with kpass left outside', async () => {
+    it("from esbuild's bundle of a program, with kpass outside the bundle", async () => {
       for (const [format, name] of Object.entries({ esm: 'bundle.mjs', cjs: 'bundle.cjs' })) {
         const { outputFiles } = await build({
           stdin: {

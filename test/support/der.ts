@@ -1,5 +1,5 @@
-// As much of DER as the fault proxy needs to understand a Kerberos message and to forge an error
-// (RFC 4120, section 5). Fields are found by their context tag, as the RFC numbers them.
+// The part of DER that the fault proxy needs to read a Kerberos message and to forge an error (RFC
+// 4120, section 5). A field is found by its context tag, which is its number in the RFC.
 
 interface Element {
   tag: number;
@@ -20,7 +20,7 @@ function read(bytes: Buffer): Element {
   return { tag, content: bytes.subarray(start, end), whole, rest: bytes.subarray(end) };
 }
 
-/** What is inside an element, such as the one value inside an application or context tag. */
+/** The content of an element, such as the one value inside an application or context tag. */
 export function inside(element: Buffer): Buffer {
   return read(element).content;
 }

@@ -13,7 +13,7 @@ export interface Challenge {
 
 /**
  * Gives one reply each time the dialogue would open, and cancels it after the last reply.
- * The array returned holds the URLs for which it has opened so far.
+ * Returns an array that gets the URL of each dialogue as it opens.
  */
 export async function answerDialogue(page: Page, ...replies: Reply[]): Promise<Challenge[]> {
   const opened: Challenge[] = [];

@@ -1,5 +1,6 @@
-// A Kerberos realm of Heimdal's KDC, in a temporary folder, on loopback: the shape of kpass/testing's
-// Realm, as far as Heimdal goes. It is gone when this process is, however that ends.
+// A Kerberos realm that Heimdal's KDC serves, in a temporary folder and on loopback. It has the
+// methods of kpass/testing's Realm that Heimdal supports. It ends with this process, however that
+// ends.
 
 import { readFile, realpath, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -13,10 +14,10 @@ import { unpackedHeimdal } from './unpacked';
 /** Keys that are cheap to make from a password. */
 const ENCTYPES = ['aes256-cts-hmac-sha1-96', 'aes128-cts-hmac-sha1-96'] as const;
 
-/** ms for the KDC to open its ports; it needs about thirty. */
+/** ms for the KDC to open its ports. It needs about 30 ms. */
 const READY = 10_000;
 
-/** How often another port is tried when a process that starts at the same time took ours. */
+/** The number of ports to try: another process may take a free port first. */
 const TRIES = 5;
 
 const LONG_AGO = '2001-01-01';
@@ -36,7 +37,7 @@ const ACTIVE = [
   '--pw-expiration-time=never',
 ];
 
-/** What the KDC holds against an account. */
+/** The state of an account at the KDC. */
 export type HeimdalState = keyof typeof STATES;
 
 export interface HeimdalService {
@@ -69,10 +70,10 @@ export interface HeimdalOptions {
   kdcConfig?: string;
 }
 
-/** A running realm. A method that changes it resolves when the KDC goes by the change. */
+/** A running realm. A method that changes the realm resolves when the KDC knows of the change. */
 export class HeimdalRealm implements AsyncDisposable {
   readonly name: string;
-  /** The temporary folder that holds all there is of the realm. */
+  /** The temporary folder that holds all files of the realm. */
   readonly folder: string;
   /** Path of a krb5.conf for clients of this realm, as MIT's libkrb5 reads it. */
   readonly config: string;
@@ -95,7 +96,7 @@ export class HeimdalRealm implements AsyncDisposable {
     this.#folder = folder;
   }
 
-  /** Starts a realm and resolves when its KDC answers; nothing is left behind when it rejects. */
+  /** Starts a realm, and resolves when its KDC answers. If it rejects, it leaves nothing behind. */
   static async start(options: HeimdalOptions = {}): Promise<HeimdalRealm> {
     const prefix = join(await realpath(tmpdir()), 'kpass-heimdal-');
     const realm = new HeimdalRealm(await LeashedFolder.make(prefix), options);
@@ -149,7 +150,7 @@ export class HeimdalRealm implements AsyncDisposable {
 
   /** Brings a user into another state. */
   async setState(name: string, state: HeimdalState): Promise<void> {
-    // kadmin takes each option once.
+    // kadmin accepts each option only once in a command.
     await this.#modify(name, ACTIVE);
     await this.#modify(name, STATES[state]);
   }
@@ -185,19 +186,19 @@ export class HeimdalRealm implements AsyncDisposable {
     return await readFile(join(this.folder, 'kdc.log'), 'utf8');
   }
 
-  /** Stops the KDC but keeps the realm: its port refuses, until `startKdc`. */
+  /** Stops the KDC but keeps the realm. The port refuses connections until `startKdc`. */
   async stopKdc(): Promise<void> {
     await this.#kdc?.terminate();
     this.#kdc = null;
   }
 
-  /** Starts the KDC again, on the same port. Rejects with what it printed when it does not run. */
+  /** Starts the KDC again, on the same port. If the KDC does not run, rejects with its output. */
   async startKdc(): Promise<void> {
     await this.stopKdc();
     const { root, env } = this.#heimdal;
     const address = ['--addresses=127.0.0.1', `--ports=${this.#port}`];
     const command = [join(root, 'usr/lib/heimdal-servers/kdc'), `--config-file=${this.#conf}`];
-    // It forks workers. They end when the first process is gone, by SIGKILL as well.
+    // The KDC forks workers. They end when the first process ends, even by SIGKILL.
     const program = new LeashedProgram([...command, ...address], {
       ...env,
       KRB5_CONFIG: this.config,
@@ -224,7 +225,7 @@ export class HeimdalRealm implements AsyncDisposable {
   }
 
   async #stop(): Promise<void> {
-    await this.#kdc?.terminate(); // which waits for the workers too
+    await this.#kdc?.terminate(); // also waits for the workers
     await this.#last;
     await this.#folder.remove();
   }
@@ -241,7 +242,7 @@ export class HeimdalRealm implements AsyncDisposable {
     for (const service of services) await this.addService(service);
   }
 
-  /** Takes a port and starts the KDC there; when another process was faster, takes the next one. */
+  /** Starts the KDC on a free port. If another process takes that port first, tries another one. */
   async #open(): Promise<void> {
     for (let tries = 1; ; tries++) {
       this.#port = await freePort();
@@ -254,7 +255,7 @@ export class HeimdalRealm implements AsyncDisposable {
     }
   }
 
-  /** kadmin makes the keys that its configuration names: for others, it gets another one. */
+  /** kadmin makes keys of the types in its configuration. Other types need another configuration. */
   async #add(key: readonly string[], name: string, enctypes?: readonly string[]): Promise<void> {
     let conf = this.#conf;
     if (enctypes !== undefined) {
@@ -268,12 +269,12 @@ export class HeimdalRealm implements AsyncDisposable {
     if (options.length > 0) await this.kadmin('modify', ...options, name);
   }
 
-  /** One after the other: each locks the database. */
+  /** Runs one kadmin after the other, because each one locks the database. */
   #kadmin(conf: string, words: readonly string[]): Promise<string> {
     const { root, env } = this.#heimdal;
     const program = join(root, 'usr/bin/kadmin.heimdal');
     const args = ['--local', `--realm=${this.name}`, ...words];
-    // Not --config-file: it adds to KRB5_CONFIG, and keys of both would be made.
+    // Not --config-file: it adds to KRB5_CONFIG, and kadmin would make the keys of both files.
     const done = this.#last.then(() => run(program, args, { ...env, KRB5_CONFIG: conf }));
     this.#last = done.catch(() => {});
     return done;

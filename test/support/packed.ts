@@ -53,7 +53,7 @@ function script(name: string, where: string) {
   return execute(join(PACKAGE, 'scripts', name), [process.arch], { cwd: PACKAGE, env });
 }
 
-/** The package as a folder that a test may change; without its binary, as on another platform. */
+/** The package as a folder that a test may change. With `binary: false`, it has no binary. */
 export async function unpacked(options: { binary?: boolean } = {}): Promise<string> {
   const where = await emptyFolder();
   await execute('tar', ['-xzf', await tarball(), '-C', where]);

@@ -46,7 +46,7 @@ export interface Demand {
   iterations?: number;
 }
 
-/** What the KDC asks for in an error, with other demands; SPAKE is left out: anyone can strip it. */
+/** An error of the KDC, with other demands in it. It offers no SPAKE: anyone can strip that. */
 export function demandInError(error: Buffer, { etypes, iterations }: Demand): Buffer {
   const methods = sequence(
     etypeInfo2(etypes, iterations),
@@ -55,7 +55,7 @@ export function demandInError(error: Buffer, { etypes, iterations }: Demand): Bu
   return withField(error, E_DATA_OF_ERROR, octets(methods));
 }
 
-/** The same with the older ETYPE-INFO (RFC 4120, 5.2.7.4) instead. */
+/** The same, but with the demands in the older ETYPE-INFO (RFC 4120, 5.2.7.4). */
 export function demandInOldError(error: Buffer, etype: number): Buffer {
   const info = sequence(sequence(tagged(0, integer(etype))));
   const methods = sequence(padata(PA_ETYPE_INFO, info), padata(PA_ENC_TIMESTAMP, Buffer.alloc(0)));

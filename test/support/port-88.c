@@ -1,5 +1,5 @@
-/* Preloaded into a program, it connects to 127.0.0.1:KDC_PORT in place of
- * 127.0.0.1:88, where a test may not listen. */
+/* Preloaded into a program, this library connects to 127.0.0.1:KDC_PORT in place
+ * of 127.0.0.1:88. A test may not listen on port 88. */
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>

@@ -1,6 +1,6 @@
-// Sets LD_PRELOAD to KPASS_PRELOAD for every Node that a Node starts, and for no other program: a KDC
-// under a sanitizer would be slow, and fail for its own leaks. scripts/sanitize loads this by
-// NODE_OPTIONS.
+// Sets LD_PRELOAD to KPASS_PRELOAD for every Node that a Node starts, and for no other program. A KDC
+// under a sanitizer would be slow, and fail because of its own leaks. scripts/sanitize loads this file
+// with NODE_OPTIONS.
 
 const { ChildProcess } = require('node:child_process');
 const childProcess = require('node:child_process');

@@ -1,6 +1,6 @@
-// Tells an unpacked samba where its modules lie: the folder is compiled in, and no setting names it.
-// To be preloaded: it runs before main. A program without Samba's library, such as Python, has no
-// set_dyn_MODULESDIR.
+// Sets the folder of an unpacked samba's modules: samba has another folder compiled in, and no setting
+// changes it. This library is preloaded, and runs before main. A program without Samba's library, such
+// as Python, has no set_dyn_MODULESDIR.
 
 #include <stdbool.h>
 #include <stdlib.h>

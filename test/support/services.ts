@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Realm, ServiceOptions } from 'kpass/testing';
 
-/** Each service's name says what is special about it, except for HTTP. */
+/** Each name describes the special property of the service; HTTP is ordinary. */
 export const SERVICES = {
   'HTTP/localhost': {},
   /** The KDC gives its ticket to nobody (code 27). */

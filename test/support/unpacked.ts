@@ -1,5 +1,5 @@
-// The KDCs that scripts/unpack-kdcs has put into build-samba and build-heimdal: their programs, and the
-// environment in which these find their own libraries.
+// The KDCs that scripts/unpack-kdcs has put into build-samba and build-heimdal: their programs, and
+// the environment in which the programs find their own libraries.
 
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ export interface Unpacked {
 export function unpackedSamba(): Unpacked {
   const { root, libraries } = unpacked('samba');
   const own = join(libraries, 'samba');
-  // One that is not there is an error. Since Samba 4.21, ldb's own modules are with Samba's.
+  // Samba fails if a folder does not exist. Since Samba 4.21, ldb's own modules are with Samba's.
   const modules = [join(own, 'ldb'), join(libraries, 'ldb/modules/ldb')].filter((each) =>
     existsSync(each),
   );

@@ -1,4 +1,4 @@
-// A web server behind kpass/http, and requests to it, also of kinds that no browser sends.
+// A web server behind kpass/http. It can send itself requests, even requests that no browser sends.
 
 import { once } from 'node:events';
 import http, { type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
@@ -14,7 +14,7 @@ export interface Answer {
   body: string;
 }
 
-/** An Authorization header's value: the user and the password in UTF-8, with a colon between. */
+/** The value of an Authorization header: the user, a colon and the password, in UTF-8. */
 export function basic(user: string, password: string): string {
   return `Basic ${base64(`${user}:${password}`)}`;
 }
@@ -31,7 +31,7 @@ export const page: http.RequestListener = (request, response) => {
 
 let made: ReturnType<typeof generate> | undefined;
 
-/** A key and its certificate for localhost, which are made once. */
+/** A key and its certificate for localhost. Both are made once. */
 export async function certificate(): Promise<{ key: string; cert: string }> {
   made ??= generate([{ name: 'commonName', value: 'localhost' }], { algorithm: 'sha256' });
   const { private: key, cert } = await made;

@@ -103,7 +103,7 @@ describe('the users of a Realm', () => {
         }
       });
 
-      it(`${state} after any other, and after it`, async () => {
+      it(`${state} before and after any other state`, async () => {
         const user = `from-${state}`;
         await realm.addUser(user, 'secret');
         for (const other of STATES) {
@@ -130,7 +130,7 @@ describe('the users of a Realm', () => {
       equal(await outcome('careful', 'secret'), 'verified');
     });
 
-    it('count again from unlock() on', async () => {
+    it('have a new count after unlock()', async () => {
       // After an unlock by kadmin, failures within the same second would count as one.
       await realm.addUser('again', 'secret', { lockout: 3, state: 'locked' });
       equal(await realm.failedCount('again'), 3);

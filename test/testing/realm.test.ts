@@ -331,7 +331,7 @@ describe('The end of a Realm', () => {
   }
 });
 
-describe('The world of the tests', () => {
+describe('The realm of the fixture startWorld()', () => {
   let world: Realm;
   before(async () => {
     world = await startWorld();

@@ -1,5 +1,5 @@
-// Of macOS's <dns.h>, which zig does not bring, what kpass asks of it.
-// libresolv has it.
+// The part of macOS's <dns.h> that kpass needs. zig does not bring this header.
+// The functions are in libresolv.
 
 #ifndef KPASS_TEST_MACOS_DNS_H_
 #define KPASS_TEST_MACOS_DNS_H_

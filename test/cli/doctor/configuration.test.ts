@@ -1,6 +1,6 @@
-// kpass doctor breaks each link of the chain in a real realm: doctor must name that link, say what
-// to do, and not claim to know anything about the links after it. Here: libkrb5, krb5.conf and the
-// realm.
+// The tests of kpass doctor break each link of the chain in a real realm. Doctor must name that
+// link, print a remedy, and claim nothing about the links after it. This file breaks libkrb5,
+// krb5.conf and the realm.
 
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { chmod, readFile, writeFile } from 'node:fs/promises';

@@ -218,14 +218,14 @@ export const kdcRows: readonly Row[] = [
     },
   },
   {
-    fault: 'KDCs to be found in DNS, which has none',
+    fault: 'KDCs that are left to DNS, which has none',
     outcome: /^ERR_KPASS_(KDC|TIMEOUT)$/,
     within: 6_000,
     waits: true,
     run: async (scene) => scene.ask({ config: await configWithDns(scene), timeout: 3_000 }),
   },
   {
-    fault: 'KDCs to be found in DNS, which is silent; then the process exits',
+    fault: 'KDCs that are left to DNS, which is silent; then the process exits',
     outcome: 'ERR_KPASS_TIMEOUT',
     waits: true,
     run: async (scene) => {

@@ -36,8 +36,8 @@ const forgedErrors: readonly (readonly [number, Outcome, Outcome])[] = [
   [-1, 'ERR_KPASS_KDC', 'ERR_KPASS_KDC'],
   [2 ** 31 - 1, 'ERR_KPASS_KDC', 'ERR_KPASS_KDC'],
   [-(2 ** 31), 'ERR_KPASS_KDC', 'ERR_KPASS_KDC'],
-  // libkrb5 adds the code to its table's base. The sum is 0, "no error": it would crash for lack of
-  // a ticket.
+  // libkrb5 adds the code to its table's base. The sum is 0, "no error". libkrb5 would then crash,
+  // because there is no ticket.
   [1_765_328_384, 'ERR_KPASS_KDC', 'ERR_KPASS_KDC'],
   // The sum is 2, which is ENOENT.
   [1_765_328_386, 'ERR_KPASS_KDC', 'ERR_KPASS_KDC'],
@@ -162,7 +162,8 @@ export const replyRows: readonly Row[] = [
     },
   },
   {
-    fault: 'such a KDC, in more logins than there are processors; a login elsewhere; then an exit',
+    fault:
+      'more logins at such a KDC than there are processors, and one elsewhere; then the process exits',
     outcome: 'true',
     waits: true,
     run: async (scene) => {

@@ -151,7 +151,7 @@ export const through =
 export const byTgt = (mode: Mode, more: Partial<VerifierOptions> = {}) =>
   through(mode, { canonicalize: true, ...more });
 
-/** The different outcomes in one line; only the others if one is not allowed. */
+/** The different outcomes in one line. If some of them are not allowed, only those. */
 export function only(outcomes: readonly string[], ...allowed: Outcome[]): string {
   const others = outcomes.filter((outcome) => !allowed.includes(outcome as Outcome));
   return others.length > 0 ? [...new Set(others)].join(' ') : [...new Set(outcomes)].join(' ');

@@ -1,5 +1,5 @@
-// Of macOS's <arpa/nameser.h>, which zig does not bring, what kpass asks of it:
-// BIND 9's interface, under names of its own.
+// The part of macOS's <arpa/nameser.h> that kpass needs: BIND 9's interface,
+// under macOS's own names. zig does not bring this header.
 
 #ifndef KPASS_TEST_MACOS_ARPA_NAMESER_H_
 #define KPASS_TEST_MACOS_ARPA_NAMESER_H_
