@@ -33,6 +33,15 @@ export interface VerifyEvent {
   krb5Name?: string;
 }
 
+// So subscribers know the type of the messages.
+declare module 'node:diagnostics_channel' {
+  function subscribe(name: 'kpass:verify', onMessage: OnMessage<VerifyEvent>): void;
+  function subscribe(name: 'kpass:accept', onMessage: OnMessage<AcceptEvent>): void;
+  function unsubscribe(name: 'kpass:verify', onMessage: OnMessage<VerifyEvent>): boolean;
+  function unsubscribe(name: 'kpass:accept', onMessage: OnMessage<AcceptEvent>): boolean;
+}
+type OnMessage<Message> = (message: Message, name: string | symbol) => void;
+
 const verifications = channel('kpass:verify');
 
 /** The caller's async context, for a call with these settings. Undefined: nobody listens. */

@@ -1,5 +1,5 @@
 // kpass must stay outside of a bundle: it finds its binary and its files by the folder of this file.
-// The first import of each entry of the package, with no imports of its own: in a bundle of ES modules
+// The first import of kpass and of kpass/http, with no imports of its own: in a bundle of ES modules
 // the first import of a module of Node's fails, with an error that does not name kpass.
 
 /** What to do about a bundle. */

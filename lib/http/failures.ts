@@ -75,6 +75,12 @@ export interface ErrorMessage {
   readonly request: AnyRequest;
 }
 
+declare module 'node:diagnostics_channel' {
+  function subscribe(name: 'kpass:error', onMessage: OnErrorMessage): void;
+  function unsubscribe(name: 'kpass:error', onMessage: OnErrorMessage): boolean;
+}
+type OnErrorMessage = (message: ErrorMessage, name: string | symbol) => void;
+
 const errors = channel('kpass:error');
 const warned = new Set<string>();
 

@@ -1,7 +1,5 @@
 // `kpass/testing`: a private Kerberos realm for tests and for a laptop.
 
-import '../outside.js';
-
 export type { ImpostorOptions, RealmOptions } from './options.js';
 export type { AccountState, ServiceOptions, User, UserOptions } from './principals.js';
 export { type ConfigOptions, Realm } from './realm.js';

@@ -1,6 +1,6 @@
 // Users and services: the options that describe them, and the flags of kadmin that make them.
 
-import { propertyOf } from '../validate.js';
+import { propertyOf } from './property.js';
 
 /** A date in the past, in a form that kadmin reads in every locale. */
 const LONG_AGO = '1/1/2001';

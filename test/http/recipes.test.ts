@@ -1,0 +1,153 @@
+// The recipes for forms, WebSocket and the Fetch API, each with its real package, in a real realm.
+
+import { deepEqual, doesNotMatch, equal, match } from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import { request } from 'node:https';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import type { ConnectionOptions } from 'node:tls';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { Realm } from 'kpass/testing';
+import WebSocket from 'ws';
+import { basic, Example } from '../../examples/https-basic/run';
+import { SERVICE } from '../support/subject';
+
+const EXAMPLES = join(__dirname, '../../examples');
+
+/** What a form sends for these fields. */
+const fields = (user: string, password: string) =>
+  new URLSearchParams({ user, username: user, password }).toString();
+
+describe('the recipes', () => {
+  let realm: Realm;
+  let env: Record<string, string>;
+  let example: Example;
+  before(async () => {
+    realm = await Realm.start({ users: { alice: 'wonderland' }, services: [SERVICE] });
+    env = { ...realm.env, KEYTAB: realm.keytab(SERVICE) };
+  });
+  after(() => realm?.stop());
+  afterEach(() => example?.stop());
+
+  const start = async (file: string) => {
+    example = await Example.start(realm.folder, env, file);
+  };
+
+  async function send(path: string, body?: string, cookie?: string): Promise<IncomingMessage> {
+    const outgoing = request(new URL(path, example.url), {
+      method: body === undefined ? 'GET' : 'POST',
+      ca: await readFile(example.certificate),
+      agent: false,
+      host: '127.0.0.1',
+      servername: 'localhost',
+      headers: {
+        ...(body !== undefined && { 'content-type': 'application/x-www-form-urlencoded' }),
+        ...(cookie !== undefined && { cookie }),
+      },
+    });
+    outgoing.end(body);
+    return (await once(outgoing, 'response'))[0];
+  }
+
+  async function answerTo(path: string, body: string): Promise<[number | undefined, string]> {
+    const answer = await send(path, body);
+    return [answer.statusCode, await text(answer)];
+  }
+
+  const strange = [
+    '',
+    'user=alice',
+    'user[a]=alice&password=x',
+    'user=a&user=b&password=wonderland',
+  ];
+
+  it('of Express log in by a form, into a new session', async () => {
+    await start('express-form.mjs');
+    equal((await send('/')).statusCode, 401);
+    const welcome = await send('/login', fields('alice', 'wonderland'));
+    equal(welcome.statusCode, 303);
+    const [cookie = ''] = welcome.headers['set-cookie'] ?? [];
+    match(cookie, /; HttpOnly; Secure; SameSite=Lax$/);
+    const page = await send('/', undefined, cookie.split(';')[0]);
+    equal(await text(page), 'Welcome, alice@EXAMPLE.COM.');
+    for (const body of [fields('alice', 'queen'), ...strange]) {
+      deepEqual(await answerTo('/login', body), [401, 'This name and password do not log in.']);
+    }
+    await realm.stopKdc();
+    try {
+      const [status, said] = await answerTo('/login', fields('alice', 'rabbit'));
+      equal(status, 503);
+      doesNotMatch(said, /KDC|krb5/);
+    } finally {
+      await realm.startKdc();
+    }
+    await example.stop();
+    match(example.log, /ERR_KPASS_KDC/);
+    doesNotMatch(example.log, /wonderland|queen|rabbit/);
+  });
+
+  it('of Passport log in by a form', async () => {
+    await start('passport-form.mjs');
+    const right = await answerTo('/login', fields('alice', 'wonderland'));
+    deepEqual(right, [200, 'Welcome, alice@EXAMPLE.COM.']);
+    equal((await answerTo('/login', fields('alice', 'queen')))[0], 401);
+    for (const body of strange) {
+      const [status = 0] = await answerTo('/login', body);
+      equal(status === 400 || status === 401, true, `${status} for ${body}`);
+    }
+  });
+
+  it('of ws open a WebSocket for a user, and for nobody else', async () => {
+    await start('websocket.mjs');
+    const ca = await readFile(example.certificate);
+    const url = example.url.replace('https:', 'wss:').replace('localhost', '127.0.0.1');
+    const tls: ConnectionOptions = { ca, servername: 'localhost' };
+    const open = (headers: Record<string, string>) => new WebSocket(url, { ...tls, headers });
+    const client = open({ authorization: basic('alice', 'wonderland') });
+    const [message] = await once(client, 'message');
+    equal(String(message), 'Welcome, alice@EXAMPLE.COM.');
+    client.close();
+    for (const headers of [{}, { authorization: basic('alice', 'queen') }]) {
+      const refused = open(headers);
+      refused.on('error', () => {});
+      const [, answer] = await once(refused, 'unexpected-response');
+      equal(answer.statusCode, 401);
+      match(answer.headers['www-authenticate'], /^Basic realm="EXAMPLE\.COM"/);
+    }
+  });
+
+  it('of a route handler take a Request that came over TLS', async () => {
+    const program = `
+      import { GET } from '${pathToFileURL(join(EXAMPLES, 'route-handler.mjs'))}';
+      const https = { 'x-forwarded-proto': 'https' };
+      const right = { authorization: '${basic('alice', 'wonderland')}' };
+      const wrong = { authorization: '${basic('alice', 'queen')}' };
+      const answers = [];
+      for (const headers of [{ ...https, ...right }, { ...https, ...wrong }, https, right]) {
+        const answer = await GET(new Request('http://localhost/', { headers }));
+        const challenge = answer.headers.get('www-authenticate');
+        answers.push([answer.status, challenge !== null, (await answer.text()).slice(0, 26)]);
+      }
+      console.log(JSON.stringify(answers));`;
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ['--input-type=module', '-e', program],
+      { cwd: EXAMPLES, env: { ...process.env, ...env, NODE_OPTIONS: '' } },
+    );
+    const answers: [number, boolean, string][] = JSON.parse(stdout);
+    deepEqual(
+      answers.map(([status, challenge]) => [status, challenge]),
+      [
+        [200, false],
+        [401, true],
+        [401, true],
+        [403, false],
+      ],
+    );
+    equal(answers[0]?.[2], 'Welcome, alice@EXAMPLE.COM');
+  });
+});
