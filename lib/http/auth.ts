@@ -113,9 +113,9 @@ function setUser<User extends Identity | undefined>(request: AnyRequest, user: U
 }
 
 /** The answer of a function of the operator's. Only `true` is a yes; an error or a promise is a no. */
-function says(question: (request: AnyRequest) => boolean, request: AnyRequest): boolean {
+function says(question: HttpSettings['secure'], request: AnyRequest): boolean {
   try {
-    const answered: unknown = question(request);
+    const answered: unknown = question(request as Parameters<typeof question>[0]);
     if (answered === true) return true;
     if (typeof (answered as Partial<Promise<unknown>> | null)?.then === 'function') {
       Promise.resolve(answered).catch(() => {});

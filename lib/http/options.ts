@@ -16,10 +16,10 @@ import type { VerifierOptions } from '../verifier.js';
 export type AnyRequest = IncomingMessage | Request;
 
 /**
- * A function of the operator's. It may take the one kind of request only that the server has: the type
- * of a method's parameter is not checked strictly.
+ * A question of the operator's about a request. The request is of one kind at a time. The type says
+ * both, so that a function for either kind will do.
  */
-type Question = { ask(request: AnyRequest): boolean }['ask'];
+type Question = (request: IncomingMessage & Request) => boolean;
 
 export interface CacheOptions {
   /** For how many ms verified credentials are remembered. Default: 60,000. */
@@ -74,8 +74,8 @@ export interface HttpSettings {
   readonly realm: string;
   readonly cache: Readonly<Required<{ ttl: number; denyTtl: number; max: number }>> | null;
   readonly throttle: Readonly<ThrottleOptions> | null;
-  readonly secure: (request: AnyRequest) => boolean;
-  readonly challenge: (request: AnyRequest) => boolean;
+  readonly secure: Question;
+  readonly challenge: Question;
 }
 
 // A limit for memory. A Map could hold 2 ** 24 entries.
