@@ -7,7 +7,7 @@
 import { spawnSync } from 'node:child_process';
 
 /** The last commit that breaks the rule; its ancestors are exempt. */
-const START = 'd8af2a907e1b0acecaca884f6c042c36e0ca59be';
+const START = '5a3386b2ebc817fc62116095d6907b79478b6b11';
 
 const MOST = 60;
 /** `net: …`, `lib/http: …` or `net, doctor: …`. */
