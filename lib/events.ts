@@ -71,6 +71,12 @@ export function tellVerdict(settings: Settings, started: number, outcome: Native
   );
 }
 
+/** A denial that no verification has decided: kpass/http knew the answer by itself, at this step. */
+export function tellDenial(settings: Settings, step: string, reason: DenialReason): void {
+  if (!verifications.hasSubscribers) return;
+  tell(settings, performance.now(), { outcome: 'denied', step, reason });
+}
+
 export function tellFailure(settings: Settings, started: number, reason: unknown): void {
   if (!verifications.hasSubscribers) return;
   if (!(reason instanceof KpassError)) {

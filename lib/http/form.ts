@@ -27,16 +27,15 @@ const LENGTH = Object.getOwnPropertyDescriptor(
   'length',
 )?.get as (this: Uint8Array) => number;
 
-const DENIED: Verdict = { verified: false, reason: 'credentials' };
-
 /** What `auth.verify` does, with these verifications. */
 export function formOf(verifications: Verifications): VerifyForm {
   return async (user, password, options) => {
     const { signal } = checkCallOptions(optionsObject('options', options, ['signal']));
     // A field that is missing, sent twice or an object comes from the network: no mistake of the program.
-    if (typeof user !== 'string') return DENIED;
-    const bytes = bytesOf(password);
-    if (bytes === null) return DENIED;
+    const bytes = typeof user === 'string' ? bytesOf(password) : null;
+    if (typeof user !== 'string' || bytes === null) {
+      return { verified: false, reason: verifications.deny('input', 'credentials') };
+    }
     const result = await verifications.verify(user, bytes, signal);
     if (typeof result === 'string') return { verified: false, reason: result };
     return { verified: true, principal: result.principal, realm: result.realm };

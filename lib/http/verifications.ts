@@ -5,6 +5,7 @@ import { unwatch, watch } from '../abort.js';
 import { nameUnlessRefused } from '../credentials.js';
 import type { DenialReason } from '../denials.js';
 import { KpassError } from '../errors.js';
+import { tellDenial } from '../events.js';
 import { bytesOffHeap } from '../off-heap.js';
 import type { Settings } from '../settings.js';
 import type { Verdict } from '../verdict.js';
@@ -66,14 +67,19 @@ export class Verifications {
     }
     // All spellings of a name are one, apart from its own case.
     const name = nameUnlessRefused(user, password, this.#settings);
-    if (name === null) return 'credentials';
+    if (name === null) return this.deny('input', 'credentials');
     const digest = digestOf(this.#home.shorten(name), password);
-    return (
-      this.#verified?.get(digest) ??
-      this.#denied?.get(digest) ??
-      this.#pending.get(digest) ??
-      this.#begin(digest, name, password)
-    );
+    const identity = this.#verified?.get(digest);
+    if (identity !== undefined) return identity;
+    const denial = this.#denied?.get(digest);
+    if (denial !== undefined) return this.deny('cache', denial);
+    return this.#pending.get(digest) ?? this.#begin(digest, name, password);
+  }
+
+  /** Tells the operator of a denial that no KDC sees. */
+  deny(step: string, reason: DenialReason): DenialReason {
+    tellDenial(this.#settings, step, reason);
+    return reason;
   }
 
   /** One verification for all requests with the same credentials at the same time. */
@@ -90,13 +96,17 @@ export class Verifications {
   }
 
   async #ask(digest: string, name: string, password: Uint8Array): Promise<Result> {
-    const verify = () => this.#verifier.verify(name, password);
+    let asked = false;
+    const verify = () => {
+      asked = true;
+      return this.#verifier.verify(name, password);
+    };
     const short = this.#home.shorten(name);
     const verdict = await (this.#throttle?.verify(short, digest, verify) ?? verify());
     this.#home.learn(name, verdict);
     if (verdict.verified) return this.#rememberVerified(digest, verdict);
     this.#denied?.set(digest, verdict.reason);
-    return verdict.reason;
+    return asked ? verdict.reason : this.deny('throttle', verdict.reason);
   }
 
   #rememberVerified(digest: string, { principal, realm }: Verdict & { verified: true }): Result {
