@@ -1,10 +1,10 @@
 // A realm's KDC as a process: it runs, is paused, or is stopped.
 
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { LeashedProgram } from './leash.js';
 import { isShared } from './port.js';
 import { isAnyLocked } from './system.js';
+import { sleep } from './time.js';
 
 /** Milliseconds in which the KDC must be ready; it needs about thirty. */
 const READY = 10_000;
