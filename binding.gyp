@@ -27,6 +27,7 @@
         "native/net/transport.cc",
         "native/kerberos/acceptor.cc",
         "native/kerberos/as_request.cc",
+        "native/kerberos/channel_bindings.cc",
         "native/kerberos/diagnosis.cc",
         "native/kerberos/enctypes.cc",
         "native/kerberos/kdc_hooks.cc",

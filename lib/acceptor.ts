@@ -2,11 +2,11 @@
 // password is sent, and no KDC is asked.
 
 import { isUint8Array } from 'node:util/types';
+import type { Acceptance } from './acceptance.js';
 import { accept } from './accepts.js';
 import { binding, type NativeAcceptorSettings, type NativeSettings, type Pool } from './binding.js';
 import { KpassError } from './errors.js';
 import { nativeSettings } from './native-settings.js';
-import type { RefusalReason } from './refusals.js';
 import { checkCallOptions, checkSettings, type Settings } from './settings.js';
 import { nonEmptyText, optionsObject, texts, wrongType, wrongValue } from './validate.js';
 import type { VerifierOptions } from './verifier.js';
@@ -42,20 +42,6 @@ export interface AcceptOptions {
    */
   bindings?: Uint8Array | null | undefined;
 }
-
-export type Acceptance =
-  | {
-      accepted: true;
-      /** The account, as the ticket names it: 'alice@EXAMPLE.COM'. */
-      principal: string;
-      /** The account's realm: 'EXAMPLE.COM'. */
-      realm: string;
-      /** The token to send to the client with the answer. Null: the client asks for none. */
-      reply: Uint8Array | null;
-      /** Whether the client is bound to the channel that `accept` got. */
-      bound: boolean;
-    }
-  | { accepted: false; reason: RefusalReason };
 
 export interface AcceptorStats {
   /** All threads: at work and idle. */

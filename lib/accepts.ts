@@ -1,12 +1,10 @@
 // The accepts of an Acceptor, on a pool of threads.
 
-import type { Acceptance } from './acceptor.js';
+import { type Acceptance, acceptanceOf } from './acceptance.js';
 import { binding, NativeAcceptance, type NativeAcceptorSettings, type Pool } from './binding.js';
-import { acceptDeadlinePassed, errorFrom, type KpassError } from './errors.js';
+import { acceptDeadlinePassed, type KpassError } from './errors.js';
 import { contextForAccept, tellAcceptance, tellAcceptFailure } from './events.js';
-import { warnOfExposedKeytab } from './keytab-warning.js';
 import { PendingCall, type PendingTerms, type Reject, type Resolve } from './pending-call.js';
-import { refusalOf } from './refusals.js';
 
 /** The longest token that is read: twice what Active Directory makes. See native/kerberos/spnego.h. */
 const MAX_TOKEN_BYTES = 128 * 1024;
@@ -86,7 +84,7 @@ class Accept extends PendingCall<
   }
 
   protected resultOf(acceptance: NativeAcceptance): Acceptance {
-    const result = conclusionOf(acceptance);
+    const result = acceptanceOf(acceptance);
     this.terms.counts[result.accepted ? 'accepted' : 'refused']++;
     return result;
   }
@@ -105,27 +103,5 @@ class Accept extends PendingCall<
 
   protected expired(): KpassError {
     return acceptDeadlinePassed(this.terms.settings, this.terms.timeout);
-  }
-}
-
-/** Throws a KpassError if it is neither accepted nor refused. */
-function conclusionOf(acceptance: NativeAcceptance): Acceptance {
-  if (acceptance.keytabExposed) warnOfExposedKeytab(acceptance.keytab);
-  if (acceptance.accepted) {
-    const { principal, realm, reply, bound } = acceptance;
-    return { accepted: true, principal, realm, reply, bound };
-  }
-  const reason = refusalOf(acceptance.step, acceptance.code);
-  switch (reason) {
-    case 'malformed':
-    case 'mechanism':
-    case 'ticket':
-    case 'clock':
-    case 'replay':
-    case 'bindings':
-    case 'client':
-      return { accepted: false, reason };
-    default:
-      throw errorFrom({ ...acceptance, realms: [], kdcs: [] }, reason);
   }
 }

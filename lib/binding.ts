@@ -132,6 +132,10 @@ export interface KdcsReport extends NativeReport {
   /** What named them. 'URI' and 'locator': only libkrb5 knows all of them. */
   source: 'krb5.conf' | 'SRV' | 'URI' | 'locator' | 'none';
   kdcs: NamedKdc[];
+  /** krb5.conf allows that DNS is asked. */
+  dns: boolean;
+  /** A value in krb5.conf that libkrb5 refuses, with all others; '' if there is none. */
+  mistake: string;
   /** Only libkrb5 knows or reaches some of the realm's KDCs. */
   libkrb5Only: boolean;
 }
@@ -209,7 +213,7 @@ interface Binding {
   nameService(settings: NativeSettings): ServiceReport;
   locateKdcs(settings: NativeSettings, realm: string): KdcsReport;
   keytabKeys(settings: NativeSettings): KeytabReport;
-  keytabLogin(settings: NativeSettings, service: string): LoginReport;
+  keytabLogin(settings: NativeSettings, service: string, client: string): LoginReport;
 }
 
 /** The package's folder. This file is in its dist/. */

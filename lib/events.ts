@@ -4,7 +4,7 @@
 
 import { AsyncResource } from 'node:async_hooks';
 import { type Channel, channel } from 'node:diagnostics_channel';
-import type { Acceptance } from './acceptor.js';
+import type { Acceptance } from './acceptance.js';
 import type { NativeAcceptance, NativeOutcome } from './binding.js';
 import type { DenialReason } from './denials.js';
 import { KpassError, meaningOf, printable } from './errors.js';

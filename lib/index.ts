@@ -1,7 +1,7 @@
 import './outside.js';
 
+export type { Acceptance } from './acceptance.js';
 export {
-  type Acceptance,
   type AcceptOptions,
   Acceptor,
   type AcceptorOptions,

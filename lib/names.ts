@@ -4,6 +4,9 @@
 /** The longest name, in bytes of UTF-8: as it is typed, and as it is asked for. */
 const MAX_USER_BYTES = 256;
 
+/** Most names: nothing below changes or refuses them. */
+const PLAIN = /^[\w.-]{1,256}$/;
+
 /** The settings that say what a name may look like. */
 export interface NameSettings {
   /** Whose users may log in. Empty: the service's own realm. */
@@ -22,6 +25,7 @@ export interface NameSettings {
  * Null: no KDC has this name, or its users may not log in, or libkrb5 would read another name.
  */
 export function askedName(typed: string, settings: NameSettings): string | null {
+  if (PLAIN.test(typed)) return typed;
   // Before anything else: the expressions below are slow on a long text.
   if (!isShort(typed) || !typed.isWellFormed()) return null;
   const name = withRealm(typed, settings);
@@ -63,7 +67,13 @@ function cut(text: string, separator: string): [string, string?] {
 
 /** Unicode's separators. Not String's trim(): it takes control characters away, which are refused. */
 function trim(text: string): string {
+  if (isGraphic(text.charCodeAt(0)) && isGraphic(text.charCodeAt(text.length - 1))) return text;
   return text.replace(/^\p{Z}+|\p{Z}+$/gu, '');
+}
+
+/** Of ASCII, and no blank. */
+function isGraphic(code: number): boolean {
+  return code > 0x20 && code < 0x7f;
 }
 
 function spelledAs(text: string, list: readonly string[]): string | undefined {
@@ -78,7 +88,7 @@ function canBeRight(name: string): boolean {
     // A name, then one realm at most.
     /^[^@]+(@[^@]+)?$/.test(name) &&
     // RFC 8062: anyone may log in as WELLKNOWN/ANONYMOUS.
-    !/^WELLKNOWN\//i.test(name)
+    !/^WELLKNOWN(?:[/@]|$)/i.test(name)
   );
 }
 

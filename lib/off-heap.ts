@@ -8,6 +8,11 @@ import { MAX_PASSWORD_BYTES } from './credentials.js';
 /** The memory of an ArrayBuffer is never in V8's heap. */
 const offHeap = new Uint8Array(new ArrayBuffer(MAX_PASSWORD_BYTES));
 
+/** So many bytes outside of V8's heap, for a password that is wiped later. */
+export function bytesOffHeap(length: number): Uint8Array {
+  return new Uint8Array(new ArrayBuffer(length));
+}
+
 /** Calls `use` with a copy of the bytes that native code may read, then wipes the copy. */
 export function withBytesOffHeap<Result>(
   password: string | Uint8Array,

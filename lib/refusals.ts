@@ -32,7 +32,7 @@ const REFUSALS: readonly Row<Refusal>[] = [
   // The machine has run out of something. The step does not matter.
   { steps: 'any', codes: ['ENOMEM', 'EMFILE', 'ENFILE'], meaning: 'ERR_KPASS_INTERNAL' },
 
-  // kpass's own refusals: native/kerberos/acceptor.cc.
+  // kpass's own refusals: native/kerberos/acceptor.cc, channel_bindings.cc and user.cc.
   { steps: ['token', 'checksum'], codes: 'any', meaning: 'malformed' },
   { steps: ['mechanism'], codes: 'any', meaning: 'mechanism' },
   { steps: ['realm', 'client'], codes: 'any', meaning: 'client' },

@@ -97,8 +97,17 @@ export function optionsObject<Name extends string>(
   }
   // Not an object without a prototype: V8 makes those slow, and kpass() makes one at each call.
   const given = {} as Given<Name>;
-  for (const key of known) given[key] = propertyOf(options, key);
+  for (const key of known) define(given, key, propertyOf(options, key));
   return given;
+}
+
+/** An assignment would fail where Object.prototype has the key, read-only. */
+function define(object: Record<string, unknown>, key: string, value: unknown): void {
+  if (!(key in object)) object[key] = value;
+  else {
+    const descriptor = { value, configurable: true, enumerable: true, writable: true };
+    Object.defineProperty(object, key, descriptor);
+  }
 }
 
 const NO_OPTIONS = {};

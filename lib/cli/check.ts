@@ -5,7 +5,7 @@ import { type KpassError, printable } from '../errors.js';
 import type { Verdict } from '../verdict.js';
 import type { VerifierOptions } from '../verifier.js';
 import { readPassword } from './password.js';
-import { Progress, painter } from './terminal.js';
+import { Progress, painter, printJson } from './terminal.js';
 import {
   COMMON,
   doctorLine,
@@ -60,7 +60,7 @@ export async function check(args: string[]): Promise<number> {
 function printVerdict(user: string, verdict: Verdict): void {
   const paint = painter(process.stdout);
   const line = verdict.verified
-    ? `${paint('green', '✓')} ${verdict.principal}: the password is right, and the KDC is genuine`
+    ? `${paint('green', '✓')} ${printable(verdict.principal)}: the password is right, and the KDC is genuine`
     : `${paint('red', '✗')} ${printable(user)}: ${DENIALS[verdict.reason]}`;
   process.stdout.write(`${line}\n`);
 }
@@ -76,8 +76,4 @@ function printError({ code, message }: KpassError, options: VerifierOptions): vo
 
 function recordOf({ code, step, krb5Code, krb5Name, message }: KpassError) {
   return { code, step, krb5Code, krb5Name, message };
-}
-
-function printJson(value: object): void {
-  process.stdout.write(`${JSON.stringify(value)}\n`);
 }

@@ -4,6 +4,7 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { printable } from '../errors.js';
 import { isUsageError, UsageError } from './usage.js';
 
 const USAGE = `usage: kpass <command> [options]
@@ -45,7 +46,9 @@ async function run([verb, ...args]: string[]): Promise<number> {
 
 function complain(error: unknown, verb: string | undefined): void {
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`kpass: ${message}\n`);
+  // Some messages have several lines. Those of wrong usage quote the command line, and have one.
+  const lines = isUsageError(error) ? [message] : message.split('\n');
+  process.stderr.write(`kpass: ${lines.map(printable).join('\n')}\n`);
   if (!isUsageError(error)) return;
   const help = verb !== undefined && Object.hasOwn(VERBS, verb) ? `${verb} --help` : '--help';
   process.stderr.write(`Try: kpass ${help}\n`);
@@ -54,11 +57,13 @@ function complain(error: unknown, verb: string | undefined): void {
 async function main(args: string[]): Promise<void> {
   // Node would also print the process id and the class of the warning.
   process.removeAllListeners('warning');
-  process.on('warning', ({ message }) => process.stderr.write(`kpass: warning: ${message}\n`));
+  process.on('warning', ({ message }) =>
+    process.stderr.write(`kpass: warning: ${printable(message)}\n`),
+  );
   // A reader such as head(1) may close the pipe early.
   process.stdout.on('error', () => {});
   try {
-    // process.exit() does not wait for a DNS look-up whose result is no longer needed.
+    // Not at the end of all work: an abandoned login may still wait for a KDC.
     process.exit(await run(args));
   } catch (error) {
     complain(error, args[0]);

@@ -5,10 +5,13 @@
 
 import { openSync } from 'node:fs';
 import { ReadStream, WriteStream } from 'node:tty';
+import { MAX_PASSWORD_BYTES } from '../credentials.js';
 import { printable } from '../errors.js';
 import { UsageError } from './usage.js';
 
-const ENTER = [0x0a, 0x0d];
+const LF = 0x0a;
+const CR = 0x0d;
+const ENTER = [LF, CR];
 /** The keys Ctrl-C and Ctrl-\, and the signals that a terminal sends for them. */
 const SIGNAL_KEYS = new Map<number, NodeJS.Signals>([
   [0x03, 'SIGINT'],
@@ -29,12 +32,27 @@ export function readPassword(user: string, fromStdin: boolean): Promise<Buffer> 
   return fromStdin ? readStdin() : prompt(`Password of ${printable(user)}: `);
 }
 
+/** All of stdin, without one end of line. */
 async function readStdin(): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  let length = 0;
+  for await (const chunk of process.stdin) {
+    chunks.push(chunk as Buffer);
+    length += chunk.length;
+    if (length > MAX_PASSWORD_BYTES + '\r\n'.length) break;
+  }
   const all = Buffer.concat(chunks);
   for (const chunk of chunks) chunk.fill(0);
-  return all.at(-1) === 0x0a ? all.subarray(0, -1) : all;
+  const password = withoutEnd(all);
+  if (password.length <= MAX_PASSWORD_BYTES) return password;
+  all.fill(0);
+  throw new UsageError(`stdin has more than a password's ${MAX_PASSWORD_BYTES} bytes`);
+}
+
+/** Windows ends a line with CR and LF. A CR alone is a part of the password. */
+function withoutEnd(bytes: Buffer): Buffer {
+  if (bytes.at(-1) !== LF) return bytes;
+  return bytes.subarray(0, bytes.at(-2) === CR ? -2 : -1);
 }
 
 interface Terminal {
@@ -74,7 +92,16 @@ async function prompt(question: string): Promise<Buffer> {
     for (const each of SIGNALS) process.off(each, end);
     process.kill(process.pid, signal);
   };
+  // A stopped process must leave the terminal to the shell. It goes on here after SIGCONT.
+  const pause = () => {
+    restore();
+    output.write('\n');
+    process.kill(process.pid, 'SIGSTOP');
+    input.setRawMode(true);
+    output.write(question);
+  };
   for (const signal of SIGNALS) process.on(signal, end);
+  process.on('SIGTSTP', pause);
   input.setRawMode(true);
   output.write(question);
   try {
@@ -86,6 +113,7 @@ async function prompt(question: string): Promise<Buffer> {
     restore();
     output.write('\n');
     for (const signal of SIGNALS) process.off(signal, end);
+    process.off('SIGTSTP', pause);
     close();
   }
 }

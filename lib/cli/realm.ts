@@ -1,7 +1,8 @@
 // kpass realm: a realm to try things with, which exists while the command runs.
 
+import { printable } from '../errors.js';
 import { Realm } from '../testing/index.js';
-import { painter } from './terminal.js';
+import { painter, printJson } from './terminal.js';
 import { COMMON, parse, shellWord, UsageError } from './usage.js';
 
 const USAGE = `usage: kpass realm [options]
@@ -47,7 +48,8 @@ export async function realm(args: string[]): Promise<number> {
   const ended = endSignal();
   await using running = await Realm.start(options);
   const shown = describe(running, options);
-  process.stdout.write(values.json ? `${JSON.stringify(shown)}\n` : textOf(shown));
+  if (values.json) printJson(shown);
+  else process.stdout.write(textOf(shown));
   await ended;
   return 0;
 }
@@ -125,7 +127,9 @@ function checkLine(
 function textOf(shown: Shown): string {
   const paint = painter(process.stdout);
   const rows = (values: Record<string, string>) =>
-    Object.entries(values).map(([name, value]) => `  ${name}  ${paint('dim', value)}`);
+    Object.entries(values).map(
+      ([name, value]) => `  ${printable(name)}  ${paint('dim', printable(value))}`,
+    );
   return [
     `${paint('green', '✓')} realm ${paint('bold', shown.realm)}, with its KDC on 127.0.0.1:${shown.port}`,
     '',

@@ -31,3 +31,9 @@ export class Progress {
     if (this.#shown) this.#stream.write('\r\x1b[K');
   }
 }
+
+/** Prints one line of JSON. JSON escapes most control characters; a terminal obeys the others too. */
+export function printJson(value: object): void {
+  const escaped = (c: string) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  process.stdout.write(`${JSON.stringify(value).replaceAll(/\p{Cc}/gu, escaped)}\n`);
+}

@@ -1,10 +1,15 @@
 // The options that the commands share, how they are parsed, and which errors are wrong usage.
 
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { printable } from '../errors.js';
 import type { VerifierOptions } from '../verifier.js';
 
 /** A mistake in the command line: the exit code is 2, and a hint names the help. */
-export class UsageError extends Error {}
+export class UsageError extends Error {
+  constructor(message: string) {
+    super(printable(message)); // it may quote the command line
+  }
+}
 
 /** Whether an error is a UsageError, parseArgs's own, or kpass's TypeError for invalid options. */
 export function isUsageError(error: unknown): boolean {
@@ -45,7 +50,7 @@ export const SERVICE_HELP = `  -s, --service NAME   the first part of the servic
       --upn-suffix SUFFIX  take names like alice@SUFFIX for user principal names;
                        needs --canonicalize; may be given again
       --domain NAME=REALM  take NAME\\alice for alice@REALM; may be given again
-      --password-stdin read the password from stdin, without one newline at its end
+      --password-stdin read the password from stdin, without one end of line
       --json           print JSON, for programs
   -h, --help           show this help
 `;
@@ -144,7 +149,15 @@ export function doctorLine(options: OptionsOrSettings, ...more: string[]): strin
   return ['kpass', 'doctor', ...words, ...more].map(shellWord).join(' ');
 }
 
-/** One word of a shell command, quoted if necessary. */
+/** One word of a shell command, quoted if necessary. Control characters are written as escapes. */
 export function shellWord(text: string): string {
+  if (/\p{Cc}/u.test(text)) {
+    const escaped = text.replaceAll(/[\\']/g, '\\$&').replaceAll(/\p{Cc}/gu, octal);
+    return `$'${escaped}'`;
+  }
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
+
+/** The bytes of a character, as the shell writes them. */
+const octal = (character: string) =>
+  [...Buffer.from(character)].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');

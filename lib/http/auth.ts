@@ -68,13 +68,13 @@ export function authWith(
       setUser(request, undefined);
       if (!says(secure, request)) throw insecure();
       settled.set(request, NONE);
-      const identity = await scheme.identify(request);
-      if (identity === null) {
+      const result = await scheme.identify(request);
+      if (result === null || typeof result === 'string') {
         settled.set(request, challengesFor(request));
         return null;
       }
-      // A copy, which the request's handler may change: other requests share `identity`.
-      return setUser(request, { ...identity });
+      // A copy, which the request's handler may change: other requests share `result`.
+      return setUser(request, { ...result });
     } catch (error) {
       if (error instanceof RequestError) throw error;
       report(error, request);
@@ -113,16 +113,17 @@ function setUser<User extends Identity | undefined>(request: AnyRequest, user: U
 }
 
 /** The answer of a function of the operator's. Only `true` is a yes; an error or a promise is a no. */
-function says(question: (request: AnyRequest) => boolean, request: AnyRequest): boolean {
+function says(question: HttpSettings['secure'], request: AnyRequest): boolean {
   try {
-    const answered: unknown = question(request);
+    const answered: unknown = question(request as Parameters<typeof question>[0]);
+    if (answered === true) return true;
     if (typeof (answered as Partial<Promise<unknown>> | null)?.then === 'function') {
       Promise.resolve(answered).catch(() => {});
       throw new TypeError(
         'the options `secure` and `challenge` must give a boolean, not a promise',
       );
     }
-    return answered === true;
+    return false;
   } catch (error) {
     report(error, request);
     return false;

@@ -9,7 +9,8 @@ const FIELD = 'authorization';
 
 /** The field's value. Null: there is none, more than one, or one of more than `most` characters. */
 export function authorizationOf(request: AnyRequest, most: number): string | null {
-  const { headers } = request;
+  const headers = propertyOf(request, 'headers');
+  if (typeof headers !== 'object' || headers === null) throw new TypeError('no headers');
   const header = isFetch(headers) ? headers.get(FIELD) : propertyOf(headers, FIELD);
   if (typeof header !== 'string' || header.length > most) return null;
   return isRepeated(request as IncomingMessage) ? null : header;
@@ -19,7 +20,7 @@ export function authorizationOf(request: AnyRequest, most: number): string | nul
  * Not instanceof: a framework may bring its own class. In the Fetch API's headers, repeated fields are
  * one, joined by commas: that is no form of credentials.
  */
-function isFetch(headers: AnyRequest['headers']): headers is Headers {
+function isFetch(headers: object): headers is Headers {
   return typeof propertyOf(headers, 'get') === 'function';
 }
 

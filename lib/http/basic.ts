@@ -4,8 +4,8 @@
 import { isUtf8 } from 'node:buffer';
 import { authorizationOf } from './authorization.js';
 import type { AnyRequest } from './options.js';
-import type { Identity, Scheme } from './scheme.js';
-import type { Verifications } from './verifications.js';
+import type { Scheme } from './scheme.js';
+import type { Result, Verifications } from './verifications.js';
 
 /** Characters. kpass takes 256 bytes of name and 1,024 of password; a longer field is not read. */
 const MAX_HEADER = 8 * 1024;
@@ -27,11 +27,9 @@ export class Basic implements Scheme {
     this.#verifications = verifications;
   }
 
-  async identify(request: AnyRequest): Promise<Readonly<Identity> | null> {
+  async identify(request: AnyRequest): Promise<Result | null> {
     const credentials = credentialsOf(request);
-    if (credentials === null) return null;
-    const result = await this.#verifications.verify(credentials.user, credentials.password);
-    return typeof result === 'string' ? null : result;
+    return credentials && this.#verifications.verify(credentials.user, credentials.password);
   }
 
   close(): void {

@@ -1,8 +1,10 @@
 // The way in for a login form: a name and a password from the body of a request.
 
 import { isUint8Array } from 'node:util/types';
-import { passwordCanBeRight } from '../credentials.js';
+import { MAX_PASSWORD_BYTES, passwordCanBeRight } from '../credentials.js';
+import { bytesOffHeap } from '../off-heap.js';
 import { checkCallOptions } from '../settings.js';
+import { optionsObject } from '../validate.js';
 import type { Verdict } from '../verdict.js';
 import type { Verifications } from './verifications.js';
 
@@ -17,12 +19,20 @@ export type VerifyForm = (
   options?: FormOptions,
 ) => Promise<Verdict>;
 
+const encoder = new TextEncoder();
+
+/** Asks the bytes themselves: a subclass of Uint8Array may have a `length` that lies. */
+const LENGTH = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype),
+  'length',
+)?.get as (this: Uint8Array) => number;
+
 const DENIED: Verdict = { verified: false, reason: 'credentials' };
 
 /** What `auth.verify` does, with these verifications. */
 export function formOf(verifications: Verifications): VerifyForm {
   return async (user, password, options) => {
-    const { signal } = checkCallOptions(options);
+    const { signal } = checkCallOptions(optionsObject('options', options, ['signal']));
     // A field that is missing, sent twice or an object comes from the network: no mistake of the program.
     if (typeof user !== 'string') return DENIED;
     const bytes = bytesOf(password);
@@ -34,13 +44,20 @@ export function formOf(verifications: Verifications): VerifyForm {
 }
 
 /** A copy of the password, for `verifications` to wipe. Null: it can never be right. */
-function bytesOf(password: unknown): Buffer | null {
-  if (typeof password !== 'string' && !isUint8Array(password)) return null;
+function bytesOf(password: unknown): Uint8Array | null {
+  if (isUint8Array(password)) return copyOf(password);
   // Before it becomes bytes, in which a lone surrogate would be another character.
-  if (!passwordCanBeRight(password)) return null;
-  const size = typeof password === 'string' ? Buffer.byteLength(password) : password.length;
-  const bytes = Buffer.alloc(size);
-  if (typeof password === 'string') bytes.write(password);
-  else bytes.set(password);
+  if (typeof password !== 'string' || !passwordCanBeRight(password)) return null;
+  const bytes = bytesOffHeap(Buffer.byteLength(password));
+  encoder.encodeInto(password, bytes);
   return bytes;
+}
+
+/** Null: longer than any password. */
+function copyOf(password: Uint8Array): Uint8Array | null {
+  const length: number = LENGTH.call(password);
+  if (length > MAX_PASSWORD_BYTES) return null;
+  const copy = bytesOffHeap(length);
+  copy.set(password);
+  return copy;
 }

@@ -1,7 +1,6 @@
 // The options that kpass/http adds to a verifier's, checked once. The defaults are filled in here.
 
 import type { IncomingMessage } from 'node:http';
-import type { TLSSocket } from 'node:tls';
 import { MAX_TIMEOUT, VERIFIER_KEYS } from '../settings.js';
 import {
   nonEmptyText,
@@ -17,10 +16,10 @@ import type { VerifierOptions } from '../verifier.js';
 export type AnyRequest = IncomingMessage | Request;
 
 /**
- * A function of the operator's. It may take the one kind of request only that the server has: the type
- * of a method's parameter is not checked strictly.
+ * A question of the operator's about a request. The request is of one kind at a time. The type says
+ * both, so that a function for either kind will do.
  */
-type Question = { ask(request: AnyRequest): boolean }['ask'];
+type Question = (request: IncomingMessage & Request) => boolean;
 
 export interface CacheOptions {
   /** For how many ms verified credentials are remembered. Default: 60,000. */
@@ -75,8 +74,8 @@ export interface HttpSettings {
   readonly realm: string;
   readonly cache: Readonly<Required<{ ttl: number; denyTtl: number; max: number }>> | null;
   readonly throttle: Readonly<ThrottleOptions> | null;
-  readonly secure: (request: AnyRequest) => boolean;
-  readonly challenge: (request: AnyRequest) => boolean;
+  readonly secure: Question;
+  readonly challenge: Question;
 }
 
 // A limit for memory. A Map could hold 2 ** 24 entries.
@@ -151,6 +150,6 @@ function checkFunction(name: string, value: unknown, byDefault: Question): Quest
 }
 
 function isTls(request: AnyRequest): boolean {
-  const socket = (request as Partial<IncomingMessage>).socket as TLSSocket | null | undefined;
+  const socket = propertyOf(request, 'socket');
   return typeof socket === 'object' && socket !== null && propertyOf(socket, 'encrypted') === true;
 }

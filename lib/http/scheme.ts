@@ -1,5 +1,6 @@
 // An authentication scheme of HTTP (RFC 9110, 11), as auth.ts needs it. Each scheme is a file.
 
+import type { DenialReason } from '../denials.js';
 import type { AnyRequest } from './options.js';
 
 /** The user that a request comes from. */
@@ -16,10 +17,10 @@ export interface Scheme {
   /** The value of WWW-Authenticate that asks for credentials of this scheme. */
   readonly challenge: string;
   /**
-   * Verifies the credentials of a request. Null: it has none of this scheme, or they are refused.
-   * Rejects with a KpassError if there is no verdict.
+   * Verifies the credentials of a request. A reason: they are denied. Null: it has none of this
+   * scheme. Rejects with a KpassError if there is no verdict.
    */
-  identify(request: AnyRequest): Promise<Readonly<Identity> | null>;
+  identify(request: AnyRequest): Promise<Readonly<Identity> | DenialReason | null>;
   /** Ends what the scheme holds. From now on it verifies nothing. */
   close(): void;
 }

@@ -5,11 +5,13 @@ import { unwatch, watch } from '../abort.js';
 import { nameUnlessRefused } from '../credentials.js';
 import type { DenialReason } from '../denials.js';
 import { KpassError } from '../errors.js';
-import type { NameSettings } from '../names.js';
+import { bytesOffHeap } from '../off-heap.js';
+import type { Settings } from '../settings.js';
 import type { Verdict } from '../verdict.js';
 import type { Verifier } from '../verifier.js';
 import { Cache } from './cache.js';
 import { digestOf } from './digest.js';
+import { HomeRealm } from './home-realm.js';
 import type { HttpSettings } from './options.js';
 import type { Identity } from './scheme.js';
 import { Throttle } from './throttle.js';
@@ -19,7 +21,8 @@ export type Result = Readonly<Identity> | DenialReason;
 
 export class Verifications {
   readonly #verifier: Verifier;
-  readonly #names: NameSettings;
+  readonly #settings: Settings;
+  readonly #home: HomeRealm;
   readonly #verified: Cache<Readonly<Identity>> | undefined;
   // A cache of its own: a flood of wrong passwords must not push out the verified ones.
   readonly #denied: Cache<DenialReason> | undefined;
@@ -27,10 +30,11 @@ export class Verifications {
   readonly #pending = new Map<string, Promise<Result>>();
   #closed = false;
 
-  /** `names`: those of the verifier's settings. */
-  constructor(verifier: Verifier, names: NameSettings, { cache, throttle }: HttpSettings) {
+  /** `settings` are the verifier's. */
+  constructor(verifier: Verifier, settings: Settings, { cache, throttle }: HttpSettings) {
     this.#verifier = verifier;
-    this.#names = names;
+    this.#settings = settings;
+    this.#home = new HomeRealm(settings);
     if (cache !== null) {
       this.#verified = new Cache(cache.ttl, cache.max);
       this.#denied = new Cache(cache.denyTtl, cache.max);
@@ -60,10 +64,10 @@ export class Verifications {
     if (this.#closed) {
       throw new KpassError('ERR_KPASS_CLOSED', 'the verifier is closed', { step: 'close' });
     }
-    // From here on, all spellings of a name are one.
-    const name = nameUnlessRefused(user, password, this.#names);
+    // All spellings of a name are one, apart from its own case.
+    const name = nameUnlessRefused(user, password, this.#settings);
     if (name === null) return 'credentials';
-    const digest = digestOf(name, password);
+    const digest = digestOf(this.#home.shorten(name), password);
     return (
       this.#verified?.get(digest) ??
       this.#denied?.get(digest) ??
@@ -75,7 +79,7 @@ export class Verifications {
   /** One verification for all requests with the same credentials at the same time. */
   #begin(digest: string, name: string, password: Uint8Array): Promise<Result> {
     // The throttle may wait before it reads the password. Outside of Buffer's pool, which others read.
-    const copy = Buffer.alloc(password.length);
+    const copy = bytesOffHeap(password.length);
     copy.set(password);
     const verification = this.#ask(digest, name, copy).finally(() => {
       copy.fill(0);
@@ -87,7 +91,9 @@ export class Verifications {
 
   async #ask(digest: string, name: string, password: Uint8Array): Promise<Result> {
     const verify = () => this.#verifier.verify(name, password);
-    const verdict = await (this.#throttle?.verify(name, digest, verify) ?? verify());
+    const short = this.#home.shorten(name);
+    const verdict = await (this.#throttle?.verify(short, digest, verify) ?? verify());
+    this.#home.learn(name, verdict);
     if (verdict.verified) return this.#rememberVerified(digest, verdict);
     this.#denied?.set(digest, verdict.reason);
     return verdict.reason;
@@ -114,7 +120,9 @@ export class Verifications {
 function untilAborted(result: Promise<Result>, signal: AbortSignal): Promise<Result> {
   return new Promise((resolve, reject) => {
     const call = { abort: reject };
+    // Both before the signal is touched, which is anybody's: `result` may reject with nobody there.
+    const settled = result.then(resolve, reject);
     watch(signal, call);
-    result.then(resolve, reject).finally(() => unwatch(signal, call));
+    settled.finally(() => unwatch(signal, call)).catch(() => {});
   });
 }

@@ -1,13 +1,19 @@
 // A realm's KDC as a process: it runs, is paused, or is stopped.
 
 import { join } from 'node:path';
+import type { RealmFiles } from './files.js';
 import { LeashedProgram } from './leash.js';
-import { isShared } from './port.js';
+import type { RealmOptions } from './options.js';
+import { freePort, isShared } from './port.js';
+import { clockEnv } from './programs.js';
 import { isAnyLocked } from './system.js';
 import { sleep } from './time.js';
 
 /** Milliseconds in which the KDC must be ready; it needs about thirty. */
 const READY = 10_000;
+
+/** How many ports `open` tries: a process that starts at the same time may take the same port. */
+const PORTS = 5;
 
 /** How often `pause` tries to catch the KDC at a moment without a lock on its database. */
 const TRIES = 1_000;
@@ -16,27 +22,51 @@ const TRIES = 1_000;
 const LOCKS = ['principal', 'principal.ok', 'principal.kadm5', 'principal.kadm5.lock'];
 
 export class Kdc {
-  readonly #folder: string;
+  readonly #command: readonly string[];
+  readonly #clock: string | undefined;
+  readonly #files: RealmFiles;
   #program: LeashedProgram | null = null;
   #paused = false;
 
-  /** `folder` holds its database. */
-  constructor(folder: string) {
-    this.#folder = folder;
+  /** `krb5kdc` is the path of the program. The folder of `files` holds the database. */
+  constructor(
+    krb5kdc: string,
+    { name, clock }: RealmOptions & { name: string },
+    files: RealmFiles,
+  ) {
+    this.#command = [krb5kdc, '-n', '-r', name];
+    this.#clock = clock;
+    this.#files = files;
+  }
+
+  /** Takes a port and starts the KDC there; tries another port when another process was faster. */
+  async open(env: NodeJS.ProcessEnv): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      this.#files.port = await freePort();
+      await this.#files.writeConfigs();
+      try {
+        return await this.start(env);
+      } catch (error) {
+        await this.kill();
+        if (tries === PORTS) throw error;
+      }
+    }
   }
 
   /**
    * Starts the KDC anew and resolves when it answers. Rejects with its output when it does not run,
    * and rejects when another program has the port too.
    */
-  async start(command: readonly string[], env: NodeJS.ProcessEnv, port: number): Promise<void> {
+  async start(env: NodeJS.ProcessEnv): Promise<void> {
+    const changes = this.#clock === undefined ? {} : await clockEnv(this.#clock);
     await this.stop();
-    const program = new LeashedProgram(command, env);
+    const program = new LeashedProgram(this.#command, { LC_ALL: 'C', ...env, ...changes });
     this.#program = program;
     // krb5kdc prints this line last, when its sockets are open.
     if (!(await program.prints('starting...', READY))) {
       throw new Error(`krb5kdc does not run: ${program.output.trim()}`);
     }
+    const { port } = this.#files;
     if (await isShared(port)) throw new Error(`port ${port} has another owner as well`);
   }
 
@@ -93,6 +123,6 @@ export class Kdc {
    * others out: kadmin.local gives up after five seconds.
    */
   #holdsLock(): Promise<boolean> {
-    return isAnyLocked(LOCKS.map((name) => join(this.#folder, name)));
+    return isAnyLocked(LOCKS.map((name) => join(this.#files.folder, name)));
   }
 }

@@ -1,12 +1,12 @@
 // A Kerberos realm for tests: MIT's own KDC in a temporary folder, on loopback, as any user. It changes
 // nothing in /etc and no system service. It is removed when this process ends, however it ends.
 
-import { randomUUID } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Accounts } from './accounts.js';
+import { Clients } from './clients.js';
 import { Database } from './database.js';
-import { ENCTYPES, RealmFiles, temporaryFolder } from './files.js';
+import { RealmFiles, temporaryFolder } from './files.js';
 import { Kdc } from './kdc.js';
 import { LeashedFolder } from './leash.js';
 import {
@@ -15,7 +15,6 @@ import {
   type ImpostorOptions,
   type RealmOptions,
 } from './options.js';
-import { freePort } from './port.js';
 import {
   type AccountState,
   checkOptions,
@@ -25,13 +24,11 @@ import {
   type UserOptions,
   WHOLE_USER,
 } from './principals.js';
-import { clockEnv, findKdcPrograms, type KdcPrograms } from './programs.js';
+import { findKdcPrograms, type KdcPrograms } from './programs.js';
 import { Services } from './services.js';
-import { type Login, logIn, serviceTicket, type TicketOptions, withRealm } from './tickets.js';
-import { makeToken, type TokenOptions } from './token.js';
-
-/** How many ports `start` tries: a process that starts at the same time may take the same port. */
-const TRIES = 5;
+import type { TicketOptions } from './tickets.js';
+import type { TokenOptions } from './token.js';
+import { Trusts } from './trusts.js';
 
 /** The options of a krb5.conf that `Realm.writeConfig` writes. */
 export interface ConfigOptions {
@@ -54,16 +51,6 @@ const CONFIG_OPTIONS: Names<ConfigOptions> = {
   primary: true,
   realms: true,
   more: true,
-};
-
-const TICKET_OPTIONS: Names<TicketOptions> = { config: true };
-
-const TOKEN_OPTIONS: Names<TokenOptions> = {
-  ...TICKET_OPTIONS,
-  form: true,
-  mutual: true,
-  bindings: true,
-  time: true,
 };
 
 /**
@@ -94,15 +81,14 @@ export class Realm implements AsyncDisposable {
 
   readonly #options: RealmOptions;
   readonly #original: Realm | null;
-  readonly #programs: KdcPrograms;
   readonly #folder: LeashedFolder;
   readonly #files: RealmFiles;
   readonly #kdc: Kdc;
   readonly #database: Database;
   readonly #accounts: Accounts;
   readonly #services: Services;
-  /** By the other realm's name: the password from which both realms make their shared keys. */
-  readonly #trusts = new Map<string, string>();
+  readonly #clients: Clients;
+  readonly #trusts: Trusts;
   #stopped: Promise<void> | null = null;
 
   private constructor(
@@ -115,16 +101,17 @@ export class Realm implements AsyncDisposable {
     this.folder = folder.path;
     this.#options = options;
     this.#original = original;
-    this.#programs = programs;
     this.#folder = folder;
     const named = Object.assign(Object.create(null), options, { name: this.name });
     const primary = original === null ? null : original.#files;
     this.#files = new RealmFiles(folder.path, named, primary);
     this.config = this.#files.config;
-    this.#kdc = new Kdc(folder.path);
+    this.#kdc = new Kdc(programs.krb5kdc, named, this.#files);
     this.#database = new Database(programs, this.name, folder.path, this.#files.env);
     this.#accounts = new Accounts(this.name, this.#database);
     this.#services = new Services(this.name, folder.path, this.#database);
+    this.#clients = new Clients(this.name, this.#files, this.#services);
+    this.#trusts = new Trusts(this.name, this.#database);
   }
 
   /**
@@ -144,7 +131,7 @@ export class Realm implements AsyncDisposable {
     const realm = new Realm(folder, programs, options, original);
     try {
       await realm.#create();
-      await realm.#open();
+      await realm.#database.alone(() => realm.#kdc.open(realm.env));
       return realm;
     } catch (error) {
       await realm.stop();
@@ -254,11 +241,8 @@ export class Realm implements AsyncDisposable {
    * KRB5CCNAME, that holds the ticket. Rejects with an Error that carries kinit's message when the KDC
    * refuses. It needs the program kinit.
    */
-  async ticket(user: string, options: TicketOptions = {}): Promise<string> {
-    checkOptions(options, TICKET_OPTIONS);
-    const login = await this.#login(user, options);
-    await logIn(login);
-    return login.cache;
+  ticket(user: string, options: TicketOptions = {}): Promise<string> {
+    return this.#clients.ticket(user, options);
   }
 
   /**
@@ -268,10 +252,8 @@ export class Realm implements AsyncDisposable {
    *
    * @param service 'HTTP/localhost'; or with its realm, if that is another one
    */
-  async token(user: string, service: string, options: TokenOptions = {}): Promise<Uint8Array> {
-    checkOptions(options, TOKEN_OPTIONS);
-    const login = await this.#login(user, options);
-    return makeToken(await serviceTicket(login, withRealm(service, this.name)), options);
+  token(user: string, service: string, options: TokenOptions = {}): Promise<Uint8Array> {
+    return this.#clients.token(user, service, options);
   }
 
   /** Writes another krb5.conf for this realm, in its folder, and resolves to its path. */
@@ -304,11 +286,7 @@ export class Realm implements AsyncDisposable {
 
   /** Starts the KDC again, on the same port. Rejects with its output when it does not run. */
   async startKdc(): Promise<void> {
-    const command = [this.#programs.krb5kdc, '-n', '-r', this.name];
-    const { clock } = this.#options;
-    const changes = clock === undefined ? {} : await clockEnv(clock);
-    const env = { LC_ALL: 'C', ...this.env, ...changes };
-    await this.#database.alone(() => this.#kdc.start(command, env, this.port));
+    await this.#database.alone(() => this.#kdc.start(this.env));
   }
 
   /**
@@ -352,11 +330,7 @@ export class Realm implements AsyncDisposable {
    * for a realm of the same name.
    */
   async trust(other: Realm): Promise<string> {
-    if (other.name === this.name) throw new Error(`both realms are ${this.name}`);
-    const earlier = this.#trusts.get(other.name) ?? other.#trusts.get(this.name);
-    const password = earlier ?? randomUUID();
-    await this.#trust(other.name, password);
-    await other.#trust(this.name, password);
+    await this.#trusts.join(other.#trusts);
     return await this.writeConfig({ realms: [other] });
   }
 
@@ -388,12 +362,6 @@ export class Realm implements AsyncDisposable {
     await this.#folder.remove();
   }
 
-  async #login(user: string, { config = this.config }: TicketOptions): Promise<Login> {
-    const keytab = await this.writeKeytab(user);
-    const cache = this.#files.nextPath('ccache');
-    return { user: withRealm(user, this.name), keytab, config, cache };
-  }
-
   async #create(): Promise<void> {
     await this.#files.writeConfigs();
     if (this.#original !== null) return await this.#copy(this.#original);
@@ -411,31 +379,6 @@ export class Realm implements AsyncDisposable {
     await this.#database.copy(original.#database);
     await this.#services.copyKeytabs(original.#services);
     this.#accounts.copyLockouts(original.#accounts);
-    for (const [name, password] of original.#trusts) this.#trusts.set(name, password);
-  }
-
-  /** Takes a port and starts the KDC there; tries another port when another process was faster. */
-  async #open(): Promise<void> {
-    for (let tries = 1; ; tries++) {
-      this.#files.port = await freePort();
-      await this.#files.writeConfigs();
-      try {
-        return await this.startKdc();
-      } catch (error) {
-        await this.#kdc.kill();
-        if (tries === TRIES) throw error;
-      }
-    }
-  }
-
-  /** Names the encryption type: both realms need the same keys, and their defaults may differ. */
-  async #trust(other: string, password: string): Promise<void> {
-    if (this.#trusts.has(other)) return;
-    this.#trusts.set(other, password);
-    await this.#database.alone(async ({ withPassword }) => {
-      const query = ['addprinc', '-e', `${ENCTYPES[0]}:normal`];
-      await withPassword(password, ...query, `krbtgt/${other}@${this.name}`);
-      await withPassword(password, ...query, `krbtgt/${this.name}@${other}`);
-    });
+    this.#trusts.copy(original.#trusts);
   }
 }

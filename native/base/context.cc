@@ -29,7 +29,10 @@ std::string Fingerprint(const Config& config) {
 bool IsReadable(const std::string& file, NativeReport* report) {
   if (faccessat(AT_FDCWD, file.c_str(), R_OK, AT_EACCESS) == 0) return true;
   if (*report->step == '\0') {
-    *report = {"krb5.conf", errno, file + ": " + strerror(errno)};
+    const int code = errno;
+    const std::string name =
+        file.empty() ? "an empty path in KRB5_CONFIG" : file;
+    *report = {"krb5.conf", code, name + ": " + strerror(code)};
   }
   return false;
 }

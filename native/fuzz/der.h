@@ -48,6 +48,10 @@ inline Element Integer(int32_t value) {
   return Primitive(0x02, std::move(bytes));
 }
 
+inline Element Octets(std::string content) {
+  return Primitive(0x04, std::move(content));
+}
+
 // A field of a SEQUENCE.
 inline Element Field(int number, Element value) {
   return Tree(static_cast<unsigned char>(0xa0 | number), {std::move(value)});

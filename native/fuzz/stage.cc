@@ -202,7 +202,7 @@ EXPORT krb5_error_code krb5_c_string_to_key_with_params(
   for (const krb5_data* data : {string, salt, params}) {
     if (data == nullptr) continue;
     asked += '|' + std::to_string(data->length) + ':';
-    asked += kpass::fuzz::View(*data);
+    asked += kpass::View(*data);
   }
   auto entry = known->find(asked);
   if (entry == known->end() && !TheStage().quick_keys) {

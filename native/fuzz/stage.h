@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/view.h"
 #include "kerberos/verification.h"
 #include "network.h"
 
@@ -49,18 +50,6 @@ void AddToKeytab(const std::string& name, const std::string& principal,
 
 // Aborts the process, so that libFuzzer keeps the input.
 [[noreturn]] void Violated(const char* what);
-
-inline std::string_view View(const krb5_data& data) {
-  return {data.data, data.length};
-}
-
-// Points to the text. libkrb5 takes no const data.
-inline krb5_data DataOf(std::string_view text) {
-  krb5_data data = {};
-  data.data = const_cast<char*>(text.data());
-  data.length = static_cast<unsigned>(text.size());
-  return data;
-}
 
 }  // namespace kpass::fuzz
 

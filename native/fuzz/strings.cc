@@ -46,18 +46,35 @@ std::string KeytabName(FuzzedDataProvider& from) {
   return type + FileName(from);
 }
 
+bool Contains(const std::vector<std::string>& list, const std::string& text) {
+  return std::find(list.begin(), list.end(), text) != list.end();
+}
+
+// The principal to ask for, by the suffix of the user's name. Empty: none.
+std::string AskedName(const std::string& user, const Settings& settings) {
+  const std::string home = kRealms.front();
+  const size_t at = user.find('@');
+  if (at == std::string::npos) return user + "@" + home;
+  const std::string suffix = user.substr(at + 1);
+  if (Contains(settings.realms, suffix)) return user;
+  if (settings.realms.empty() &&
+      strcasecmp(suffix.c_str(), home.c_str()) == 0) {
+    return user.substr(0, at + 1) + home;
+  }
+  const bool upn =
+      settings.canonicalize && Contains(settings.upn_suffixes, suffix);
+  return upn ? user + "@" + home : "";
+}
+
 // Whether the core itself must refuse the input, although JavaScript checks
 // input as well.
-bool MustBeRefused(const std::string& user, const std::string& password,
-                   const std::vector<std::string>& realms) {
+bool MustBeRefused(const std::string& user, const std::string& password) {
   const size_t at = user.find('@');
-  const std::string realm =
-      at == std::string::npos ? realms.front() : user.substr(at + 1);
-  return user.empty() || user.size() > 256 || at == 0 ||
-         user.find('\0') != std::string::npos ||
-         user.find('\\') != std::string::npos ||
+  return user.empty() || user.size() > 256 || at == 0 || user.front() == ' ' ||
+         user[std::min(at, user.size()) - 1] == ' ' ||
+         user.find_first_of(std::string_view("\0\n\\\x7f", 4)) !=
+             std::string::npos ||
          std::count(user.begin(), user.end(), '@') > 1 ||
-         std::find(realms.begin(), realms.end(), realm) == realms.end() ||
          strncasecmp(user.c_str(), "WELLKNOWN/", 10) == 0 || password.empty() ||
          password.size() > 1024 || password.find('\0') != std::string::npos;
 }
@@ -119,6 +136,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     settings->realms = {kRealms.begin(), kRealms.end()};
     if ((oddities & 16) != 0) settings->realms.push_back(Text(from));
   }
+  if ((oddities & 64) != 0) settings->upn_suffixes = {"corp.example"};
   const std::string user = Text(from);
   const std::string password = from.ConsumeRemainingBytesAsString();
 
@@ -129,12 +147,11 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       Verification(settings, user, std::move(secret)).Run(*kept);
 
   if (outcome.verified) Violated("verified without a KDC");
-  std::vector<std::string> realms = settings->realms;
-  if (realms.empty()) realms = {kRealms.front()};
   if (Requests().empty()) return 0;
-  if (MustBeRefused(user, password, realms)) Violated("a message left");
-  const std::string asked =
-      user.find('@') == std::string::npos ? user + "@" + kRealms.front() : user;
+  const std::string asked = AskedName(user, *settings);
+  if (asked.empty() || MustBeRefused(user, password)) {
+    Violated("a message left");
+  }
   for (const std::string& request : Requests()) {
     if (PrincipalIn(request) != asked) Violated("asked for somebody else");
   }

@@ -5,12 +5,11 @@
 
 #include "kerberos/acceptor.h"
 
-#include <errno.h>
-
-#include <algorithm>
 #include <list>
 
 #include "base/krb5_ptr.h"
+#include "base/little_endian.h"
+#include "base/view.h"
 #include "kerberos/replays.h"
 #include "kerberos/service.h"
 #include "kerberos/spnego.h"
@@ -23,21 +22,14 @@ using AuthContext = Krb5Ptr<krb5_auth_context, krb5_auth_con_free>;
 using Authenticator = Krb5Ptr<krb5_authenticator*, krb5_free_authenticator>;
 using Ticket = Krb5Ptr<krb5_ticket*, krb5_free_ticket>;
 using Checksum = Krb5Value<krb5_checksum, krb5_free_checksum_contents>;
-using AuthorizationData = Krb5Ptr<krb5_authdata**, krb5_free_authdata>;
 
 // The checksum of RFC 4121, 4.1.1, in little-endian order: the size of the
 // bindings, the bindings, the flags. kpass ignores the rest.
 constexpr krb5_cksumtype kContextChecksum = 0x8003;
 constexpr size_t kBindingsAt = 4;
-constexpr size_t kBindingsSize = 16;
 constexpr size_t kFlagsAt = 20;
 constexpr size_t kLeastChecksum = 24;
 constexpr uint32_t kMutualFlag = 2;
-
-// [MS-KILE] 3.2.5.8: a client with this option sends channel bindings if it has
-// any. (krb5.h has the type only since 1.19.)
-constexpr krb5_authdatatype kApOptions = 143;
-constexpr uint32_t kClientKnowsBindings = 0x4000;
 
 // RFC 4120, 7.5.1 reserves 512 to 1023 for an implementation's own use.
 constexpr krb5_keyusage kReplayUsage = 1023;
@@ -49,30 +41,6 @@ constexpr std::chrono::seconds kGrace{300};
 
 // The time for which RememberedName remembers.
 constexpr std::chrono::seconds kNameLife{60};
-
-std::string_view View(const krb5_data& data) {
-  return {data.data, data.length};
-}
-
-krb5_data DataOf(std::string_view text) {
-  krb5_data data = {};
-  // libkrb5 takes no const data, but does not write to it.
-  data.data = const_cast<char*>(text.data());
-  data.length = static_cast<unsigned>(text.size());
-  return data;
-}
-
-uint32_t LittleEndian(const unsigned char* bytes) {
-  uint32_t value = 0;
-  for (int i = 3; i >= 0; --i) value = value << 8 | bytes[i];
-  return value;
-}
-
-void AppendLittleEndian(uint32_t value, std::string* bytes) {
-  for (const int shift : {0, 8, 16, 24}) {
-    bytes->push_back(static_cast<char>(value >> shift & 0xff));
-  }
-}
 
 // Whether the ticket may be for another one of the services.
 bool MayBeAnothers(krb5_error_code code) {
@@ -131,8 +99,6 @@ class Reception {
 
   bool FindService(Service& service, const Settings& settings);
   krb5_error_code ReadTicketFor(const Service& service);
-  bool HashChannel(std::optional<std::string>* channel);
-  bool ReadApOptions(bool* knows_bindings);
 
   bool Check(const char* step, krb5_error_code code) {
     return acceptance_.Check(context_, step, code);
@@ -280,54 +246,9 @@ bool Reception::CheckClient() {
 }
 
 bool Reception::CheckBindings() {
-  if (settings_.bindings == BindingsRule::kOff) return true;
-  std::optional<std::string> channel;
-  bool knows_bindings = false;
-  if (!HashChannel(&channel) || !ReadApOptions(&knows_bindings)) return false;
-  bound_ = channel && clients_bindings_ == *channel;
-  const bool to_another =
-      clients_bindings_ != std::string(kBindingsSize, '\0') || knows_bindings;
-  const bool refused = settings_.bindings == BindingsRule::kRequire
-                           ? !bound_
-                           : channel && !bound_ && to_another;
-  return !refused ||
-         Refuse("bindings", "the client is not bound to this channel");
-}
-
-// The hash of the application data, without addresses (RFC 4121, 4.1.1.2). None
-// if the channel is unknown, or if the system's policy forbids MD5.
-bool Reception::HashChannel(std::optional<std::string>* channel) {
-  if (!bindings_) return true;
-  std::string structure(16, '\0');
-  AppendLittleEndian(static_cast<uint32_t>(bindings_->size()), &structure);
-  structure += *bindings_;
-  const krb5_data data = DataOf(structure);
-  Checksum hash(context_);
-  const krb5_error_code code = krb5_c_make_checksum(
-      context_, CKSUMTYPE_RSA_MD5, nullptr, 0, &data, hash.Out());
-  if (code != 0) {
-    hash.Forget();
-    return code != ENOMEM || Check("krb5_c_make_checksum", code);
-  }
-  *channel = {reinterpret_cast<const char*>(hash->contents), hash->length};
-  return true;
-}
-
-bool Reception::ReadApOptions(bool* knows_bindings) {
-  AuthorizationData found(context_);
-  const krb5_error_code code =
-      krb5_find_authdata(context_, nullptr, authenticator_->authorization_data,
-                         kApOptions, found.Out());
-  if (!Check("krb5_find_authdata", code)) return false;
-  for (krb5_authdata** each = found.get(); each != nullptr && *each != nullptr;
-       ++each) {
-    const krb5_authdata& options = **each;
-    if (options.length == sizeof(uint32_t) &&
-        (LittleEndian(options.contents) & kClientKnowsBindings) != 0) {
-      *knows_bindings = true;
-    }
-  }
-  return true;
+  return kpass::CheckBindings(context_, settings_.bindings, bindings_,
+                              clients_bindings_, *authenticator_.get(), &bound_,
+                              &acceptance_);
 }
 
 bool Reception::MakeReply() {

@@ -19,14 +19,11 @@
 #include "base/context.h"
 #include "base/ref.h"
 #include "base/report.h"
+#include "kerberos/channel_bindings.h"
 #include "kerberos/settings.h"
 #include "kerberos/trace.h"
 
 namespace kpass {
-
-// Whether a client must be bound to the channel of its token (RFC 5929).
-// kAllow: refuses a client only if it is bound to another channel.
-enum class BindingsRule { kOff, kAllow, kRequire };
 
 // The service's principal, for a service on this machine. Finding this
 // machine's name may take DNS, and an accept must not wait for DNS each time.

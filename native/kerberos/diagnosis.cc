@@ -57,12 +57,11 @@ void RecordTicketKey(krb5_context context, const krb5_creds& creds,
   report->enctype = EnctypeName(ticket->enc_part.enctype);
 }
 
-void LogIn(const KeptContext& kept, KdcHooks& hooks, const Service& service,
-           LoginReport* report) {
+void LogIn(const KeptContext& kept, KdcHooks& hooks, krb5_principal client,
+           const Service& service, LoginReport* report) {
   krb5_context context = kept.context();
   Creds creds(context);
-  AsRequest request(kept, hooks, service.principal(),
-                    /*canonicalize=*/false);
+  AsRequest request(kept, hooks, client, /*canonicalize=*/false);
   krb5_error_code code =
       request.ByKeytab(service.keytab(), service.principal(), &creds);
   const bool direct = code != KRB5KDC_ERR_POLICY;
@@ -117,7 +116,9 @@ KdcsReport LocateKdcs(const Settings& settings, const std::string& realm) {
     KeptContext kept;
     if (kept.Get(settings.config, &report) == nullptr) return report;
     site = Site::Of(kept, realm, /*primary=*/false);
+    report.mistake = FindKdcMistake(kept, realm).value_or("");
   }
+  report.dns = site.dns;
   report.named = FindNamedKdcs(site);
   return report;
 }
@@ -138,7 +139,8 @@ KeytabReport ReadKeytab(const Settings& settings) {
 }
 
 LoginReport LogInWithKeytab(const Settings& settings,
-                            const std::string& service_name) {
+                            const std::string& service_name,
+                            const std::string& client_name) {
   const InsideLibkrb5 inside;
   LoginReport report;
   KeptContext kept;
@@ -150,9 +152,13 @@ LoginReport LogInWithKeytab(const Settings& settings,
     const Traced traced(context, &log);
     KdcHooks hooks(settings, kept, sender, &log);
     Service service(context, settings);
+    Principal client(context);
     if (service.TakeName(service_name, &report) &&
-        service.OpenKeytab(&report)) {
-      LogIn(kept, hooks, service, &report);
+        service.OpenKeytab(&report) &&
+        report.Check(
+            context, "krb5_parse_name",
+            krb5_parse_name(context, client_name.c_str(), client.Out()))) {
+      LogIn(kept, hooks, client.get(), service, &report);
     }
   }
   report.trace = log.Take();

@@ -38,6 +38,8 @@ ServiceReport NameService(const Settings& settings);
 
 struct KdcsReport : NativeReport {
   NamedKdcs named;
+  bool dns = true;      // krb5.conf allows that DNS is asked
+  std::string mistake;  // a value in krb5.conf that libkrb5 refuses
 };
 
 // The KDCs of a realm, as kpass's transport and libkrb5 find them. May ask DNS.
@@ -63,12 +65,13 @@ struct LoginReport : NativeReport {
   Trace trace;
 };
 
-// Logs the service in with its key in the keytab, for a ticket for itself, and
-// verifies that ticket like a user's. If the KDC's policy refuses such a
-// ticket, the function asks for a TGT. A TGT proves the key, and leaves
-// `version` unknown.
+// Logs the client in with its key in the keytab, for a ticket for the service,
+// and verifies that ticket like a user's. The client is the service itself, or
+// the account that it belongs to. If the KDC's policy refuses such a ticket, it
+// asks for a TGT. That proves the key, and leaves `version` unknown.
 LoginReport LogInWithKeytab(const Settings& settings,
-                            const std::string& service);
+                            const std::string& service,
+                            const std::string& client);
 
 }  // namespace kpass
 

@@ -9,11 +9,11 @@
 
 #include <chrono>
 #include <cstddef>
-#include <deque>
+#include <list>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 
 namespace kpass {
 
@@ -39,8 +39,9 @@ class Replays {
   void ForgetFirst();
 
   std::mutex mutex_;
-  std::deque<Entry> entries_;                   // the oldest first
-  std::unordered_set<std::string_view> known_;  // the tags in entries_
+  // Not a deque and not a hash table: they need a libstdc++ of GCC 11.
+  std::list<Entry> entries_;          // the oldest first
+  std::set<std::string_view> known_;  // the tags in entries_
 };
 
 }  // namespace kpass

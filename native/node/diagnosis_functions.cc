@@ -37,8 +37,8 @@ Napi::Value NameServiceOf(const Napi::CallbackInfo& info) {
   return record;
 }
 
-// locateKdcs(settings, realm): { step, code, message, source, kdcs,
-// libkrb5Only }. Each of `kdcs` is { name, host, port, udp, tcp }.
+// locateKdcs(settings, realm): { step, code, message, source, kdcs, dns,
+// libkrb5Only, mistake }. Each of `kdcs` is { name, host, port, udp, tcp }.
 Napi::Value LocateKdcsOf(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const KdcsReport report = LocateKdcs(SettingsOf(info[0]), TextOf(info[1]));
@@ -55,6 +55,8 @@ Napi::Value LocateKdcsOf(const Napi::CallbackInfo& info) {
   Napi::Object record = RecordOf(env, report);
   record.Set("source", report.named.source);
   record.Set("kdcs", kdcs);
+  record.Set("dns", report.dns);
+  record.Set("mistake", report.mistake);
   record.Set("libkrb5Only", report.named.only_libkrb5);
   return record;
 }
@@ -78,12 +80,12 @@ Napi::Value KeytabKeys(const Napi::CallbackInfo& info) {
   return record;
 }
 
-// keytabLogin(settings, service): { step, code, message, version, enctype,
-// trace }.
+// keytabLogin(settings, service, client): { step, code, message, version,
+// enctype, trace }.
 Napi::Value KeytabLogin(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const LoginReport report =
-      LogInWithKeytab(SettingsOf(info[0]), TextOf(info[1]));
+      LogInWithKeytab(SettingsOf(info[0]), TextOf(info[1]), TextOf(info[2]));
   Napi::Object record = RecordOf(env, report);
   record.Set("version", report.version);
   record.Set("enctype", report.enctype);

@@ -73,7 +73,9 @@ describe('kpass check', () => {
   let realm: Realm;
   let common: string[];
   before(async () => {
-    realm = await Realm.start({ users: { alice: 'wonderland', zoë: 'пароль 🔑', line: 'two\n' } });
+    realm = await Realm.start({ users: { alice: 'wonderland', zoë: 'пароль 🔑' } });
+    // addUser() takes no line feed.
+    await realm.kadmin('addprinc', '-pw', 'two\n', 'line');
     await realm.addUser('old', 'wonderland', { state: 'password-expired' });
     common = ['-H', 'localhost', '-k', realm.keytab(SERVICE), '-c', realm.config];
   });
@@ -154,15 +156,29 @@ describe('kpass check', () => {
     match(stderr, /--canonicalize --upn-suffix corp\.example --domain A=EXAMPLE\.COM\n/i);
   });
 
+  it('takes CR and LF for one end of line, and a CR alone for a part of the password', async () => {
+    equal((await check('alice', 'wonderland\r\n')).code, 0);
+    equal((await check('alice', 'wonderland\r')).code, 1);
+    equal((await check('alice', 'wonderland\r\n\r\n')).code, 1);
+    equal((await check('alice', 'wonderland\n\r\n')).code, 1);
+  });
+
+  it('reads no more than a password of 1,024 bytes and an end of line', async () => {
+    for (const end of ['', '\n', '\r\n']) {
+      equal((await check('alice', 'x'.repeat(1024) + end)).code, 1);
+      const { code, stderr } = await check('alice', `${'x'.repeat(1025)}${end}`);
+      equal(code, 2);
+      match(stderr, /stdin has more than a password's 1024 bytes/);
+      doesNotMatch(stderr, /xx/);
+    }
+    equal((await check('alice', Buffer.alloc(2 ** 24, 'x'))).code, 2);
+  });
+
   it('reads all of stdin, and removes one newline at its end', async () => {
     equal((await check('line', 'two\n\n')).code, 0);
+    equal((await check('line', 'two\n\r\n')).code, 0);
     equal((await check('line', 'two\n')).code, 1);
     equal((await check('zoë', 'пароль 🔑\n')).code, 0);
-    equal(
-      (await check('alice', 'wonderland\r\n')).code,
-      1,
-      'another character is another password',
-    );
   });
 
   it('works with the environment and the defaults alone', async () => {
@@ -171,6 +187,13 @@ describe('kpass check', () => {
       env: realm.env,
     });
     equal(code, 0);
+  });
+
+  it('says so if KRB5_CONFIG is empty', async () => {
+    const args = ['check', 'alice', '-H', 'localhost', '--password-stdin'];
+    const { code, stderr } = await runCommand(args, { input: 'x', env: { KRB5_CONFIG: '' } });
+    equal(code, 2);
+    match(stderr, /an empty path in KRB5_CONFIG: No such file or directory .*ERR_KPASS_CONFIG/);
   });
 
   it('exits with 2 without a terminal and without --password-stdin, and says so', async () => {
@@ -236,12 +259,28 @@ describe('kpass check', () => {
       ok(!session.shown.includes('\x1b[2J'));
     });
 
-    for (const [signal, number] of Object.entries({ SIGTERM: 15, SIGHUP: 1, SIGINT: 2 })) {
+    for (const [signal, number] of Object.entries({
+      SIGTERM: 15,
+      SIGHUP: 1,
+      SIGINT: 2,
+      SIGQUIT: 3,
+    })) {
       it(`ends by a ${signal} from another process, and restores the terminal`, async () => {
         const session = await atTerminal(command(), [{ wait: PROMPT, signal }]);
         deepEqual([session.signal, session.echo, session.restored], [number, [false], true]);
       });
     }
+
+    it('gives the terminal back while a signal from another process stops it', async () => {
+      const session = await atTerminal(command(), [
+        { wait: PROMPT, signal: 'SIGTSTP' },
+        { wait: '\n', signal: 'SIGCONT' },
+        { wait: PROMPT, type: 'wonderland\r' },
+      ]);
+      equal(session.code, 0, session.shown);
+      deepEqual(session.echo, [false, true, false]);
+      ok(session.restored);
+    });
 
     it('writes in colour, except with NO_COLOR or at a dumb terminal', async () => {
       const coloured = async (env: Record<string, string>) =>

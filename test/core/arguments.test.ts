@@ -40,6 +40,8 @@ describe('arguments', () => {
       ['a UPN suffix with a blank', { ...UPN, upnSuffixes: ['corp.example '] }, VALUE],
       ['NUL in a UPN suffix', { ...UPN, upnSuffixes: ['corp\0'] }, VALUE],
       ['a UPN suffix without canonicalize', { ...GOOD, upnSuffixes: ['corp.example'] }, VALUE],
+      ['a string for the domains', { ...GOOD, domains: 'EXAMPLE' }, TYPE],
+      ['null for the domains', { ...GOOD, domains: null }, TYPE],
       ['an array for the domains', { ...GOOD, domains: ['EXAMPLE'] }, TYPE],
       ['a number for the realm of a domain', { ...GOOD, domains: { A: 5 } }, TYPE],
       ['an empty realm of a domain', { ...GOOD, domains: { A: '' } }, VALUE],
@@ -77,6 +79,7 @@ describe('arguments', () => {
 
     it('may all be left out but the service', () => {
       new Verifier({ service: 'HTTP' }).close();
+      new Verifier({ service: 'HTTP', upnSuffixes: [], domains: {} }).close();
       const nothing = { host: undefined, keytab: undefined, realms: undefined, timeout: undefined };
       new Verifier({ service: 'HTTP', ...nothing }).close();
       new Verifier({ service: 'HTTP', host: null, keytab: null, queue: 0, timeout: 0.5 }).close();

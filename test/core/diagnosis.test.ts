@@ -82,6 +82,8 @@ describe('the addon tells doctor', () => {
         code: 0,
         message: '',
         source: 'krb5.conf',
+        dns: false,
+        mistake: '',
         kdcs: [
           { name: 'kdc.example.com', host: 'kdc.example.com', port: 88, ...named },
           { name: '127.0.0.1:750', host: '127.0.0.1', port: 750, ...named },

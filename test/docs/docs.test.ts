@@ -59,6 +59,16 @@ function pickedFrom(type: string): string[] {
   return quotedIn(found(`export type KpassOptions =.*?Pick<\\s*${type},(.*?)>`, type));
 }
 
+/** What an Acceptor takes of a Verifier's options. */
+function sharedByAcceptor(): string[] {
+  return quotedIn(
+    found(
+      'export interface AcceptorOptions\\s+extends Pick<VerifierOptions,(.*?)>',
+      'AcceptorOptions',
+    ),
+  );
+}
+
 /** The states in STATES of lib/testing, where each state has a row of flags. */
 function accountStates(): string[] {
   const body = found('^const STATES = {\\n(.*?)^}', 'STATES');
@@ -86,6 +96,18 @@ const TABLES: Record<string, Table> = {
     section: 'One call',
     column: 'option',
     types: () => membersOf('VerifyOptions'),
+  },
+  'of an Acceptor': {
+    page: 'docs/negotiate.md',
+    section: 'Options',
+    column: 'option',
+    types: () => [...membersOf('AcceptorOptions'), ...sharedByAcceptor()],
+  },
+  'of one accept': {
+    page: 'docs/negotiate.md',
+    section: 'One accept',
+    column: 'option',
+    types: () => membersOf('AcceptOptions'),
   },
   'of basicAuth()': {
     page: 'docs/http.md',
@@ -127,6 +149,18 @@ const TABLES: Record<string, Table> = {
     column: 'option',
     types: () => membersOf('ConfigOptions'),
   },
+  'of a ticket': {
+    page: 'docs/testing.md',
+    section: 'Of a ticket',
+    column: 'option',
+    types: () => membersOf('TicketOptions'),
+  },
+  'of a token': {
+    page: 'docs/testing.md',
+    section: 'Of a token',
+    column: 'option',
+    types: () => [...membersOf('TicketOptions'), ...membersOf('TokenOptions')],
+  },
 };
 
 const OTHERS: Record<string, Table> = {
@@ -153,6 +187,24 @@ const OTHERS: Record<string, Table> = {
     section: 'Watching it',
     column: 'field',
     types: () => membersOf('VerifyEvent'),
+  },
+  'the reasons of refusals': {
+    page: 'docs/negotiate.md',
+    section: 'One accept',
+    column: '`reason`',
+    types: () => wordsOf('RefusalReason'),
+  },
+  'the numbers of an Acceptor': {
+    page: 'docs/negotiate.md',
+    section: 'Watching it',
+    column: 'number',
+    types: () => membersOf('AcceptorStats'),
+  },
+  "the fields of an accept's event": {
+    page: 'docs/negotiate.md',
+    section: 'Watching it',
+    column: 'field',
+    types: () => membersOf('AcceptEvent'),
   },
   'the fields of an identity': {
     page: 'docs/http.md',
@@ -316,6 +368,30 @@ describe('the first programs of the manual', () => {
   it('serve a page, in docs/http.md', async () => {
     const [program = ''] = programs('docs/http.md', 'HTTP');
     equal(await runServer(program), 'Hello, alice@EXAMPLE.COM\n');
+  });
+
+  it('name the user of a token, in docs/negotiate.md', async () => {
+    const [accepting = ''] = programs('docs/negotiate.md', 'Negotiate: log in by ticket');
+    const token = await realm.token('alice', SERVICE, { mutual: true });
+    const authorization = `Negotiate ${Buffer.from(token).toString('base64')}`;
+    const asking = `
+      const headers = (authorization) => ({ headers: { authorization } });
+      const response = { setHeader: (name, value) => console.log(name, value.slice(0, 13)) };
+      console.log(await userOf(headers(undefined), response));
+      console.log(await userOf(headers('Negotiate TlRMTVNTUAAB'), response));
+      console.log(await userOf(headers('${authorization}'), response));
+      console.log(await userOf(headers('${authorization}'), response));
+      acceptor.close();`;
+    const answered = 'WWW-Authenticate Negotiate oYG';
+    const user = 'alice@EXAMPLE.COM';
+    equal(await run(accepting, asking), `null\nnull\n${answered}\n${user}\nnull\n`);
+  });
+
+  it('make the channel of a certificate, in docs/negotiate.md', async () => {
+    const [channel = ''] = programs('docs/negotiate.md', 'The channel');
+    const telling = 'console.log(bindings.length, bindings.subarray(0, 21).toString());';
+    const printed = await run(channel, telling);
+    equal(printed, '53 tls-server-end-point:\n');
   });
 
   it('tell of each verification, in docs/kdcs-and-deadlines.md', async () => {

@@ -33,6 +33,22 @@ describe('kpass/http, attacked', () => {
     assert.equal((await auth.check(tls))?.user, 'alice');
   });
 
+  it('takes a request without a socket and headers for no secure one', async () => {
+    const auth = fixture.authFor();
+    await polluted('headers', { authorization: basic('alice', 'wonderland') }, () =>
+      polluted('socket', { encrypted: true }, () =>
+        assert.rejects(auth.check({} as never), { statusCode: 403 }),
+      ),
+    );
+  });
+
+  it('logs nobody in by polluted `headers`', async () => {
+    const auth = fixture.authFor({ secure: () => true });
+    await polluted('headers', { authorization: basic('alice', 'wonderland') }, () =>
+      assert.rejects(auth.check({} as never), { statusCode: 500 }),
+    );
+  });
+
   it('logs nobody in by a polluted `authorization`', async () => {
     const auth = fixture.authFor({ secure: () => true });
     await polluted('authorization', basic('alice', 'wonderland'), async () =>

@@ -142,6 +142,24 @@ describe('the memory of kpass/http', () => {
       assert.equal(who.principal, 'ab@EXAMPLE.COM');
     });
 
+    it('is one with and without the realm', async () => {
+      await start();
+      const spelled = basic('alice@EXAMPLE.COM', users.alice);
+      assert.equal(await messagesFor([right, 200], [spelled, 200]), LOGIN);
+      const bobs = ['bob@EXAMPLE.COM', 'bob@example.com', 'bob'];
+      for (const [n, name] of bobs.entries()) {
+        assert.equal(await messagesFor([basic(name, users.bob), 200]), n === 0 ? LOGIN : 0, name);
+      }
+    });
+
+    it('is no other realm than the own one', async () => {
+      await start();
+      assert.equal(await messagesFor([right, 200]), LOGIN);
+      for (const other of ['EVIL.EXAMPLE', 'EXAMPLE.CO', 'EXAMPLE.COM.']) {
+        await messagesFor([basic(`alice@${other}`, users.alice), 401], [right, 200]);
+      }
+    });
+
     it('is one for spellings that are known to be one name', async () => {
       await start({ domains: { EXAMPLE: 'EXAMPLE.COM' } });
       const spellings = [
@@ -154,10 +172,12 @@ describe('the memory of kpass/http', () => {
       assert.equal(await messagesFor(...requests), LOGIN);
     });
 
-    it('is separate for each spelling of the name', async () => {
+    it('is separate for each case of the name, which may be another account', async () => {
       await start();
-      const spelled = basic('alice@EXAMPLE.COM', users.alice);
-      assert.equal(await messagesFor([right, 200], [spelled, 200]), 2 * LOGIN);
+      await realm.addUser('Alice', 'of another house');
+      assert.equal(await messagesFor([right, 200]), LOGIN);
+      assert.equal(await web.status(basic('Alice', users.alice)), 401);
+      assert.equal(await web.status(basic('Alice', 'of another house')), 200);
     });
   });
 
@@ -336,6 +356,21 @@ describe('the memory of kpass/http', () => {
         child.send({ options, secret: masked(btoa(`${name}:${secret}`)) });
         const [said] = await once(child, 'message');
         assert.equal(said, outcome);
+        assert.deepEqual(copiesIn(child.pid ?? 0, secret), []);
+      });
+    }
+
+    for (const [what, shape] of Object.entries({
+      'had no colon': (secret: string) => secret,
+      'had a control character': (secret: string) => `alice:${secret}\t`,
+      'was not UTF-8': (secret: string) => `alice:${secret}\xff`,
+    })) {
+      it(`that ${what}: not a piece of it is left in memory`, async () => {
+        const secret = randomBytes(24).toString('hex');
+        const { keytab, host, service } = optionsFor(realm);
+        const options = { keytab, host, service, config: realm.config, realm: 'x' };
+        child.send({ options, secret: masked(btoa(shape(secret))) });
+        assert.deepEqual(await once(child, 'message').then(([said]) => said), 'denied');
         assert.deepEqual(copiesIn(child.pid ?? 0, secret), []);
       });
     }

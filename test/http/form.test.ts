@@ -96,6 +96,51 @@ describe('kpass/http', () => {
     it('throws for wrong options', async () => {
       const code = 'ERR_INVALID_ARG_VALUE';
       await assert.rejects(auth.verify('alice', 'x', { signl: null } as never), { code });
+      await assert.rejects(auth.verify('alice', 'x', { timeout: 5 } as never), { code });
+    });
+
+    for (const method of ['addEventListener', 'removeEventListener'] as const) {
+      it(`leaves no rejection unhandled when a signal's ${method} throws`, async () => {
+        const unhandled: unknown[] = [];
+        const note = (error: unknown) => unhandled.push(error);
+        process.on('unhandledRejection', note);
+        try {
+          const { signal } = new AbortController();
+          signal[method] = () => {
+            throw new Error('out of order');
+          };
+          const broken = fixture.authFor({ keytab: '/nonexistent' });
+          await assert.rejects(broken.verify('alice', 'wonderland', { signal }));
+          await assert.rejects(broken.verify('alice', 'wonderland')); // By now both have ended.
+          await new Promise(setImmediate);
+        } finally {
+          process.off('unhandledRejection', note);
+        }
+        assert.deepEqual(unhandled, []);
+      });
+    }
+
+    it('is not deceived by an array of bytes that lies', async () => {
+      class Liar extends Uint8Array {
+        override get length(): number {
+          return 3;
+        }
+      }
+      const bytes = new Liar('wonderland'.length);
+      Uint8Array.prototype.set.call(bytes, Buffer.from('wonderland'));
+      assert.deepEqual(await auth.verify('alice', bytes), ALICE);
+    });
+
+    it('counts a wrong password once, with and without the realm', async () => {
+      fixture.proxy.reset();
+      const forgetful = fixture.authFor({
+        cache: false,
+        throttle: { attempts: 5, window: 60_000 },
+      });
+      for (const name of ['nobody', 'nobody@EXAMPLE.COM', 'nobody@example.com', ' nobody ']) {
+        assert.deepEqual(await forgetful.verify(name, 'wrong'), DENIED);
+      }
+      assert.equal(fixture.proxy.requests['AS-REQ'], 1);
     });
 
     it('rejects with an error that tells whether to try again', async () => {

@@ -105,5 +105,6 @@ export const BAD_INPUTS: readonly (readonly [string, string, string | Uint8Array
   ['anonymous, with its realm', 'WELLKNOWN/ANONYMOUS@EXAMPLE.COM', RIGHT],
   ['anonymous of the anonymous realm', 'WELLKNOWN/ANONYMOUS@WELLKNOWN:ANONYMOUS', RIGHT],
   ['anonymous, in small letters', 'wellknown/anonymous', RIGHT],
+  ['well-known, and no more', 'WELLKNOWN', RIGHT],
   ['another well-known name', 'WELLKNOWN/ORG.H5L.FOO', RIGHT],
 ];

@@ -1,10 +1,8 @@
 // A name server on loopback that knows only the KDCs of one realm.
 
-import { execFile } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { preloaded } from './preloaded';
 
 const SRV = 33;
 const URI = 256;
@@ -20,8 +18,6 @@ export interface Srv {
 
 export interface NameServer extends AsyncDisposable {
   port: number;
-  /** Options for Node that make its resolver ask this server. */
-  asResolver: readonly string[];
 }
 
 /** Starts the server. It knows `_kerberos._udp`, `_kerberos._tcp` and, with `uri`, `_kerberos`. */
@@ -32,10 +28,8 @@ export async function nameServer(kdcs: readonly Srv[], uri?: string): Promise<Na
     socket.send(answer(query, kdcs, uri), port, address);
   });
   const { port } = socket.address();
-  const program = `import dns from 'node:dns'; dns.setServers(['127.0.0.1:${port}']);`;
   return {
     port,
-    asResolver: ['--import', `data:text/javascript,${encodeURIComponent(program)}`],
     async [Symbol.asyncDispose]() {
       await once(socket.close(), 'close');
     },
@@ -43,10 +37,8 @@ export async function nameServer(kdcs: readonly Srv[], uri?: string): Promise<Na
 }
 
 /** Environment variables that make a program's C library, and so libkrb5, ask the server. */
-export async function asCResolver(port: number, folder: string): Promise<NodeJS.ProcessEnv> {
-  const library = join(folder, 'resolver.so');
-  const source = join(__dirname, 'resolver.c');
-  await promisify(execFile)('gcc', ['-shared', '-fPIC', '-o', library, source, '-lresolv']);
+export async function asCResolver(port: number, folder: string): Promise<Record<string, string>> {
+  const library = await preloaded('resolver', folder, '-lresolv');
   return { LD_PRELOAD: library, DNS_PORT: String(port) };
 }
 

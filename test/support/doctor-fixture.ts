@@ -22,9 +22,9 @@ export const LINKS = [
   'host',
 ] as const;
 export type Name = (typeof LINKS)[number] | 'user' | 'ticket';
-type Status = 'ok' | 'warning' | 'broken' | 'not tried';
+export type Status = 'ok' | 'warning' | 'broken' | 'not tried';
 
-interface Link {
+export interface Link {
   name: Name;
   status: Status;
   detail: string;

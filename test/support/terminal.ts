@@ -25,7 +25,7 @@ export interface Session {
 
 // Node has no pseudo-terminals. Python has, and node-gyp needs it anyway.
 const PROGRAM = `
-import fcntl, json, os, pty, select, signal, sys, termios
+import fcntl, json, os, pty, select, signal, sys, termios, time
 spec = json.load(sys.stdin)
 signal.alarm(25 * int(os.environ.get('KPASS_SLOW', '1')))
 master, slave = pty.openpty()
@@ -53,6 +53,8 @@ while True:
         seen = len(shown)
         echo.append(bool(termios.tcgetattr(slave)[3] & termios.ECHO))
         if 'type' in step: os.write(master, step['type'].encode())
+        if step.get('signal') == 'SIGCONT':
+            while open(f'/proc/{pid}/stat').read().rsplit(')')[-1].split()[0] != 'T': time.sleep(0.01)
         if 'signal' in step: os.kill(pid, getattr(signal, step['signal']))
     done, status = os.waitpid(pid, os.WNOHANG)
     if done: ended = status

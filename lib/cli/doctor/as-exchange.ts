@@ -12,6 +12,7 @@ import {
   number,
   sequence,
   tagged,
+  time,
 } from './der.js';
 
 const AS_REQ = 10;
@@ -25,7 +26,7 @@ const NT_PRINCIPAL = 1;
 const ENCTYPES = [18, 17, 20, 19, 16, 23];
 
 /** The ticket's end, in the year 2037: as late as the KDC allows. */
-const FAR = Buffer.from('20370913024805Z', 'latin1');
+const FAR = time(new Date('2037-09-13T02:48:05Z'));
 
 /** `client` and `service` are principals without the realm: 'alice', 'krbtgt/EXAMPLE.COM'. */
 export function asRequest(realm: string, client: string, service: string): Buffer {
@@ -35,7 +36,7 @@ export function asRequest(realm: string, client: string, service: string): Buffe
     tagged(1, principal(client)),
     tagged(2, generalString(realm)),
     tagged(3, principal(service)),
-    tagged(5, element(0x18, FAR)),
+    tagged(5, FAR),
     tagged(7, integer(randomInt(2 ** 31))),
     tagged(8, sequence(...ENCTYPES.map(integer))),
   );
@@ -49,8 +50,8 @@ function principal(name: string): Buffer {
 }
 
 export type AsReply =
-  /** KRB-ERROR (5.9.1): its code, and the KDC's clock in ms since 1970. */
-  | { error: number; time: number }
+  /** KRB-ERROR (5.9.1): its code, the KDC's clock in ms since 1970, its text, and whether it names the client. */
+  | { error: number; time: number; text: string | undefined; namesClient: boolean }
   /** AS-REP (5.4.2): the version of the key that encrypts the ticket, if the reply names it. */
   | { ticketKey: number | undefined };
 
@@ -70,7 +71,13 @@ export function readAsReply(reply: Buffer): AsReply | null {
 function readError(fields: Buffer): AsReply {
   const [time, microseconds, code] = [field(fields, 4), field(fields, 5), field(fields, 6)];
   if (!time || !microseconds || !code) throw new RangeError('a KRB-ERROR without its fields');
-  return { error: number(code), time: instant(time) + number(microseconds) / 1000 };
+  const text = field(fields, 11);
+  return {
+    error: number(code),
+    time: instant(time) + number(microseconds) / 1000,
+    text: text && inside(text).toString(),
+    namesClient: field(fields, 8) !== undefined,
+  };
 }
 
 /** The `kvno` of the ticket's encrypted part (5.3, 5.2.9). */

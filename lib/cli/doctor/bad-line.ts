@@ -8,7 +8,10 @@ import { join } from 'node:path';
  * The number of the first bad line: the lines before it parse, and with it they do not. Undefined if
  * the whole file parses. `parses` gets copies of the file that end early.
  */
-export function firstBadLine(file: string, parses: (copy: string) => boolean): number | undefined {
+export async function firstBadLine(
+  file: string,
+  parses: (copy: string) => Promise<boolean>,
+): Promise<number | undefined> {
   const lines = readFileSync(file, 'utf8').split('\n');
   const folder = mkdtempSync(join(tmpdir(), 'kpass-doctor-'));
   const copy = join(folder, 'krb5.conf');
@@ -24,10 +27,10 @@ export function firstBadLine(file: string, parses: (copy: string) => boolean): n
   };
   try {
     let [least, most] = [0, lines.length];
-    if (good(most)) return undefined;
+    if (await good(most)) return undefined;
     while (most - least > 1) {
       const middle = Math.floor((least + most) / 2);
-      if (good(middle)) least = middle;
+      if (await good(middle)) least = middle;
       else most = middle;
     }
     return most;

@@ -36,6 +36,16 @@ export const notTried = (detail: string): Diagnosis => ({
   remedy: [],
 });
 
+/** Thrown by a look that finds the link broken, and no facts. */
+export class BrokenLink extends Error {
+  readonly diagnosis: Diagnosis;
+
+  constructor(diagnosis: Diagnosis) {
+    super(diagnosis.detail);
+    this.diagnosis = diagnosis;
+  }
+}
+
 /** A link that doctor has dealt with. */
 interface Visited<T> {
   /** The facts for the links that depend on it. If null, doctor does not try those links. */
@@ -116,6 +126,7 @@ async function resultOf<T>(
   try {
     return await look();
   } catch (error) {
+    if (error instanceof BrokenLink) return { diagnoses: error.diagnosis, facts: null };
     const message = error instanceof Error ? error.message : String(error);
     return { diagnoses: broken(message), facts: null };
   }

@@ -1,18 +1,19 @@
 // The first links: libkrb5, krb5.conf, the realm.
 
-import { accessSync, constants, existsSync, readFileSync, realpathSync } from 'node:fs';
-import { KpassError } from '../../errors.js';
+import { accessSync, constants, existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import type { Settings } from '../../settings.js';
 import { doctorLine, shellWord } from '../usage.js';
 import { firstBadLine } from './bad-line.js';
 import { broken, type Diagnosis, type LookResult, ok, warning } from './chain.js';
-import type { Krb5 } from './krb5.js';
+import { includesOf, type Skipped, skippedIn } from './config-files.js';
+import { readKeytab } from './keytab.js';
+import { ifLate, Krb5 } from './krb5.js';
 
 /** Whether libkrb5 loads, and its version. */
-export async function lookAtLibrary(): Promise<LookResult<Krb5>> {
+export async function lookAtLibrary(settings: Settings): Promise<LookResult<Krb5>> {
   try {
-    const facts = await import('./krb5.js');
-    return { diagnoses: ok(libraryIn(facts.libraryFile())), facts };
+    const facts = new Krb5(settings);
+    return { diagnoses: ok(libraryIn(await facts.ask('libraryFile'))), facts };
   } catch (error) {
     const [problem = '', ...remedy] = (error as Error).message.split('\n');
     return { diagnoses: broken(problem, ...remedy), facts: null };
@@ -28,17 +29,36 @@ function libraryIn(file: string): string {
 }
 
 /** Checks that each file exists, and that this user and libkrb5 can read it. */
-export function lookAtConfig(krb5: Krb5, settings: Settings): LookResult<true> {
-  const files = krb5.configFiles(settings);
+export async function lookAtConfig(krb5: Krb5, settings: Settings): Promise<LookResult<true>> {
+  const files = await krb5.ask('configFiles');
   const source = configSource(settings);
   // One of the default files is enough. Each file that --config names is needed.
   const enough = settings.config === null && files.some(isReadable);
-  const diagnoses = files.map((file) => {
-    const diagnosis = lookAtFile(krb5, settings, file, enough ? warning : broken);
-    return { ...diagnosis, detail: `${diagnosis.detail} (from ${source})` };
-  });
-  const holds = !diagnoses.some(({ status }) => status === 'broken');
-  return { diagnoses, facts: holds ? true : null };
+  const diagnoses: Diagnosis[] = [];
+  for (const file of files) {
+    const diagnosis = await lookAtFile(krb5, file, enough ? warning : broken);
+    diagnoses.push({ ...diagnosis, detail: `${diagnosis.detail} (from ${source})` });
+  }
+  const readable = () => !diagnoses.some(({ status }) => status === 'broken');
+  for (const file of readable() ? files : []) {
+    for (const skipped of allSkipped(file)) {
+      const harm = (skipped.all && files.length === 1) || (await hasNoRealm(krb5));
+      diagnoses.push((harm ? broken : warning)(skipped.detail, ...skipped.remedy));
+    }
+  }
+  return { diagnoses, facts: readable() ? true : null };
+}
+
+/** The lines that libkrb5 skips in the file, and in the files that it includes. */
+function allSkipped(file: string): Skipped[] {
+  return [file, ...includesOf(file).map((include) => include.file)].flatMap(
+    (each) => skippedIn(each) ?? [],
+  );
+}
+
+/** Skipped lines are a mistake if what they say is missing. */
+async function hasNoRealm(krb5: Krb5): Promise<boolean> {
+  return (await krb5.ask('nameService').catch(() => null))?.step === 'krb5_get_host_realm';
 }
 
 function configSource(settings: Settings): string {
@@ -56,12 +76,7 @@ function isReadable(path: string): boolean {
 }
 
 /** `absent` makes the diagnosis for a file that does not exist or cannot be read. */
-function lookAtFile(
-  krb5: Krb5,
-  settings: Settings,
-  file: string,
-  absent: typeof broken,
-): Diagnosis {
+async function lookAtFile(krb5: Krb5, file: string, absent: typeof broken): Promise<Diagnosis> {
   if (file === '') return absent('an empty path', 'unset KRB5_CONFIG');
   if (!existsSync(file)) {
     return absent(
@@ -78,13 +93,52 @@ function lookAtFile(
       'The file holds no secrets: everyone may read it.',
     );
   }
-  const { step, message } = krb5.readConfigFile(settings, file);
-  if (step === '') return ok(file);
-  const line = firstBadLine(file, (copy) => krb5.readConfigFile(settings, copy).step === '');
+  const kind = blocking(file);
+  if (kind !== null) return broken(`${file} is ${kind}`, `ls -lL ${shellWord(file)}`);
+  return (await syntaxError(krb5, file)) ?? ok(file);
+}
+
+/** The first mistake in the file or in one that it includes; null if libkrb5 can read all of them. */
+async function syntaxError(
+  krb5: Krb5,
+  file: string,
+  outer: readonly string[] = [],
+): Promise<Diagnosis | null> {
+  const { step, message } = await krb5.ask('readConfigFile', file).catch(ifLate(hangs(file)));
+  if (step === '') return null;
+  for (const { file: inner, by } of includesOf(file)) {
+    if (outer.includes(inner)) continue;
+    const found = await syntaxError(krb5, inner, [...outer, file]);
+    if (found !== null) return { ...found, detail: `${found.detail}; ${by}` };
+  }
+  const manual = 'https://web.mit.edu/kerberos/krb5-latest/doc/admin/conf_files/krb5_conf.html';
+  if (!isReadable(file)) return broken(message, `ls -l ${shellWord(file)}`);
+  const line = await firstBadLine(
+    file,
+    async (copy) => (await krb5.ask('readConfigFile', copy)).step === '',
+  ).catch(() => undefined); // there may be no place for the copy
+  if (line === undefined) return broken(message, manual);
+  return broken(`${message}, at line ${line}`, `sed -n ${line}p ${shellWord(file)}`, manual);
+}
+
+/** What a path leads to, if libkrb5 would wait for ever when it opens or reads that; null if not. */
+export function blocking(path: string): string | null {
+  try {
+    const stats = statSync(path);
+    if (stats.isFIFO()) return 'a pipe: libkrb5 needs a file, which it reads more than once';
+    if (stats.isSocket()) return 'a socket';
+  } catch {
+    // Another check says why.
+  }
+  return null;
+}
+
+/** libkrb5 waits for a file without end. */
+export function hangs(file: string): Diagnosis {
   return broken(
-    line === undefined ? message : `${message}, at line ${line}`,
-    ...(line === undefined ? [] : [`sed -n ${line}p ${shellWord(file)}`]),
-    'https://web.mit.edu/kerberos/krb5-latest/doc/admin/conf_files/krb5_conf.html',
+    `${file}, or a file that it includes, could not be read in time: it is a pipe, or its disk is silent`,
+    `ls -lL ${shellWord(file)}`,
+    `timeout 5 cat ${shellWord(file)}`,
   );
 }
 
@@ -95,9 +149,13 @@ export function thisUser(): string {
 
 /** The name in /etc/passwd, or the number of a user who is not in it. chown takes both. */
 export function userName(uid: number): string {
-  const row = readFileSync('/etc/passwd', 'utf8')
-    .split('\n')
-    .find((line) => line.split(':')[2] === String(uid));
+  let users = '';
+  try {
+    users = readFileSync('/etc/passwd', 'utf8');
+  } catch {
+    // A container may have no such file.
+  }
+  const row = users.split('\n').find((line) => line.split(':')[2] === String(uid));
   return row?.split(':')[0] ?? String(uid);
 }
 
@@ -110,17 +168,12 @@ export interface Naming {
 
 export async function lookAtRealm(krb5: Krb5, settings: Settings): Promise<LookResult<Naming>> {
   const host = settings.host ?? "this machine's name";
-  const outcome = await krb5.nameService(settings).catch((error: unknown) => {
-    if (error instanceof KpassError) return null;
-    throw error;
-  });
-  if (outcome === null) {
-    return unknown(`${host} was not resolved in ${settings.timeout} ms: DNS is slow`, [
-      `getent hosts ${settings.host === null ? '$(hostname)' : shellWord(settings.host)}`,
-      'Or name the host: --host www.example.com',
-    ]);
-  }
-  const { step, message, service, realm } = outcome;
+  const slow = broken(
+    `${host} was not resolved in ${settings.timeout} ms: DNS is slow`,
+    `getent hosts ${settings.host === null ? '"$(hostname)"' : shellWord(settings.host)}`,
+    'Or name the host: --host www.example.com',
+  );
+  const { step, message, service, realm } = await krb5.ask('nameService').catch(ifLate(slow));
   if (step === 'krb5_parse_name') {
     return unknown(`${settings.service}/${host} is not a service name: ${message}`, [
       'Give the name of the host alone, without https://, port or path:',
@@ -130,9 +183,9 @@ export async function lookAtRealm(krb5: Krb5, settings: Settings): Promise<LookR
   if (step !== '') {
     return unknown(`no realm for ${settings.service}/${host}: ${message}`, REALM_REMEDY);
   }
-  const [byDefault] = krb5.configValues(settings, 'libdefaults', 'default_realm');
+  const [byDefault] = await krb5.ask('configValues', 'libdefaults', 'default_realm');
   const source = byDefault === realm ? 'default_realm' : '[domain_realm]';
-  const elsewhere = otherRealms(krb5, settings, service);
+  const elsewhere = await otherRealms(krb5, settings, service);
   if (elsewhere.length > 0) return wrongRealm(service, realm, source, elsewhere);
 
   const detail = `${realm}, from ${source} in krb5.conf; the service is ${service}`;
@@ -158,8 +211,9 @@ const unknown = (detail: string, remedy: string[]) => ({
 });
 
 /** The service's names in the keytab, if all of them have another realm than krb5.conf names. */
-function otherRealms(krb5: Krb5, settings: Settings, service: string): string[] {
-  const names = new Set(krb5.keytabKeys(settings).keys.map(({ principal }) => principal));
+async function otherRealms(krb5: Krb5, settings: Settings, service: string): Promise<string[]> {
+  const { keys } = await readKeytab(krb5, settings).catch(() => ({ keys: [] }));
+  const names = new Set(keys.map(({ principal }) => principal));
   if (names.has(service)) return [];
   const withoutRealm = service.slice(0, service.lastIndexOf('@') + 1);
   return [...names].filter((name) => name.startsWith(withoutRealm));

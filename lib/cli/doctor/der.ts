@@ -1,5 +1,6 @@
-// The part of DER that an AS request and its two replies need (RFC 4120, 5). The bytes come from the
-// network: malformed ones throw a RangeError.
+// The part of DER that Kerberos messages need (RFC 4120, 5), for doctor and for the tests' KDCs. A field
+// is found by its context tag, as the RFC numbers it. The bytes come from the network: malformed ones
+// throw a RangeError.
 
 interface Element {
   tag: number;
@@ -57,10 +58,17 @@ export function element(tag: number, ...parts: Buffer[]): Buffer {
   return Buffer.concat([Buffer.from(head), content]);
 }
 
+/** Field `[n]` of a SEQUENCE. */
 export const tagged = (n: number, value: Buffer) => element(0xa0 | n, value);
 export const sequence = (...parts: Buffer[]) => element(0x30, ...parts);
 export const generalString = (text: string) => element(0x1b, Buffer.from(text));
 
+/** A KerberosTime: to the second, in UTC. */
+export function time(date: Date): Buffer {
+  return element(0x18, Buffer.from(date.toISOString().replaceAll(/[-:T]|\.\d+/g, ''), 'latin1'));
+}
+
+/** An INTEGER of 32 bits, in as few bytes as DER demands. */
 export function integer(value: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeInt32BE(value);

@@ -2,7 +2,7 @@
 
 import { checkSettings } from '../../settings.js';
 import { readPassword } from '../password.js';
-import { Progress } from '../terminal.js';
+import { Progress, printJson } from '../terminal.js';
 import {
   COMMON,
   doctorLine,
@@ -60,7 +60,7 @@ export async function doctor(args: string[]): Promise<number> {
     user?.password.fill(0);
   }
   if (values.json) {
-    process.stdout.write(`${JSON.stringify({ ok: chain.holds, links: chain.links })}\n`);
+    printJson({ ok: chain.holds, links: chain.links });
   } else {
     printSummary(chain.links, user === null ? doctorLine(settings, 'USER') : null);
   }

@@ -1,77 +1,91 @@
 // The KDCs of a realm, and the source that names them.
 
-import { resolveSrv } from 'node:dns/promises';
+import type { NamedKdc } from '../../binding.js';
 import type { Settings } from '../../settings.js';
-import { broken, type LookResult, ok } from './chain.js';
+import { doctorLine } from '../usage.js';
+import { broken, type LookResult, ok, warning } from './chain.js';
 import type { Naming } from './configuration.js';
-import type { Krb5 } from './krb5.js';
+import { ifLate, type Krb5 } from './krb5.js';
 
-const PORT = 88;
+export type Kdc = NamedKdc;
 
-export interface Kdc {
-  /** As written in the source: 'kdc.example.com:88', 'https://proxy.example.com/KdcProxy'. */
-  name: string;
-  /** Null for a KDC that doctor cannot ask, because it has neither UDP nor TCP. */
-  host: string | null;
-  port: number;
+export interface Kdcs {
+  list: Kdc[];
+  /** Only libkrb5 knows or reaches some of the realm's KDCs. */
+  libkrb5Only: boolean;
 }
 
-/** libkrb5 asks DNS only if krb5.conf names no KDC (locate_kdc.c). */
 export async function lookForKdcs(
   krb5: Krb5,
   settings: Settings,
   { realm }: Naming,
-): Promise<LookResult<Kdc[]>> {
-  const written = krb5.configValues(settings, 'realms', realm, 'kdc');
-  if (written.length > 0) return found(written.map(kdcOf), 'krb5.conf');
-  const [lookUp = 'true'] = krb5.configValues(settings, 'libdefaults', 'dns_lookup_kdc');
-  if (/^(n|no|f|false|nil|0|off)$/i.test(lookUp)) {
-    return none(`krb5.conf names no KDC of ${realm}, and dns_lookup_kdc is off`, realm);
-  }
-  const kdcs = await inDns(realm);
-  if (kdcs.length > 0) return found(kdcs, `DNS, SRV of _kerberos._udp.${realm}`);
-  return none(`krb5.conf names no KDC of ${realm}, and DNS has none either`, realm);
-}
-
-function found(kdcs: Kdc[], source: string): LookResult<Kdc[]> {
-  return {
-    diagnoses: ok(`${kdcs.map(({ name }) => name).join(', ')}, from ${source}`),
-    facts: kdcs,
-  };
-}
-
-function none(detail: string, realm: string): LookResult<Kdc[]> {
-  const remedy = [
-    `Is ${realm} the right realm? If so, name its KDCs in krb5.conf:`,
-    '[realms]',
-    `    ${realm} = {`,
-    '        kdc = kdc.example.com',
-    '    }',
-    'or in DNS, with SRV records that this command shows:',
-    `dig +short SRV _kerberos._udp.${realm}`,
-  ];
-  return { diagnoses: broken(detail, ...remedy), facts: null };
-}
-
-/** The forms of `kdc` in krb5.conf: host, host:port, [address]:port, and others for proxies. */
-export function kdcOf(name: string): Kdc {
-  if (/^https?:\/\/|^\//.test(name)) return { name, host: null, port: 0 };
-  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(name) ?? [];
-  return { name, host: bracketed ?? plain ?? name, port: Number(port ?? PORT) };
-}
-
-/** The KDCs of both kinds of records, each once, in the order of priority. */
-async function inDns(realm: string): Promise<Kdc[]> {
-  const names = [`_kerberos._udp.${realm}`, `_kerberos._tcp.${realm}`];
-  const answers = await Promise.all(names.map((name) => resolveSrv(name).catch(() => [])));
-  // RFC 2782: the target '.' means that there is no server.
-  const targets = answers.flat().filter(({ name }) => name !== '' && name !== '.');
-  const records = targets.sort((a, b) => a.priority - b.priority || b.weight - a.weight);
-  const kdcs = new Map(
-    records.map(({ name: host, port }) => {
-      const name = `${host}:${port}`;
-      return [name, { name, host, port }];
-    }),
+): Promise<LookResult<Kdcs>> {
+  const slow = broken(
+    `DNS did not name the KDCs of ${realm} in ${settings.timeout} ms`,
+    'Repair DNS, or name the KDCs in krb5.conf:',
+    ...byName(realm),
+    `time dig +short SRV _kerberos._udp.${realm}`,
   );
-  return [...kdcs.values()];
+  const report = await krb5.ask('locateKdcs', realm).catch(ifLate(slow));
+  const { source, kdcs: list, libkrb5Only, dns, mistake } = report;
+  // A locator comes first: what it names, libkrb5 asks.
+  if (mistake !== '' && source !== 'locator') {
+    const detail = `libkrb5 refuses ${mistake}, and asks no KDC of the realm for that`;
+    return { diagnoses: broken(detail, ...FORMS), facts: null };
+  }
+  const facts: Kdcs = { list, libkrb5Only };
+  const names = list.map(({ name }) => name).join(', ');
+  const trace = ['To see which KDCs libkrb5 finds, run:', doctorLine(settings, '--verbose')];
+  switch (source) {
+    case 'krb5.conf':
+      return { diagnoses: ok(`${names}, from krb5.conf`), facts };
+    case 'SRV':
+      return { diagnoses: ok(`${names}, from DNS, SRV of _kerberos._udp.${realm}`), facts };
+    case 'URI':
+      return {
+        diagnoses: ok(
+          `from DNS, URI of _kerberos.${realm}; libkrb5 reads these records, kpass does not`,
+        ),
+        facts,
+      };
+    case 'locator': {
+      const others = list.length === 0 ? '' : `; if it knows none: ${names}`;
+      const detail = `from a plug-in that only libkrb5 asks, such as SSSD's or winbind's${others}`;
+      return { diagnoses: warning(detail, ...trace), facts };
+    }
+    case 'none': {
+      const which = dns ? 'and DNS has none either' : 'and dns_lookup_kdc is off';
+      return {
+        diagnoses: none(`krb5.conf names no KDC of ${realm}, ${which}`, realm),
+        facts: null,
+      };
+    }
+  }
 }
+
+const none = (detail: string, realm: string) =>
+  broken(
+    detail,
+    `Is ${realm} the right realm? If so, name its KDCs in krb5.conf:`,
+    ...byName(realm),
+    ...inDns(realm),
+  );
+
+const FORMS = [
+  'Write it in one of these forms:',
+  '    kdc = kdc.example.com',
+  '    kdc = kdc.example.com:88',
+  '    kdc = [2001:db8::1]:88',
+];
+
+const byName = (realm: string) => [
+  '[realms]',
+  `    ${realm} = {`,
+  '        kdc = kdc.example.com',
+  '    }',
+];
+
+const inDns = (realm: string) => [
+  'or in DNS, with SRV records that this command shows:',
+  `dig +short SRV _kerberos._udp.${realm}`,
+];

@@ -1,13 +1,14 @@
 // Asks each KDC by UDP and by TCP, and measures how fast it answers.
 
-import { lookup } from 'node:dns/promises';
 import type { Settings } from '../../settings.js';
 import { shellWord } from '../usage.js';
 import { type AsReply, asRequest, readAsReply } from './as-exchange.js';
 import { ask, type Endpoint, type Protocol } from './ask.js';
 import { broken, type Diagnosis, type LookResult, notTried, ok, warning } from './chain.js';
 import type { Naming } from './configuration.js';
-import type { Kdc } from './kdc-names.js';
+import { type KdcKind, kindOf } from './kdc-kind.js';
+import type { Kdc, Kdcs } from './kdc-names.js';
+import type { Krb5 } from './krb5.js';
 
 /** ms for a reply: longer than any healthy network takes. libkrb5 waits as long over UDP. */
 const PATIENCE = 3000;
@@ -23,6 +24,13 @@ export interface AnsweringKdc extends Endpoint {
   protocol: Protocol;
   /** ms by which its clock is ahead of this machine's; undefined if the reply told no time. */
   ahead: number | undefined;
+  reply: AsReply;
+}
+
+export interface KdcFacts {
+  answering: AnsweringKdc[];
+  /** Of the first one that answers; null if it could not be told. */
+  kind: KdcKind | null;
 }
 
 interface Probe {
@@ -33,26 +41,42 @@ interface Probe {
 }
 
 export async function lookAtKdcs(
+  krb5: Krb5,
   settings: Settings,
   { realm }: Naming,
-  kdcs: Kdc[],
-): Promise<LookResult<AnsweringKdc[]>> {
+  { list, libkrb5Only }: Kdcs,
+): Promise<LookResult<KdcFacts>> {
   const patience = Math.min(PATIENCE, settings.timeout);
-  const looks = await Promise.all(kdcs.map((kdc) => lookAtKdc(kdc, realm, patience)));
+  const hosts = list.map(({ host }) => host);
+  const found = await krb5.ask('addressesOf', hosts);
+  const looks = await Promise.all(
+    list.map((kdc, i) => lookAtKdc(kdc, found[i] ?? null, realm, patience)),
+  );
   const answering = looks.flatMap((look) => look.answering);
-  // doctor cannot ask a KDC behind an HTTPS proxy, so that KDC may answer.
-  const unasked = looks.some(({ diagnosis }) => diagnosis.status === 'not tried');
   const diagnoses = looks.map(({ diagnosis }) => diagnosis);
-  if (answering.length > 0) for (const diagnosis of diagnoses) soften(diagnosis);
-  return { diagnoses, facts: answering.length > 0 || unasked ? answering : null };
+  // A KDC that doctor cannot ask may answer. A login shows whether it does.
+  if (list.length === 0) diagnoses.push(notTried('only libkrb5 knows them: a login will show'));
+  const reason = answering.length > 0 ? OTHER_ANSWERS : libkrb5Only ? OTHER_MAY : null;
+  if (reason !== null) for (const diagnosis of diagnoses) soften(diagnosis, reason);
+  if (answering.length === 0 && !libkrb5Only) return { diagnoses, facts: null };
+  const kdc = overTcp(answering);
+  const kind = kdc === undefined ? null : await kindOf(realm, kdc, kdc.reply);
+  return { diagnoses, facts: { answering, kind } };
 }
 
-/** A dead KDC is only a warning if another one answers: kpass asks that one. */
-function soften(diagnosis: Diagnosis): void {
+/** A ticket may be too large for UDP. */
+export const overTcp = (answering: AnsweringKdc[]): AnsweringKdc | undefined =>
+  answering.find(({ protocol }) => protocol === 'TCP') ?? answering[0];
+
+const OTHER_ANSWERS =
+  'another KDC answers, and kpass asks that one (kinit waits for this one each time)';
+const OTHER_MAY = 'others, which only libkrb5 can ask, may answer';
+
+/** A dead KDC is only a warning if there are others. */
+function soften(diagnosis: Diagnosis, reason: string): void {
   if (diagnosis.status !== 'broken') return;
   diagnosis.status = 'warning';
-  diagnosis.detail +=
-    '; another KDC answers, and kpass asks that one (kinit waits for this one each time)';
+  diagnosis.detail += `; ${reason}`;
 }
 
 interface KdcReport {
@@ -60,27 +84,44 @@ interface KdcReport {
   answering: AnsweringKdc[];
 }
 
-async function lookAtKdc(kdc: Kdc, realm: string, patience: number): Promise<KdcReport> {
-  if (kdc.host === null) {
+/** `addresses` is null if the resolver did not answer. */
+async function lookAtKdc(
+  kdc: Kdc,
+  addresses: string[] | null,
+  realm: string,
+  patience: number,
+): Promise<KdcReport> {
+  if (kdc.host === '') {
     return {
       diagnosis: notTried(`${kdc.name}: doctor asks KDCs by UDP and TCP only`),
       answering: [],
     };
   }
-  const addresses = await lookup(kdc.host, { all: true }).catch(() => []);
-  if (addresses.length === 0) {
+  const [, prefix, rest] = /^(tcp|udp|http|kkdcp)\/(.*)$/.exec(kdc.name) ?? [];
+  if (prefix !== undefined) {
     const diagnosis = broken(
-      `${kdc.name}: the name has no address`,
+      `${kdc.name}: MIT's libkrb5 knows no '${prefix}/' before a name, as Heimdal's does`,
+      'Write in krb5.conf:',
+      `    kdc = ${rest}`,
+      ...(prefix === 'tcp'
+        ? ['For TCP alone:', '[libdefaults]', '    udp_preference_limit = 1']
+        : []),
+    );
+    return { diagnosis, answering: [] };
+  }
+  if (addresses === null || addresses.length === 0) {
+    const diagnosis = broken(
+      `${kdc.name}: ${addresses === null ? 'DNS does not answer' : 'the name has no address'}`,
       `Is ${realm} the right realm? Is the KDC's name right, in krb5.conf or in DNS?`,
       `getent hosts ${shellWord(kdc.host)}`,
     );
     return { diagnosis, answering: [] };
   }
+  // DNS may name a KDC for TCP only. A reply that is too large for UDP always needs TCP.
+  const protocols = kdc.udp ? (['UDP', 'TCP'] as const) : (['TCP'] as const);
   const firsts = await Promise.all(
-    addresses.flatMap(({ address }) =>
-      (['UDP', 'TCP'] as const).map((protocol) =>
-        probe({ address, port: kdc.port }, protocol, realm, patience),
-      ),
+    addresses.flatMap((address) =>
+      protocols.map((protocol) => probe({ address, port: kdc.port }, protocol, realm, patience)),
     ),
   );
   const probes: Probe[] = [];
@@ -89,7 +130,7 @@ async function lookAtKdc(kdc: Kdc, realm: string, patience: number): Promise<Kdc
     if (typeof result === 'string' || isWrongRealm(result.reply)) return [];
     const { reply, at } = result;
     const ahead = 'time' in reply ? reply.time - at : undefined;
-    return [{ kdc, protocol, ...endpoint, ahead }];
+    return [{ kdc, protocol, ...endpoint, ahead, reply }];
   });
   return { diagnosis: judge(kdc, realm, probes), answering };
 }
@@ -138,8 +179,8 @@ function judge(kdc: Kdc, realm: string, probes: Probe[]): Diagnosis {
   }
   const answers = (protocol: Protocol) =>
     probes.some((one) => one.protocol === protocol && typeof one.result === 'object');
-  const [host, port] = [shellWord(kdc.host ?? ''), kdc.port];
-  if (answers('UDP') && answers('TCP')) return ok(detail);
+  const [host, port] = [shellWord(kdc.host), kdc.port];
+  if ((answers('UDP') || !kdc.udp) && answers('TCP')) return ok(detail);
   if (answers('TCP')) {
     return warning(
       `${detail}; some logins try UDP first, and wait a second in vain`,
@@ -158,7 +199,7 @@ function judge(kdc: Kdc, realm: string, probes: Probe[]): Diagnosis {
   return broken(
     detail,
     'Does the KDC run? To find out, run on the KDC:',
-    'systemctl status krb5-kdc',
+    'systemctl status krb5-kdc    # or heimdal-kdc, samba-ad-dc, ipa',
     'Does a firewall block it? To find out, run here:',
     `nc -vz ${host} ${port}`,
     `nc -vzu ${host} ${port}`,

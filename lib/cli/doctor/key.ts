@@ -3,37 +3,44 @@
 import { krb5Name } from '../../krb5-codes.js';
 import type { Settings } from '../../settings.js';
 import { doctorLine, shellWord } from '../usage.js';
-import { type AsReply, asRequest, readAsReply } from './as-exchange.js';
-import { ask } from './ask.js';
+import { asRequest } from './as-exchange.js';
 import { broken, type Diagnosis, type LookResult, ok, warning } from './chain.js';
 import type { Naming } from './configuration.js';
-import type { AnsweringKdc } from './kdcs.js';
+import { mayHaveAccounts, replyTo } from './kdc-kind.js';
+import { type KdcFacts, overTcp } from './kdcs.js';
 import type { ServiceKeys } from './keytab.js';
-import type { Krb5, LoginReport } from './krb5.js';
+import { ifLate, type Krb5, type LoginReport } from './krb5.js';
+import { addService, remakeKeytab, unlock } from './remedies.js';
 
-/** ms for a reply from a KDC that has just answered. */
-const PATIENCE = 3000;
+/** All that is known when the key is tried. */
+export interface Known {
+  krb5: Krb5;
+  settings: Settings;
+  naming: Naming;
+  keytab: ServiceKeys;
+  kdcs: KdcFacts;
+  /** A user's login comes later. It decides if the service may not log in itself. */
+  userFollows: boolean;
+}
 
-/**
- * Logs the service in with the key. Some services may not log in themselves. `userFollows` says that a
- * user's login comes later, and decides in that case.
- */
-export async function lookAtKey(
-  krb5: Krb5,
-  settings: Settings,
-  naming: Naming,
-  keytab: ServiceKeys,
-  answering: AnsweringKdc[],
-  userFollows: boolean,
-): Promise<LookResult<true>> {
-  const login = krb5.keytabLogin(settings, naming.service);
-  const diagnosis =
-    shutByTypes(login, krb5, settings, keytab) ??
-    (await judge(login, settings, naming, keytab, answering, userFollows));
+/** Logs the service in with the key. */
+export async function lookAtKey(known: Known): Promise<LookResult<true>> {
+  const { naming } = known;
+  const login = await logIn(known, naming.service);
+  const diagnosis = (await shutByTypes(login, known)) ?? (await judge(login, known));
   return {
     diagnoses: { ...diagnosis, trace: login.trace.map((line) => line.trimEnd()) },
     facts: diagnosis.status === 'broken' ? null : true,
   };
+}
+
+function logIn({ krb5, settings, naming }: Known, client: string): Promise<LoginReport> {
+  const slow = broken(
+    `the login with the key had no answer in ${settings.timeout} ms`,
+    'Are the KDCs overloaded? Try again with more time:',
+    doctorLine(settings, '--timeout', String(3 * settings.timeout)),
+  );
+  return krb5.ask('keytabLogin', naming.service, client).catch(ifLate(slow));
 }
 
 const TYPES = ['permitted_enctypes', 'default_tkt_enctypes', 'default_tgs_enctypes'];
@@ -44,17 +51,16 @@ const NO_COMMON_TYPE = [
 ];
 
 /** A limit on encryption types in krb5.conf: a new keytab would not help then. Null for no limit. */
-function shutByTypes(
+async function shutByTypes(
   { code }: LoginReport,
-  krb5: Krb5,
-  settings: Settings,
-  keytab: ServiceKeys,
-): Diagnosis | null {
+  { krb5, keytab }: Known,
+): Promise<Diagnosis | null> {
   if (!NO_COMMON_TYPE.includes(krb5Name(code) ?? '')) return null;
-  const lines = TYPES.flatMap((name) => {
-    const values = krb5.configValues(settings, 'libdefaults', name);
-    return values.length === 0 ? [] : [`${name} = ${values.join(' ')}`];
-  });
+  const lines: string[] = [];
+  for (const name of TYPES) {
+    const values = await krb5.ask('configValues', 'libdefaults', name);
+    if (values.length > 0) lines.push(`${name} = ${values.join(' ')}`);
+  }
   if (lines.length === 0) return null;
   return broken(
     `no encryption type in common: krb5.conf says ${lines.join(', ')}, ` +
@@ -64,42 +70,40 @@ function shutByTypes(
   );
 }
 
-async function judge(
-  login: LoginReport,
-  settings: Settings,
-  naming: Naming,
-  keytab: ServiceKeys,
-  answering: AnsweringKdc[],
-  userFollows: boolean,
-): Promise<Diagnosis> {
+async function judge(login: LoginReport, known: Known): Promise<Diagnosis> {
+  const { settings, naming, keytab, kdcs } = known;
   if (login.step === '') return opened(login, naming);
-  if (login.step === 'krb5_verify_init_creds') return notOpened(login, naming, keytab);
+  if (login.step === 'krb5_verify_init_creds') return notOpened(login, known);
   switch (krb5Name(login.code)) {
     case 'KRB5KRB_AP_ERR_BAD_INTEGRITY':
     case 'KRB5KDC_ERR_PREAUTH_FAILED':
-      return notTheKey(naming, keytab, await versionAtKdc(naming, answering));
+      return notTheKey(known, await versionAtKdc(known));
     case 'KRB5KDC_ERR_C_PRINCIPAL_UNKNOWN':
     case 'KRB5KDC_ERR_S_PRINCIPAL_UNKNOWN':
-      return unknownService(
-        settings,
-        naming,
-        keytab,
-        await servesRealm(naming, answering),
-        userFollows,
-      );
+      return mayHaveAccounts(kdcs.kind) ? await ofAnAccount(known) : await unknownService(known);
     case 'KRB5KDC_ERR_CLIENT_REVOKED':
+      return (await isLockedOut(known)) ? onlyUsersCanTell(login, known) : locked(login, known);
     case 'KRB5KDC_ERR_NAME_EXP':
     case 'KRB5KDC_ERR_SERVICE_EXP':
-      return locked(login, naming);
+      return locked(login, known);
+    // The service's own password or key is too old for a login of its own. Its tickets are as good as ever.
+    case 'KRB5KDC_ERR_KEY_EXP':
+      return onlyUsersCanTell(login, known);
     case 'KRB5KDC_ERR_MUST_USE_USER2USER':
       return broken(
         `the KDC issues no tickets for ${naming.service} (-allow_svr)`,
-        `kadmin -q ${shellWord(`modprinc +allow_svr ${naming.service}`)}`,
+        kadmin(`modprinc +allow_svr ${naming.service}`),
       );
     case 'KRB5KDC_ERR_ETYPE_NOSUPP':
       return broken(
         `the KDC's keys of ${naming.service} have none of the keytab's encryption types: ${typesOf(keytab)}`,
-        ...anew(naming, keytab),
+        ...anew(known),
+      );
+    case 'KRB5_KT_NOTFOUND':
+      return broken(
+        `the keytab has keys of ${naming.service}, but of no encryption type that libkrb5 can use: ` +
+          typesOf(keytab),
+        ...anew(known),
       );
     default:
       return broken(
@@ -110,62 +114,60 @@ async function judge(
   }
 }
 
+const kadmin = (query: string) => `kadmin -q ${shellWord(query)}`;
+
 function opened({ version }: LoginReport, { service }: Naming): Diagnosis {
   const which = version === 0 ? '' : `; the KDC's current key is version ${version}`;
   return ok(`logged in as ${service}, and opened the ticket${which}`);
 }
 
 /** The key logs in, but the keytab lacks the version or the type that the ticket names. */
-function notOpened(login: LoginReport, naming: Naming, keytab: ServiceKeys): Diagnosis {
+function notOpened(login: LoginReport, known: Known): Diagnosis {
+  const { keytab } = known;
   const { version, enctype } = login;
   const same = keytab.keys.filter((key) => key.version === version);
   if (version !== 0 && same.length === 0) {
     return broken(
       `the key is the KDC's, but with version ${version} there, and version ${versionsOf(keytab)} in the keytab`,
-      ...anew(naming, keytab),
+      ...anew(known),
     );
   }
   if (version !== 0 && !same.some((key) => key.enctype === enctype)) {
     return broken(
       `the KDC makes tickets with an ${enctype} key, but the keytab has only ${typesOf(keytab)}`,
-      ...anew(naming, keytab),
+      ...anew(known),
     );
   }
-  return broken(
-    `the keytab's key does not open the ticket: ${login.message}`,
-    ...anew(naming, keytab),
-  );
+  return broken(`the keytab's key does not open the ticket: ${login.message}`, ...anew(known));
 }
 
-function notTheKey(naming: Naming, keytab: ServiceKeys, current: number | undefined): Diagnosis {
+function notTheKey(known: Known, current: number | undefined): Diagnosis {
+  const { keytab } = known;
   const mine = versionsOf(keytab);
   if (current === undefined) {
     return broken(
       `the keytab's key (version ${mine}) is not the KDC's key: it is an old version or another key, ` +
         'or an impostor answers for the KDC',
-      ...anew(naming, keytab),
+      ...anew(known),
     );
   }
   if (!keytab.keys.some(({ version }) => version === current)) {
     return broken(
       `old key version: the KDC's current key is version ${current}, but the keytab has version ${mine}`,
-      ...anew(naming, keytab),
+      ...anew(known),
     );
   }
   return broken(
     `wrong key: the keytab's version ${current} and the KDC's version ${current} differ. The keytab ` +
       'is from another realm or database, or an impostor answers for the KDC',
-    ...anew(naming, keytab),
+    ...anew(known),
   );
 }
 
-function unknownService(
-  settings: Settings,
-  { service, realm }: Naming,
-  keytab: ServiceKeys,
-  ofRealm: boolean,
-  userFollows: boolean,
-): Diagnosis {
+async function unknownService(known: Known): Promise<Diagnosis> {
+  const { naming, keytab, kdcs, userFollows } = known;
+  const { service, realm } = naming;
+  const ofRealm = await servesRealm(known);
   const unknown = `the KDC knows no account ${service} that may log in`;
   const detail = ofRealm ? unknown : `${unknown}, and no krbtgt/${realm}: is it a KDC of ${realm}?`;
   if (userFollows) return warning(`${detail}; the user's login below decides`);
@@ -173,30 +175,87 @@ function unknownService(
   return broken(
     detail,
     ...(ofRealm ? [] : [otherRealm, 'If both are right, add the service:']),
-    `kadmin -q ${shellWord(`addprinc -randkey ${service}`)}`,
-    `kadmin -q ${shellWord(`ktadd -k ${keytab.path} ${service}`)}`,
-    'With Active Directory or Samba, the service may belong to an account of another name.',
-    "Then only a user's login can tell:",
-    doctorLine(settings, 'USER'),
+    ...addService(kdcs.kind, service, keytab.path),
   );
 }
 
-function locked({ message }: LoginReport, { service }: Naming): Diagnosis {
+const WRONG_KEY = ['KRB5KRB_AP_ERR_BAD_INTEGRITY', 'KRB5KDC_ERR_PREAUTH_FAILED'];
+
+/** The most logins with other names in the keytab. */
+const MOST_ACCOUNTS = 3;
+
+/**
+ * In a directory, a service's name belongs to an account, and only the account's own name can log in. It
+ * may be in the keytab too.
+ */
+async function ofAnAccount(known: Known): Promise<Diagnosis> {
+  const { naming, keytab, kdcs, settings, userFollows } = known;
+  const accounts = keytab.others
+    .filter((name) => !name.includes('/') && name.endsWith(`@${naming.realm}`))
+    .slice(0, MOST_ACCOUNTS);
+  const wrong: string[] = [];
+  for (const account of accounts) {
+    const login = await logIn(known, account);
+    if (login.step === '') {
+      return ok(`logged in as ${account}, and opened the ticket of ${naming.service}`);
+    }
+    if (login.step === 'krb5_verify_init_creds') return notOpened(login, known);
+    const code = krb5Name(login.code) ?? '';
+    if (code === 'KRB5KDC_ERR_S_PRINCIPAL_UNKNOWN') {
+      return broken(
+        `${account} can log in, but no account has the name ${naming.service}`,
+        ...addService(kdcs.kind, naming.service, keytab.path),
+      );
+    }
+    if (WRONG_KEY.includes(code)) wrong.push(account);
+  }
+  if (wrong.length > 0) {
+    return warning(
+      `the keytab's key of ${wrong.join(', ')} is not the KDC's key. If ${naming.service} is a name of ` +
+        'this account, the keytab is old',
+      ...anew(known),
+      ...(userFollows
+        ? []
+        : ["If not, only a user's login can tell:", doctorLine(settings, 'USER')]),
+    );
+  }
+  const who = kdcs.kind ?? 'the KDC knows no such account; Active Directory or Samba';
+  const detail =
+    `${who} lets only accounts log in, and ${naming.service} is at best a name of one: ` +
+    "only a user's login can tell whether the key is right";
+  return userFollows
+    ? ok(`not tried: ${detail}`)
+    : warning(detail, 'To test the key, run:', doctorLine(settings, 'USER'));
+}
+
+/** The service may not log in itself, but users may get tickets for it. */
+function onlyUsersCanTell(
+  { message }: LoginReport,
+  { naming, settings, userFollows }: Known,
+): Diagnosis {
+  const detail = `the KDC lets ${naming.service} not log in itself (${message}), but may let users`;
+  return userFollows
+    ? warning(`${detail}; the user's login below decides`)
+    : warning(detail, 'To test the key, run:', doctorLine(settings, 'USER'));
+}
+
+function locked(
+  { message }: LoginReport,
+  { naming: { service }, kdcs: { kind } }: Known,
+): Diagnosis {
+  const mit = [
+    kadmin(`getprinc ${service}`),
+    kadmin(`modprinc -expire never +allow_tix ${service}`),
+  ];
   return broken(
     `the KDC says that ${service} is locked or expired: ${message}`,
-    `kadmin -q ${shellWord(`getprinc ${service}`)}`,
-    `kadmin -q ${shellWord(`modprinc -expire never +allow_tix ${service}`)}`,
+    ...(kind === null || kind === 'MIT' ? mit : unlock(kind, service)),
   );
 }
 
 /** The commands for a keytab with the KDC's current key. */
-function anew({ service }: Naming, { path }: ServiceKeys): string[] {
-  return [
-    'As an administrator of the realm, make a new keytab (older keytabs stop working):',
-    `kadmin -q ${shellWord(`ktremove -k ${path} ${service} all`)}`,
-    `kadmin -q ${shellWord(`ktadd -k ${path} ${service}`)}`,
-  ];
-}
+const anew = ({ naming, keytab, kdcs }: Known) =>
+  remakeKeytab(kdcs.kind, naming.service, keytab.path);
 
 const versionsOf = ({ keys }: ServiceKeys) =>
   [...new Set(keys.map(({ version }) => version))].sort((a, b) => a - b).join(' and ');
@@ -207,12 +266,12 @@ const typesOf = ({ keys }: ServiceKeys) =>
  * The version of the service's key at the KDC: tickets carry it unencrypted. Undefined if the KDC
  * issues no ticket without a proof of the key, because it requires pre-authentication.
  */
-async function versionAtKdc(
-  { service, realm }: Naming,
-  answering: AnsweringKdc[],
-): Promise<number | undefined> {
+async function versionAtKdc({
+  naming: { service, realm },
+  kdcs,
+}: Known): Promise<number | undefined> {
   const name = service.slice(0, service.lastIndexOf('@'));
-  const reply = await replyTo(asRequest(realm, name, name), answering);
+  const reply = await replyTo(asRequest(realm, name, name), overTcp(kdcs.answering));
   return reply && 'ticketKey' in reply ? reply.ticketKey : undefined;
 }
 
@@ -222,16 +281,19 @@ const CLIENT_UNKNOWN = 6;
  * Whether the KDC serves this realm, as far as it tells. An MIT KDC with one realm answers requests for
  * other realms too: it says that the client is unknown. But a realm's own KDC knows krbtgt.
  */
-async function servesRealm({ realm }: Naming, answering: AnsweringKdc[]): Promise<boolean> {
+async function servesRealm({ naming: { realm }, kdcs }: Known): Promise<boolean> {
   const name = `krbtgt/${realm}`;
-  const reply = await replyTo(asRequest(realm, name, name), answering);
+  const reply = await replyTo(asRequest(realm, name, name), overTcp(kdcs.answering));
   return !(reply && 'error' in reply && reply.error === CLIENT_UNKNOWN);
 }
 
-async function replyTo(request: Buffer, answering: AnsweringKdc[]): Promise<AsReply | null> {
-  // A ticket may be too large for UDP.
-  const kdc = answering.find(({ protocol }) => protocol === 'TCP') ?? answering[0];
-  if (kdc === undefined) return null;
-  const reply = await ask(kdc.protocol, kdc, request, PATIENCE).catch(() => null);
-  return reply && readAsReply(reply.bytes);
+/**
+ * Whether the service has had too many wrong keys. MIT's KDC then refuses its logins alone, and says
+ * LOCKED_OUT. To a service that the administrator has locked it says CLIENT LOCKED OUT, and refuses its
+ * tickets as well.
+ */
+async function isLockedOut({ naming: { service, realm }, kdcs }: Known): Promise<boolean> {
+  const name = service.slice(0, service.lastIndexOf('@'));
+  const reply = await replyTo(asRequest(realm, name, name), overTcp(kdcs.answering));
+  return reply !== null && 'error' in reply && reply.text?.replace(/\0$/, '') === 'LOCKED_OUT';
 }

@@ -4,26 +4,51 @@ import { accessSync, constants, type Stats, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Settings } from '../../settings.js';
 import { doctorLine, shellWord } from '../usage.js';
-import { broken, type Diagnosis, type LookResult, ok, warning } from './chain.js';
-import { type Naming, thisUser, userName } from './configuration.js';
-import type { KeytabKey, KeytabReport, Krb5 } from './krb5.js';
+import { BrokenLink, broken, type Diagnosis, type LookResult, ok, warning } from './chain.js';
+import { blocking, type Naming, thisUser, userName } from './configuration.js';
+import type { KdcKind } from './kdc-kind.js';
+import { damageOf, isKnown } from './keytab-damage.js';
+import { ifLate, type KeytabKey, type KeytabReport, type Krb5 } from './krb5.js';
+import { makeKeytab } from './remedies.js';
 
 /** The keytab, and its keys of the service: at least one. */
 export interface ServiceKeys {
   /** In the form that kadmin and klist take. */
   path: string;
   keys: KeytabKey[];
+  /** The other principals in it. */
+  others: string[];
 }
 
-export function lookAtKeytab(
+/** Reads the keytab. Rejects with the diagnosis if that cannot end. */
+export function readKeytab(krb5: Krb5, settings: Settings): Promise<KeytabReport> {
+  const name = settings.keytab ?? process.env.KRB5_KTNAME;
+  const path = name?.replace(/^(WR)?FILE:/, '') ?? "libkrb5's default keytab";
+  const kind = blocking(path);
+  if (kind !== null) {
+    return Promise.reject(
+      new BrokenLink(broken(`${path} is ${kind}`, 'Name a file: --keytab /path')),
+    );
+  }
+  const show = name === undefined ? [] : [`ls -lL ${shellWord(path)}`];
+  const hangs = broken(
+    `${path} could not be read in ${settings.timeout} ms: it is a pipe, or its disk is silent`,
+    ...show,
+    'Name another file: --keytab /path',
+  );
+  return krb5.ask('keytabKeys').catch(ifLate(hangs));
+}
+
+export async function lookAtKeytab(
   krb5: Krb5,
   settings: Settings,
   { service }: Naming,
-): LookResult<ServiceKeys> {
-  const found = krb5.keytabKeys(settings);
+  kind: KdcKind | null,
+): Promise<LookResult<ServiceKeys>> {
+  const found = await readKeytab(krb5, settings);
   const file = /^(?:WR)?FILE:(.*)$/.exec(found.keytab)?.[1] ?? null;
   const path = file ?? found.keytab;
-  const make = makeKeytab(path, service);
+  const make = makeKeytab(kind, service, path);
   const problem =
     (file === null ? null : fileProblem(file, make)) ??
     contentProblem(found, path, service, settings, make);
@@ -32,7 +57,8 @@ export function lookAtKeytab(
   const keys = found.keys.filter(({ principal }) => principal === service);
   const what = keysOf(service, keys, found.keys);
   const diagnoses = file === null ? ok(`${path}; ${what}`) : judgeAccess(file, what);
-  return { diagnoses, facts: { path, keys } };
+  const others = principalsIn(found.keys).filter((name) => name !== service);
+  return { diagnoses, facts: { path, keys, others } };
 }
 
 /** The reason why the keytab's content has no key of the service; null if it has one. */
@@ -46,8 +72,15 @@ function contentProblem(
   if (step === 'krb5_kt_resolve') {
     return broken(`${path}: ${message}`, 'Name a file: --keytab /path');
   }
+  const aside = `mv ${shellWord(path)} ${shellWord(`${path}.old`)}`;
+  const damage = damageOf(path);
+  const own = keys.filter(({ principal }) => principal === service);
+  const whole = damage?.partial === true && own.some(({ enctype }) => isKnown(enctype));
+  if (damage !== null && !whole) {
+    const repair = damage.repair ?? [`klist -k ${shellWord(path)}`, aside, ...make];
+    return broken(`${path} is ${damage.what}${step === '' ? '' : `: ${message}`}`, ...repair);
+  }
   if (step !== '') {
-    const aside = `mv ${shellWord(path)} ${shellWord(`${path}.old`)}`;
     return broken(
       `${path} is not a keytab: ${message}`,
       `klist -k ${shellWord(path)}`,
@@ -56,7 +89,7 @@ function contentProblem(
     );
   }
   if (keys.length === 0) return broken(`${path} is a keytab without a key`, ...make);
-  if (keys.some(({ principal }) => principal === service)) return null;
+  if (own.length > 0) return null;
   return withoutService(path, service, settings, keys, make);
 }
 
@@ -73,14 +106,7 @@ function judgeAccess(file: string, what: string): Diagnosis {
 /** Reading and writing, by the group and by everyone. */
 const OTHERS = 0o066;
 
-function makeKeytab(path: string, service: string): string[] {
-  return [
-    'As an administrator of the realm, make a keytab:',
-    `kadmin -q ${shellWord(`addprinc -randkey ${service}`)}    # unless the service exists`,
-    `kadmin -q ${shellWord(`ktadd -k ${path} ${service}`)}`,
-    '(For FreeIPA, Active Directory or Samba: docs/keytabs.md)',
-  ];
-}
+const principalsIn = (keys: KeytabKey[]) => [...new Set(keys.map(({ principal }) => principal))];
 
 /** The reason why this user cannot read the file; null if the user can. */
 function fileProblem(path: string, make: string[]): Diagnosis | null {
@@ -140,7 +166,15 @@ function withoutService(
   keys: KeytabKey[],
   make: string[],
 ): Diagnosis {
-  const names = [...new Set(keys.map(({ principal }) => principal))];
+  const names = principalsIn(keys);
+  const capitals = names.find((name) => name.toLowerCase() === wanted.toLowerCase());
+  if (capitals !== undefined) {
+    return broken(
+      `${path} has a key of ${capitals}, but kpass asks for ${wanted}: hosts are in small letters, and ` +
+        'so must the key be',
+      ...make,
+    );
+  }
   const [, service, host] = /^([^/@]+)\/([^/@]+)@/.exec(names[0] ?? '') ?? [];
   const guess =
     service === undefined || host === undefined

@@ -1,54 +1,113 @@
-// Asks libkrb5 itself: doctor guesses nothing that it can ask.
-//
-// This file loads the addon. Import it only with import(), which rejects if the addon does not load.
+// Asks libkrb5 and the system's resolver, in a process of its own and with a deadline for each question. A
+// keytab that is a pipe holds its reader without end, and so does a silent name server for a long time:
+// even process.exit() waits for them. A process can be killed.
 
-import {
-  binding,
-  type ConfigReport,
-  type KeytabReport,
-  type LoginReport,
-  type ServiceReport,
-} from '../../binding.js';
-import { nativeSettings } from '../../native-settings.js';
+import { type ChildProcess, fork } from 'node:child_process';
+import { join } from 'node:path';
 import type { Settings } from '../../settings.js';
+import { BrokenLink, broken, type Diagnosis } from './chain.js';
+import type { questions } from './questions.js';
 
-export type Krb5 = typeof import('./krb5.js');
-export type { ConfigReport, KeytabKey, KeytabReport, LoginReport } from '../../binding.js';
-export { configFiles } from '../../native-settings.js';
+export type { KeytabKey, KeytabReport, LoginReport } from '../../binding.js';
 
-/** The path of the loaded libkrb5; empty if the system does not tell it. */
-export const libraryFile = (): string => binding.libraryFile();
+type Questions = typeof questions;
+type Name = keyof Questions;
+type Rest<F> = F extends (settings: Settings, ...rest: infer R) => unknown ? R : never;
 
-/** Whether libkrb5 can read this one file: the step is empty if it can. */
-export function readConfigFile(settings: Settings, file: string): ConfigReport {
-  return binding.configValues(
-    nativeSettings({ ...settings, config: [file] }),
-    'libdefaults',
-    'default_realm',
-    null,
-  );
+/** A message to the child. */
+export interface Question {
+  name: Name;
+  args: unknown[];
+}
+/** A message from the child. */
+type Answer = { answer: unknown } | { failure: string };
+
+const CHILD = join(__dirname, 'child.js');
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** There was no answer before the deadline. */
+class Late extends BrokenLink {}
+
+/** For `catch`: says in other words that there was no answer in time. */
+export function ifLate(diagnosis: Diagnosis): (error: unknown) => never {
+  return (error) => {
+    throw error instanceof Late ? new BrokenLink(diagnosis) : error;
+  };
 }
 
-/** The values of [section] name tag, or of [section] name; empty if there are none. */
-export function configValues(
-  settings: Settings,
-  section: string,
-  name: string,
-  tag: string | null = null,
-): string[] {
-  return binding.configValues(nativeSettings(settings), section, name, tag).values;
+export class Krb5 {
+  readonly #settings: Settings;
+  #child: ChildProcess | null = null;
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+  }
+
+  /**
+   * The answer. Rejects after the timeout of the settings, and if the addon does not load. Ask one
+   * question at a time.
+   */
+  async ask<N extends Name>(
+    name: N,
+    ...rest: Rest<Questions[N]>
+  ): Promise<Awaited<ReturnType<Questions[N]>>> {
+    this.#child ??= await this.#start();
+    const child = this.#child;
+    const { timeout } = this.#settings;
+    const late = setTimeout(() => child.kill('SIGKILL'), timeout);
+    const answer = answerOf(child);
+    child.send({ name, args: [this.#settings, ...rest] });
+    try {
+      return (await answer) as Awaited<ReturnType<Questions[N]>>;
+    } catch (error) {
+      this.#child = null;
+      if (child.signalCode !== 'SIGKILL') throw error;
+      throw new Late(broken(`libkrb5 gave no answer in ${timeout} ms (${name})`));
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  async #start(): Promise<ChildProcess> {
+    // Advanced: the settings hold a Map.
+    const child = fork(CHILD, {
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    });
+    // A child that libkrb5 holds would outlive this process.
+    process.once('exit', () => child.kill('SIGKILL'));
+    for (const signal of SIGNALS) {
+      process.once(signal, () => {
+        child.kill('SIGKILL');
+        process.kill(process.pid, signal);
+      });
+    }
+    await answerOf(child);
+    return child;
+  }
 }
 
-/** The service's principal and realm, as a verification finds them. Asks no KDC. */
-export async function nameService(settings: Settings): Promise<ServiceReport> {
-  return binding.nameService(nativeSettings(settings));
-}
-
-export function keytabKeys(settings: Settings): KeytabReport {
-  return binding.keytabKeys(nativeSettings(settings));
-}
-
-/** Logs the service in with its keytab. Blocks until the login ends. */
-export function keytabLogin(settings: Settings, service: string): LoginReport {
-  return binding.keytabLogin(nativeSettings(settings), service);
+/** The next answer of the child. Rejects if the child fails or ends. */
+function answerOf(child: ChildProcess): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const end = () => {
+      child.off('message', take);
+      child.off('exit', fail);
+      child.off('error', fail);
+    };
+    const take = (message: unknown) => {
+      end();
+      const answer = message as Answer;
+      if ('answer' in answer) resolve(answer.answer);
+      else reject(new Error(answer.failure));
+    };
+    const fail = (reason: Error | number | null, signal?: string | null) => {
+      end();
+      reject(reason instanceof Error ? reason : new Error(`libkrb5 crashed: ${signal ?? reason}`));
+    };
+    child.on('message', take);
+    child.on('exit', fail);
+    child.on('error', fail);
+  });
 }

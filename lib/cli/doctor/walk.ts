@@ -11,12 +11,7 @@ import { lookForKdcs } from './kdc-names.js';
 import { lookAtKdcs } from './kdcs.js';
 import { lookAtKey } from './key.js';
 import { lookAtKeytab } from './keytab.js';
-import { lookAtTicket, lookAtUser } from './user.js';
-
-export interface User {
-  name: string;
-  password: Uint8Array;
-}
+import { lookAtTicket, lookAtUser, type User } from './user.js';
 
 export async function walk(
   chain: Chain,
@@ -24,7 +19,7 @@ export async function walk(
   settings: Settings,
   user: User | null,
 ): Promise<void> {
-  const library = await chain.look('libkrb5', 'loading libkrb5', [], lookAtLibrary);
+  const library = await chain.look('libkrb5', 'loading libkrb5', [], () => lookAtLibrary(settings));
   const config = await chain.look('krb5.conf', 'reading krb5.conf', [library], (krb5) =>
     lookAtConfig(krb5, settings),
   );
@@ -37,31 +32,39 @@ export async function walk(
     [library, realm],
     (krb5, naming) => lookForKdcs(krb5, settings, naming),
   );
-  const kdcs = await chain.look('KDCs', 'asking the KDCs', [realm, names], (naming, list) =>
-    lookAtKdcs(settings, naming, list),
+  const kdcs = await chain.look(
+    'KDCs',
+    'asking the KDCs',
+    [library, realm, names],
+    (krb5, naming, list) => lookAtKdcs(krb5, settings, naming, list),
   );
   const clock = await chain.look('clock', 'comparing clocks', [library, kdcs], (krb5, list) =>
-    lookAtClock(krb5, settings, list),
+    lookAtClock(krb5, list),
   );
   const keytab = await chain.look(
     'keytab',
     'reading the keytab',
     [library, realm],
-    (krb5, naming) => lookAtKeytab(krb5, settings, naming),
+    (krb5, naming) => lookAtKeytab(krb5, settings, naming, kdcs.facts?.kind ?? null),
   );
   const key = await chain.look(
     'key',
     'logging in with the keytab',
     [library, realm, keytab, kdcs, clock],
-    (krb5, naming, keys, list) => lookAtKey(krb5, settings, naming, keys, list, user !== null),
+    (krb5, naming, keys, facts) =>
+      lookAtKey({ krb5, settings, naming, keytab: keys, kdcs: facts, userFollows: user !== null }),
   );
-  await chain.look('host', 'looking the host up', [realm], lookAtHost);
+  await chain.look('host', 'looking the host up', [library, realm], lookAtHost);
   if (user === null) return;
   const login = await chain.look(
     'user',
     `logging ${printable(user.name)} in`,
     [realm, key],
-    (naming) => lookAtUser(options, settings, naming, user.name, user.password),
+    (naming) =>
+      lookAtUser(
+        { options, settings, naming, kind: kdcs.facts?.kind ?? null, keytab: keytab.facts },
+        user,
+      ),
   );
   await chain.look('ticket', '', [login], lookAtTicket);
 }

@@ -2,7 +2,7 @@
 
 import { deepEqual, equal, match } from 'node:assert/strict';
 import { Realm } from 'kpass/testing';
-import { nameServer } from '../../support/dns';
+import { asCResolver, nameServer } from '../../support/dns';
 import { assertFound, DoctorFixture, diagnose } from '../../support/doctor-fixture';
 import type { Mode } from '../../support/fault-proxy';
 import { SERVICE } from '../../support/subject';
@@ -27,7 +27,8 @@ describe('kpass doctor', () => {
         kdcs: [],
         more: '[libdefaults]\n  dns_lookup_kdc = true\n',
       });
-      const { links } = await diagnose(fixture.given(undefined, config), { node: dns.asResolver });
+      const env = await asCResolver(dns.port, fixture.realm.folder);
+      const { links } = await diagnose(fixture.given(undefined, config), { env });
       const [names, kdcs] = [links[3], links[4]];
       match(names?.detail ?? '', new RegExp(`^localhost:${fixture.realm.port}, from DNS`));
       deepEqual([names?.status, kdcs?.status], ['ok', 'ok']);
