@@ -7,6 +7,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { transform } from 'esbuild';
 import { Realm } from 'kpass/testing';
 import { generate } from 'selfsigned';
 import { withTemporaryFolder } from '../support/ends';
@@ -371,7 +372,9 @@ describe('the first programs of the manual', () => {
   });
 
   it('name the user of a token, in docs/negotiate.md', async () => {
-    const [accepting = ''] = programs('docs/negotiate.md', 'Negotiate: log in by ticket');
+    const section = sectionOf(read('docs/negotiate.md'), 'Negotiate: log in by ticket');
+    const [typed = ''] = programsIn(section, 'ts');
+    const { code: accepting } = await transform(typed, { loader: 'ts' });
     const token = await realm.token('alice', SERVICE, { mutual: true });
     const authorization = `Negotiate ${Buffer.from(token).toString('base64')}`;
     const asking = `
