@@ -335,8 +335,8 @@ describe('the first programs of the manual', () => {
     return printed;
   }
 
-  const programs = (page: string, section: string) =>
-    programsIn(sectionOf(read(page), section), 'js');
+  const programs = (page: string, section: string, language = 'js') =>
+    programsIn(sectionOf(read(page), section), language);
 
   /** Runs the server's program. The program then requests its own page, and ends. */
   async function runServer(program = '', tls = ''): Promise<string> {
@@ -372,8 +372,7 @@ describe('the first programs of the manual', () => {
   });
 
   it('name the user of a token, in docs/negotiate.md', async () => {
-    const section = sectionOf(read('docs/negotiate.md'), 'Negotiate: log in by ticket');
-    const [typed = ''] = programsIn(section, 'ts');
+    const [typed = ''] = programs('docs/negotiate.md', 'Negotiate: log in by ticket', 'ts');
     const { code: accepting } = await transform(typed, { loader: 'ts' });
     const token = await realm.token('alice', SERVICE, { mutual: true });
     const authorization = `Negotiate ${Buffer.from(token).toString('base64')}`;
