@@ -5,6 +5,7 @@ import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { withFailures } from './failures.js';
 import { type KdcPrograms, run } from './programs.js';
+import { now } from './time.js';
 
 /** The programs, for use within a task. Each rejects with an Error that carries its stderr. */
 interface Tools {
@@ -66,7 +67,7 @@ export class Database {
   /** Sets a principal's count of wrong passwords in a row. */
   async setFailures(principal: string, count: number): Promise<void> {
     // One second in the future: the KDC ignores failures that are not later than kadmin's unlocking.
-    const when = count === 0 ? 0 : Math.floor(Date.now() / 1000) + 1;
+    const when = count === 0 ? 0 : Math.floor(now() / 1000) + 1;
     const scratch = join(this.#folder, 'failures.dump');
     await this.alone(async ({ kdb5Util }) => {
       const dump = withFailures(await kdb5Util('dump'), principal, count, when);

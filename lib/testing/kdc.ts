@@ -1,13 +1,13 @@
 // A realm's KDC as a process: it runs, is paused, or is stopped.
 
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { RealmFiles } from './files.js';
 import { LeashedProgram } from './leash.js';
 import type { RealmOptions } from './options.js';
 import { freePort, isShared } from './port.js';
 import { clockEnv } from './programs.js';
 import { isAnyLocked } from './system.js';
+import { sleep } from './time.js';
 
 /** Milliseconds in which the KDC must be ready; it needs about thirty. */
 const READY = 10_000;

@@ -8,8 +8,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import type { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isStopped } from './system.js';
+import { sleep, timeoutSignal } from './time.js';
 
 /**
  * The shell itself makes the folder, so it can remove the folder from the first moment on. The
@@ -119,7 +119,7 @@ export class LeashedProgram {
 
   /** Resolves to true when it has printed the text; to false when it or the time ends before that. */
   async prints(text: string, milliseconds: number): Promise<boolean> {
-    const signal = AbortSignal.timeout(milliseconds);
+    const signal = timeoutSignal(milliseconds);
     await this.#until(() => this.output.includes(text), signal).catch(() => {});
     return this.output.includes(text);
   }

@@ -68,6 +68,26 @@ describe('fake timers', () => {
     });
   }
 
+  // But process.nextTick(): Node's own streams need it, and so does every process that a realm starts.
+  it('stop no realm', async () => {
+    const toFake = ['setTimeout', 'setInterval', 'setImmediate', 'Date', 'performance'] as const;
+    const clock = FakeTimers.install({ toFake: [...toFake] });
+    try {
+      await using other = await Realm.start({ users: { alice: 'wonderland' } });
+      for (let i = 0; i < 50; i++) {
+        await other.pause();
+        await other.resume();
+      }
+      await other.addUser('bob', 'builder', { state: 'locked' });
+      assert.equal((await verifierFor(other).verify('bob', 'builder')).verified, false);
+      await other.stopKdc();
+      await other.startKdc();
+      assert.equal((await verifierFor(other).verify('alice', 'wonderland')).verified, true);
+    } finally {
+      clock.uninstall();
+    }
+  });
+
   it('stop no deadline where the fakes of the time are older than kpass', async () => {
     const { code, stdout } = await runProgram(
       realm,

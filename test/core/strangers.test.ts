@@ -2,11 +2,11 @@
 // and the call itself ends as it should.
 
 import assert from 'node:assert/strict';
-import type { Verifier } from 'kpass';
+import { Acceptor, type Verifier } from 'kpass';
 import { Realm } from 'kpass/testing';
 import { runProgram } from '../support/child';
 import { FaultProxy } from '../support/fault-proxy';
-import { failureOf, verifierFor } from '../support/subject';
+import { failureOf, SERVICE, verifierFor } from '../support/subject';
 
 const FAULT = new Error("the signal's own fault");
 const fail = () => {
@@ -138,6 +138,23 @@ describe('a signal whose methods throw', () => {
       assert(asked.length > 0 && asked.every(Boolean), `${asked}`);
     });
   }
+
+  it('costs no accept of an Acceptor', async () => {
+    const acceptor = new Acceptor({
+      host: 'localhost',
+      service: 'HTTP',
+      config: realm.config,
+      keytab: realm.keytab(SERVICE),
+    });
+    const signals = [{}, { removeEventListener: fail }, {}].map(signalWith);
+    const accepts = signals.map((signal) => acceptor.accept(Buffer.from('none'), { signal }));
+    for (const accept of accepts) {
+      assert.deepEqual(await accept, { accepted: false, reason: 'malformed' });
+    }
+    const signal = signalWith({ addEventListener: fail });
+    await assert.rejects(acceptor.accept(Buffer.from('none'), { signal }), FAULT);
+    acceptor.close();
+  });
 
   it('aborts as a Proxy of a signal', async () => {
     const verifier = verifierFor(realm, { config: silent.config, timeout: 5_000 });

@@ -7,6 +7,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { transform } from 'esbuild';
 import { Realm } from 'kpass/testing';
 import { generate } from 'selfsigned';
 import { withTemporaryFolder } from '../support/ends';
@@ -334,8 +335,8 @@ describe('the first programs of the manual', () => {
     return printed;
   }
 
-  const programs = (page: string, section: string) =>
-    programsIn(sectionOf(read(page), section), 'js');
+  const programs = (page: string, section: string, language = 'js') =>
+    programsIn(sectionOf(read(page), section), language);
 
   /** Runs the server's program. The program then requests its own page, and ends. */
   async function runServer(program = '', tls = ''): Promise<string> {
@@ -371,7 +372,8 @@ describe('the first programs of the manual', () => {
   });
 
   it('name the user of a token, in docs/negotiate.md', async () => {
-    const [accepting = ''] = programs('docs/negotiate.md', 'Negotiate: log in by ticket');
+    const [typed = ''] = programs('docs/negotiate.md', 'Negotiate: log in by ticket', 'ts');
+    const { code: accepting } = await transform(typed, { loader: 'ts' });
     const token = await realm.token('alice', SERVICE, { mutual: true });
     const authorization = `Negotiate ${Buffer.from(token).toString('base64')}`;
     const asking = `
