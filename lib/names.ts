@@ -25,7 +25,7 @@ export interface NameSettings {
  * Null: no KDC has this name, or its users may not log in, or libkrb5 would read another name.
  */
 export function askedName(typed: string, settings: NameSettings): string | null {
-  if (PLAIN.test(typed)) return typed;
+  if (PLAIN.test(typed)) return canBeRight(typed) ? typed : null;
   // Before anything else: the expressions below are slow on a long text.
   if (!isShort(typed) || !typed.isWellFormed()) return null;
   const name = withRealm(typed, settings);

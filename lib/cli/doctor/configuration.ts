@@ -1,6 +1,6 @@
 // The first links: libkrb5, krb5.conf, the realm.
 
-import { accessSync, constants, existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, realpathSync } from 'node:fs';
 import type { Settings } from '../../settings.js';
 import { doctorLine, shellWord } from '../usage.js';
 import { firstBadLine } from './bad-line.js';
@@ -8,6 +8,7 @@ import { broken, type Diagnosis, type LookResult, ok, warning } from './chain.js
 import { includesOf, type Skipped, skippedIn } from './config-files.js';
 import { readKeytab } from './keytab.js';
 import { ifLate, Krb5 } from './krb5.js';
+import { blocking, type Naming, thisUser } from './surroundings.js';
 
 /** Whether libkrb5 loads, and its version. */
 export async function lookAtLibrary(settings: Settings): Promise<LookResult<Krb5>> {
@@ -121,18 +122,6 @@ async function syntaxError(
   return broken(`${message}, at line ${line}`, `sed -n ${line}p ${shellWord(file)}`, manual);
 }
 
-/** What a path leads to, if libkrb5 would wait for ever when it opens or reads that; null if not. */
-export function blocking(path: string): string | null {
-  try {
-    const stats = statSync(path);
-    if (stats.isFIFO()) return 'a pipe: libkrb5 needs a file, which it reads more than once';
-    if (stats.isSocket()) return 'a socket';
-  } catch {
-    // Another check says why.
-  }
-  return null;
-}
-
 /** libkrb5 waits for a file without end. */
 export function hangs(file: string): Diagnosis {
   return broken(
@@ -140,30 +129,6 @@ export function hangs(file: string): Diagnosis {
     `ls -lL ${shellWord(file)}`,
     `timeout 5 cat ${shellWord(file)}`,
   );
-}
-
-export function thisUser(): string {
-  const uid = process.geteuid?.() ?? 0;
-  return `${userName(uid)} (uid ${uid})`;
-}
-
-/** The name in /etc/passwd, or the number of a user who is not in it. chown takes both. */
-export function userName(uid: number): string {
-  let users = '';
-  try {
-    users = readFileSync('/etc/passwd', 'utf8');
-  } catch {
-    // A container may have no such file.
-  }
-  const row = users.split('\n').find((line) => line.split(':')[2] === String(uid));
-  return row?.split(':')[0] ?? String(uid);
-}
-
-/** The names of the service and of its realm, as a verification uses them. */
-export interface Naming {
-  /** 'HTTP/localhost@EXAMPLE.COM' */
-  service: string;
-  realm: string;
 }
 
 export async function lookAtRealm(krb5: Krb5, settings: Settings): Promise<LookResult<Naming>> {

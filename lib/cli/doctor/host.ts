@@ -4,8 +4,8 @@
 
 import { shellWord } from '../usage.js';
 import { type LookResult, ok, warning } from './chain.js';
-import type { Naming } from './configuration.js';
 import type { Krb5 } from './krb5.js';
+import type { Naming } from './surroundings.js';
 
 export async function lookAtHost(krb5: Krb5, { service }: Naming): Promise<LookResult<true>> {
   const host = service.slice(service.indexOf('/') + 1, service.lastIndexOf('@'));

@@ -4,8 +4,8 @@ import type { NamedKdc } from '../../binding.js';
 import type { Settings } from '../../settings.js';
 import { doctorLine } from '../usage.js';
 import { broken, type LookResult, ok, warning } from './chain.js';
-import type { Naming } from './configuration.js';
 import { ifLate, type Krb5 } from './krb5.js';
+import type { Naming } from './surroundings.js';
 
 export type Kdc = NamedKdc;
 

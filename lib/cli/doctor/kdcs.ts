@@ -5,10 +5,10 @@ import { shellWord } from '../usage.js';
 import { type AsReply, asRequest, readAsReply } from './as-exchange.js';
 import { ask, type Endpoint, type Protocol } from './ask.js';
 import { broken, type Diagnosis, type LookResult, notTried, ok, warning } from './chain.js';
-import type { Naming } from './configuration.js';
 import { type KdcKind, kindOf } from './kdc-kind.js';
 import type { Kdc, Kdcs } from './kdc-names.js';
 import type { Krb5 } from './krb5.js';
+import type { Naming } from './surroundings.js';
 
 /** ms for a reply: longer than any healthy network takes. libkrb5 waits as long over UDP. */
 const PATIENCE = 3000;

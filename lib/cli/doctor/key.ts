@@ -5,12 +5,12 @@ import type { Settings } from '../../settings.js';
 import { doctorLine, shellWord } from '../usage.js';
 import { asRequest } from './as-exchange.js';
 import { broken, type Diagnosis, type LookResult, ok, warning } from './chain.js';
-import type { Naming } from './configuration.js';
 import { mayHaveAccounts, replyTo } from './kdc-kind.js';
 import { type KdcFacts, overTcp } from './kdcs.js';
 import type { ServiceKeys } from './keytab.js';
 import { ifLate, type Krb5, type LoginReport } from './krb5.js';
 import { addService, remakeKeytab, unlock } from './remedies.js';
+import type { Naming } from './surroundings.js';
 
 /** All that is known when the key is tried. */
 export interface Known {

@@ -5,11 +5,11 @@ import { dirname, resolve } from 'node:path';
 import type { Settings } from '../../settings.js';
 import { doctorLine, shellWord } from '../usage.js';
 import { BrokenLink, broken, type Diagnosis, type LookResult, ok, warning } from './chain.js';
-import { blocking, type Naming, thisUser, userName } from './configuration.js';
 import type { KdcKind } from './kdc-kind.js';
 import { damageOf, isKnown } from './keytab-damage.js';
 import { ifLate, type KeytabKey, type KeytabReport, type Krb5 } from './krb5.js';
 import { makeKeytab } from './remedies.js';
+import { blocking, type Naming, thisUser, userName } from './surroundings.js';
 
 /** The keytab, and its keys of the service: at least one. */
 export interface ServiceKeys {

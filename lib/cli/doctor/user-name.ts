@@ -4,7 +4,7 @@ import { askedName, foldCase } from '../../names.js';
 import type { Settings } from '../../settings.js';
 import { doctorLine, shellWord } from '../usage.js';
 import { broken, type Diagnosis } from './chain.js';
-import type { Naming } from './configuration.js';
+import type { Naming } from './surroundings.js';
 
 /** Null for a name that a KDC is asked for. */
 export function explainName(user: string, settings: Settings, naming: Naming): Diagnosis | null {

@@ -7,10 +7,10 @@ import type { Verdict } from '../../verdict.js';
 import type { VerifierOptions } from '../../verifier.js';
 import { doctorLine, shellWord } from '../usage.js';
 import { broken, type Diagnosis, type LookResult, ok } from './chain.js';
-import type { Naming } from './configuration.js';
 import type { KdcKind } from './kdc-kind.js';
 import type { ServiceKeys } from './keytab.js';
 import { addService, remakeKeytab, show, unlock } from './remedies.js';
+import type { Naming } from './surroundings.js';
 import { explainName, kinitWords } from './user-name.js';
 
 export interface User {
