@@ -52,14 +52,14 @@ describe('fake timers', () => {
     it(`stop no deadline: ${what}`, async () => {
       const lines: string[] = [];
       const trace = (line: string) => lines.push(line);
-      const verifier = verifierFor(realm, { config: silent.config, timeout: 500, trace });
+      const verifier = verifierFor(realm, { config: silent.config, timeout: 1_500, trace });
       const remove = install();
       try {
         const start = now();
         const calls = [1, 2].map(() => failureOf(verifier.verify('alice', 'x')));
         for (const error of await Promise.all(calls)) assert.equal(error.code, 'ERR_KPASS_TIMEOUT');
         const ms = now() - start;
-        assert(ms > 495 && ms < 5_000, `${ms} ms`);
+        assert(ms > 1_490 && ms < 10_000, `${ms} ms`);
         assert.match(lines.join('\n'), /kpass asks UDP/);
         assert.equal((await verifierFor(realm).verify('alice', 'wonderland')).verified, true);
       } finally {
