@@ -25,5 +25,14 @@ export function withBytesOffHeap<Result>(
     return use(bytes);
   } finally {
     bytes.fill(0);
+    overwriteStack();
   }
+}
+
+/** Arguments are pushed on the stack: so many zeros overwrite 4 kB of what ended calls left there. */
+const ZEROS = new Array<number>(512).fill(0);
+
+/** Calls that read the password leave pieces of it below the frames in use. */
+function overwriteStack(): void {
+  Math.max.apply(null, ZEROS);
 }
