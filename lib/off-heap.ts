@@ -29,8 +29,8 @@ export function withBytesOffHeap<Result>(
   }
 }
 
-/** Arguments are pushed on the stack: so many zeros overwrite 4 kB of what ended calls left there. */
-const ZEROS = new Array<number>(512).fill(0);
+/** Arguments are pushed on the stack: so many zeros overwrite 2 kB of what ended calls left there. */
+const ZEROS = new Array<number>(256).fill(0);
 
 /** Calls that read the password leave pieces of it below the frames in use. */
 function overwriteStack(): void {
