@@ -12,6 +12,7 @@ namespace kpass {
 namespace {
 
 constexpr size_t kMaxUserBytes = 256;
+constexpr size_t kMaxPasswordBytes = 1024;
 
 // Whether it is UTF-8 (RFC 3629) without control characters, C1 included.
 bool IsPlain(std::string_view text) {
@@ -143,6 +144,18 @@ bool ParseUser(krb5_context context, const std::string& user,
   }
   // Refused here: libkrb5 would look up that realm's KDC and talk to it.
   return report->Refuse("realm");
+}
+
+bool IsPossiblePassword(const Secret& password) {
+  const size_t size = password.size();
+  if (size == 0 || size > kMaxPasswordBytes) return false;
+  // Byte by byte: strlen() leaves pieces in vector registers, which the dynamic
+  // linker may save on the stack after WipeDeadStack() has wiped it.
+  const volatile char* const bytes = password.c_str();
+  for (size_t i = 0; i < size; ++i) {
+    if (bytes[i] == '\0') return false;
+  }
+  return true;
 }
 
 bool NameOfClient(krb5_context context, krb5_const_principal client,

@@ -333,7 +333,10 @@ export class SambaDomain implements AsyncDisposable {
   }
 
   #krb5Conf(more: string, kdcs: readonly string[]): string {
-    return krb5Conf([{ name: this.name, kdcs, primary: null, hosts: [] }], more);
+    return krb5Conf(
+      [{ name: this.name, kdcs, primary: null, passwordServers: [], hosts: [] }],
+      more,
+    );
   }
 
   #kdcs(): string[] {
