@@ -60,6 +60,12 @@ export function tellChange(
   );
 }
 
+/** A denial that no KDC has decided: kpass/http knew the answer by itself, at this step. */
+export function tellChangeDenial(settings: Settings, step: string): void {
+  if (!changes.hasSubscribers) return;
+  tell(settings, now(), { outcome: 'denied', step, reason: 'credentials' });
+}
+
 export function tellChangeFailure(settings: Settings, started: number, reason: unknown): void {
   if (!changes.hasSubscribers) return;
   if (!(reason instanceof KpassError)) {

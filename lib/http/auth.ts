@@ -2,10 +2,11 @@
 // that answer themselves.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { PasswordChange } from '../password-change.js';
 import type { Verdict } from '../verdict.js';
 import { answer, type Headers } from './answer.js';
 import { failure, insecure, RequestError, report } from './failures.js';
-import type { FormOptions, VerifyForm } from './form.js';
+import type { ChangeForm, FormOptions, VerifyForm } from './form.js';
 import type { AnyRequest, HttpSettings } from './options.js';
 import type { Identity, Scheme } from './scheme.js';
 
@@ -42,6 +43,20 @@ export interface BasicAuth {
    */
   verify(user: unknown, password: unknown, options?: FormOptions): Promise<Verdict>;
   /**
+   * Changes the password of a user, also an expired one. A wrong old password counts for the throttle
+   * as one of a login does. Afterwards nothing is remembered of the old password: not in this process.
+   * Fields of a form may be anything, as for `verify`. An abort does not stop a change that has begun.
+   *
+   * @returns the change. It rejects as `verify` does. After a KpassError with the step 'kpasswd', and
+   *   after an abort, the password may have changed.
+   */
+  changePassword(
+    user: unknown,
+    oldPassword: unknown,
+    newPassword: unknown,
+    options?: FormOptions,
+  ): Promise<PasswordChange>;
+  /**
    * The headers that belong to the answer to this request, whatever its status. Before `check`, and
    * after it resolved to null: the challenge, `WWW-Authenticate`. Otherwise none: the user is
    * verified, there is no verdict, the connection is not secure, or the option `challenge` says no.
@@ -55,7 +70,7 @@ const NONE: Headers = {};
 
 export function authWith(
   scheme: Scheme,
-  verify: VerifyForm,
+  forms: { verify: VerifyForm; changePassword: ChangeForm },
   { secure, challenge }: Pick<HttpSettings, 'secure' | 'challenge'>,
 ): BasicAuth {
   const challenges: Headers = { 'WWW-Authenticate': scheme.challenge };
@@ -104,7 +119,7 @@ export function authWith(
     );
   }
 
-  return Object.assign(middleware, { check, verify, headers, close: () => scheme.close() });
+  return Object.assign(middleware, { check, ...forms, headers, close: () => scheme.close() });
 }
 
 function setUser<User extends Identity | undefined>(request: AnyRequest, user: User): User {

@@ -4,7 +4,7 @@ import { checkSettings } from '../settings.js';
 import { Verifier } from '../verifier.js';
 import { authWith, type BasicAuth } from './auth.js';
 import { Basic } from './basic.js';
-import { formOf } from './form.js';
+import { changeFormOf, formOf } from './form.js';
 import { type BasicAuthOptions, checkHttpOptions } from './options.js';
 import { Verifications } from './verifications.js';
 
@@ -17,6 +17,6 @@ export function basicAuth(options: BasicAuthOptions): BasicAuth {
   const [settings, verifierOptions] = checkHttpOptions(options);
   const verifier = new Verifier(verifierOptions);
   const verifications = new Verifications(verifier, checkSettings(verifierOptions), settings);
-  const verify = formOf(verifications);
-  return authWith(new Basic(settings.realm, verifications), verify, settings);
+  const forms = { verify: formOf(verifications), changePassword: changeFormOf(verifications) };
+  return authWith(new Basic(settings.realm, verifications), forms, settings);
 }

@@ -1,8 +1,9 @@
-// The way in for a login form: a name and a password from the body of a request.
+// The way in for a form: a name and passwords from the body of a request.
 
 import { isUint8Array } from 'node:util/types';
 import { MAX_PASSWORD_BYTES, passwordCanBeRight } from '../credentials.js';
 import { bytesOffHeap } from '../off-heap.js';
+import type { PasswordChange } from '../password-change.js';
 import { checkCallOptions } from '../settings.js';
 import { optionsObject } from '../validate.js';
 import type { Verdict } from '../verdict.js';
@@ -18,6 +19,13 @@ export type VerifyForm = (
   password: unknown,
   options?: FormOptions,
 ) => Promise<Verdict>;
+
+export type ChangeForm = (
+  user: unknown,
+  oldPassword: unknown,
+  newPassword: unknown,
+  options?: FormOptions,
+) => Promise<PasswordChange>;
 
 const encoder = new TextEncoder();
 
@@ -39,6 +47,21 @@ export function formOf(verifications: Verifications): VerifyForm {
     const result = await verifications.verify(user, bytes, signal);
     if (typeof result === 'string') return { verified: false, reason: result };
     return { verified: true, principal: result.principal, realm: result.realm };
+  };
+}
+
+/** What `auth.changePassword` does, with these verifications. */
+export function changeFormOf(verifications: Verifications): ChangeForm {
+  return async (user, oldPassword, newPassword, options) => {
+    const { signal } = checkCallOptions(optionsObject('options', options, ['signal']));
+    const old = bytesOf(oldPassword);
+    const fresh = bytesOf(newPassword);
+    if (typeof user === 'string' && old !== null && fresh !== null) {
+      return await verifications.changePassword(user, old, fresh, signal);
+    }
+    old?.fill(0);
+    fresh?.fill(0);
+    return verifications.denyChange('input');
   };
 }
 
