@@ -124,9 +124,9 @@ bool Kpasswd::ReadApRep(std::string_view ap_rep, NativeReport* report) {
   ApRepPart part(context_);
   return report->Check(context_, "kpasswd",
                        krb5_rd_rep(context_, auth, &message, part.Out())) &&
-         report->Check(context_, "kpasswd",
-                       krb5_auth_con_setrecvsubkey(context_, auth,
-                                                   subkey.get()));
+         report->Check(
+             context_, "kpasswd",
+             krb5_auth_con_setrecvsubkey(context_, auth, subkey.get()));
 }
 
 bool Kpasswd::ReadResult(std::string_view krb_priv, NativeReport* report) {

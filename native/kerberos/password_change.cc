@@ -51,9 +51,9 @@ class ChangeConversation {
 
   // Whether an authentic reply says that the password has changed.
   bool Hold(Outcome* outcome) {
-    const bool changed = NameClient() && OpenKeytab() && NamePasswordService() &&
-                         GetTicket() && CheckClient() && FindServers() &&
-                         AskServers() && ReadResult();
+    const bool changed =
+        NameClient() && OpenKeytab() && NamePasswordService() && GetTicket() &&
+        CheckClient() && FindServers() && AskServers() && ReadResult();
     *outcome = std::move(outcome_);
     return changed;
   }
@@ -163,13 +163,13 @@ bool ChangeConversation::OpenKeytab() {
 bool ChangeConversation::NamePasswordService() {
   const krb5_data& realm = client_->realm;
   UnparsedName name(context_);
-  if (!Check("krb5_build_principal",
-             krb5_build_principal(context_, password_service_.Out(),
-                                  realm.length, realm.data, "kadmin",
-                                  "changepw", nullptr)) ||
-      !Check("krb5_unparse_name",
-             krb5_unparse_name(context_, password_service_.get(),
-                               name.Out()))) {
+  if (!Check(
+          "krb5_build_principal",
+          krb5_build_principal(context_, password_service_.Out(), realm.length,
+                               realm.data, "kadmin", "changepw", nullptr)) ||
+      !Check(
+          "krb5_unparse_name",
+          krb5_unparse_name(context_, password_service_.get(), name.Out()))) {
     return false;
   }
   change_.SetService(name.get());
@@ -216,8 +216,7 @@ bool ChangeConversation::FindServers() {
     outcome_.message = servers_.mistake + ": " + outcome_.message;
     return false;
   }
-  return !servers_.ways.empty() ||
-         Check("kpasswd_server", KRB5_REALM_UNKNOWN);
+  return !servers_.ways.empty() || Check("kpasswd_server", KRB5_REALM_UNKNOWN);
 }
 
 // Asks one server after the other until one takes the message. No other server
@@ -261,9 +260,8 @@ PasswordExchange::Result ChangeConversation::AskServer(const Way& way,
   outcome_.Refuse("abandoned");
   if (!change_.LeaveForNetwork()) return Result::kStopped;
   ExitGate::Leave();
-  const Result result =
-      exchange_.Run(way, request, patience, [this] { return change_.MaySend(); },
-                    &reply_);
+  const Result result = exchange_.Run(
+      way, request, patience, [this] { return change_.MaySend(); }, &reply_);
   ExitGate::Enter();
   return change_.ReturnFromNetwork() ? result : Result::kStopped;
 }

@@ -1,4 +1,5 @@
-// Finds the KDCs and password servers that DNS names for a realm: RFC 4120, 7.2.3.2; RFC 2782.
+// Finds the KDCs and password servers that DNS names for a realm: RFC
+// 4120, 7.2.3.2; RFC 2782.
 
 #ifndef KPASS_DNS_H_
 #define KPASS_DNS_H_

@@ -39,7 +39,8 @@ bool AddNamed(const KeptContext& kept, const std::string& realm,
     if (read.kind == HostString::Kind::kHost) {
       AddWays(read.host, any_port ? kPort : read.port, &servers->ways);
     } else {
-      servers->mistake = std::string(tag) + " = " + value + " in realm " + realm;
+      servers->mistake =
+          std::string(tag) + " = " + value + " in realm " + realm;
     }
   }
   return !values.empty();
