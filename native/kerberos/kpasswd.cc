@@ -162,9 +162,9 @@ void Kpasswd::RefuseError(std::string_view message, NativeReport* report) {
     return;
   }
   const bool known = error->error > 0 && error->error <= kMaxProtocolError;
-  const auto code =
-      static_cast<krb5_error_code>(ERROR_TABLE_BASE_krb5 + error->error);
-  report->Check(context_, "kpasswd", known ? code : KRB5KRB_ERR_GENERIC);
+  const auto code = static_cast<krb5_error_code>(
+      known ? ERROR_TABLE_BASE_krb5 + error->error : KRB5KRB_ERR_GENERIC);
+  report->Check(context_, "kpasswd", code);
 }
 
 }  // namespace kpass
