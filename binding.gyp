@@ -13,6 +13,7 @@
         "native/base/exit_gate.cc",
         "native/base/platform.cc",
         "native/base/report.cc",
+        "native/base/utf8.cc",
         "native/net/attempt.cc",
         "native/net/der.cc",
         "native/net/dns.cc",

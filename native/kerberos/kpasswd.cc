@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "base/view.h"
 #include "net/message.h"
 
@@ -141,15 +142,25 @@ bool Kpasswd::ReadResult(std::string_view krb_priv, NativeReport* report) {
   if (bytes.size() < 2) {
     return report->Refuse("kpasswd", "the reply has no result");
   }
-  // Reads Active Directory's policy, 30 bytes of numbers, as well.
-  const krb5_data text = DataOf(bytes.substr(2));
+  code_ = Read16(bytes, 0);
+  return ReadWords(bytes.substr(2), report);
+}
+
+bool Kpasswd::ReadWords(std::string_view text, NativeReport* report) {
+  if (!text.empty() && text.find('\0') == std::string_view::npos &&
+      IsUtf8(text)) {
+    words_ = text;
+    return true;
+  }
+  // Active Directory's policy, 30 bytes of numbers; or no text. (Of other text,
+  // krb5_chpw_message drops all letters that are not ASCII.)
+  const krb5_data data = DataOf(text);
   Text words(context_);
   if (!report->Check(context_, "kpasswd",
-                     krb5_chpw_message(context_, &text, words.Out()))) {
+                     krb5_chpw_message(context_, &data, words.Out()))) {
     return false;
   }
   words_ = words.get();
-  code_ = Read16(bytes, 0);
   return true;
 }
 

@@ -43,6 +43,7 @@ class Kpasswd {
  private:
   bool ReadApRep(std::string_view ap_rep, NativeReport* report);
   bool ReadResult(std::string_view krb_priv, NativeReport* report);
+  bool ReadWords(std::string_view text, NativeReport* report);
   void RefuseError(std::string_view message, NativeReport* report);
 
   const krb5_context context_;

@@ -207,9 +207,10 @@ bool ChangeConversation::CheckClient() {
 bool ChangeConversation::FindServers() {
   const std::string realm(View(client_->realm));
   if (!change_.LeaveForNetwork()) return outcome_.Refuse("abandoned");
-  ExitGate::Leave();
-  servers_ = FindPasswordServers(kept_, realm);
-  ExitGate::Enter();
+  {
+    const OutsideLibkrb5 outside;
+    servers_ = FindPasswordServers(kept_, realm);
+  }
   if (!change_.ReturnFromNetwork()) return outcome_.Refuse("abandoned");
   if (!servers_.mistake.empty()) {
     outcome_.Check(context_, "krb5.conf", EINVAL);
@@ -259,10 +260,12 @@ PasswordExchange::Result ChangeConversation::AskServer(const Way& way,
   change_.AddPasswordServer(way.Text());
   outcome_.Refuse("abandoned");
   if (!change_.LeaveForNetwork()) return Result::kStopped;
-  ExitGate::Leave();
-  const Result result = exchange_.Run(
-      way, request, patience, [this] { return change_.MaySend(); }, &reply_);
-  ExitGate::Enter();
+  Result result = Result::kStopped;
+  {
+    const OutsideLibkrb5 outside;
+    result = exchange_.Run(
+        way, request, patience, [this] { return change_.MaySend(); }, &reply_);
+  }
   return change_.ReturnFromNetwork() ? result : Result::kStopped;
 }
 
