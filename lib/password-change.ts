@@ -54,12 +54,12 @@ type ChangeMeaning = PasswordChangeReason | Exclude<Meaning, 'expired'>;
 
 // The first row that fits decides. native/kerberos/password_change.h says what the steps are.
 const CHANGES: readonly Row<ChangeMeaning>[] = [
+  // The password may have changed. Anyone can forge an error, so an error says nothing.
+  { steps: ['kpasswd'], codes: 'any', meaning: 'ERR_KPASS_TIMEOUT' },
   // The machine has run out of something. The step does not matter.
   { steps: 'any', codes: ['ENOMEM', 'EMFILE', 'ENFILE'], meaning: 'ERR_KPASS_INTERNAL' },
   { steps: ['rejected'], codes: 'any', meaning: 'rejected' },
   { steps: ['denied'], codes: 'any', meaning: 'policy' },
-  // The password may have changed. Anyone can forge an error, so an error says nothing.
-  { steps: ['kpasswd'], codes: 'any', meaning: 'ERR_KPASS_TIMEOUT' },
   { steps: ['kpasswd_server', 'kpasswd_result'], codes: 'any', meaning: 'ERR_KPASS_KDC' },
   // The realm gives no ticket to an expired password, not even for the password service.
   {
@@ -150,7 +150,7 @@ function unverifiedChange(outcome: NativeChange): KpassError {
         { step, ...(code !== 0 && { krb5Code: code }) },
       );
     default:
-      return errorFrom(flat(outcome), meaning);
+      return errorFrom({ ...flat(outcome), message: `${message}: ${MAY_HAVE_CHANGED}` }, meaning);
   }
 }
 
