@@ -2,12 +2,14 @@
 // that answer themselves.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { PasswordChange } from '../password-change.js';
 import type { Verdict } from '../verdict.js';
 import { answer, type Headers, setHeaders } from './answer.js';
 import { failure, insecure, RequestError, report } from './failures.js';
-import type { FormOptions, VerifyForm } from './form.js';
-import type { AnyRequest, HttpSettings } from './options.js';
+import type { FormOptions, Forms } from './form.js';
+import type { HttpSettings } from './options.js';
 import { says } from './question.js';
+import type { AnyRequest } from './request.js';
 import type { Identity, Scheme } from './scheme.js';
 
 declare module 'node:http' {
@@ -43,6 +45,20 @@ export interface BasicAuth {
    */
   verify(user: unknown, password: unknown, options?: FormOptions): Promise<Verdict>;
   /**
+   * Changes the password of a user, also an expired one. A wrong old password counts for the throttle
+   * as one of a login does. Afterwards nothing is remembered of the old password: not in this process.
+   * Fields of a form may be anything, as for `verify`. An abort does not stop a change that has begun.
+   *
+   * @returns the change. It rejects as `verify` does. After a KpassError with the step 'kpasswd', and
+   *   after an abort, the password may have changed.
+   */
+  changePassword(
+    user: unknown,
+    oldPassword: unknown,
+    newPassword: unknown,
+    options?: FormOptions,
+  ): Promise<PasswordChange>;
+  /**
    * The headers that belong to the answer to this request, whatever its status. Before `check`, and
    * after it resolved to null: the challenge, `WWW-Authenticate`. Otherwise none: the user is
    * verified, there is no verdict, the connection is not secure, or the option `challenge` says no.
@@ -72,7 +88,7 @@ const NONE: Headers = {};
 /** The first of `schemes` is challenged for first. */
 export function authWith(
   schemes: readonly Scheme[],
-  verify: VerifyForm,
+  forms: Forms,
   { secure, challenge }: Pick<HttpSettings, 'secure' | 'challenge'>,
 ): HttpAuth {
   /** For each request that came to a scheme: the headers of its answer. */
@@ -139,7 +155,7 @@ export function authWith(
     for (const scheme of schemes) scheme.close();
   }
 
-  return Object.assign(middleware, { check, verify, headers, close });
+  return Object.assign(middleware, { check, ...forms, headers, close });
 }
 
 function setUser<User extends Identity | undefined>(request: AnyRequest, user: User): User {

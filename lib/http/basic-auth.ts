@@ -2,7 +2,7 @@
 
 import { authWith, type BasicAuth } from './auth.js';
 import { Basic } from './basic.js';
-import { formOf } from './form.js';
+import { formsOf } from './form.js';
 import { type BasicAuthOptions, checkBasicOptions } from './options.js';
 import { verificationsFor } from './verifications.js';
 
@@ -15,5 +15,5 @@ export function basicAuth(options: BasicAuthOptions): BasicAuth {
   const [settings, verifierOptions] = checkBasicOptions(options);
   const verifications = verificationsFor(verifierOptions, settings);
   const scheme = new Basic(settings.realm, verifications);
-  return authWith([scheme], formOf(verifications), settings);
+  return authWith([scheme], formsOf(verifications), settings);
 }
