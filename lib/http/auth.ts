@@ -74,7 +74,8 @@ export function authWith(
         return null;
       }
       // A copy, which the request's handler may change: other requests share `result`.
-      return setUser(request, { ...result });
+      const { user, principal, realm } = result;
+      return setUser(request, { user, principal, realm });
     } catch (error) {
       if (error instanceof RequestError) throw error;
       report(error, request);

@@ -27,7 +27,7 @@ export class Basic implements Scheme {
     this.#verifications = verifications;
   }
 
-  async identify(request: AnyRequest): Promise<Result | null> {
+  identify(request: AnyRequest): Promise<Result> | Result | null {
     const credentials = credentialsOf(request);
     return credentials && this.#verifications.verify(credentials.user, credentials.password);
   }

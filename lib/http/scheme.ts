@@ -13,14 +13,17 @@ export interface Identity {
   realm: string;
 }
 
+type Identified = Readonly<Identity> | DenialReason | null;
+
 export interface Scheme {
   /** The value of WWW-Authenticate that asks for credentials of this scheme. */
   readonly challenge: string;
   /**
    * Verifies the credentials of a request. A reason: they are denied. Null: it has none of this
-   * scheme. Rejects with a KpassError if there is no verdict.
+   * scheme. Throws a KpassError, or rejects with it, if there is no verdict. What is remembered needs no
+   * promise.
    */
-  identify(request: AnyRequest): Promise<Readonly<Identity> | DenialReason | null>;
+  identify(request: AnyRequest): Promise<Identified> | Identified;
   /** Ends what the scheme holds. From now on it verifies nothing. */
   close(): void;
 }
