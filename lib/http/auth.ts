@@ -59,18 +59,22 @@ export function authWith(
   { secure, challenge }: Pick<HttpSettings, 'secure' | 'challenge'>,
 ): BasicAuth {
   const challenges: Headers = { 'WWW-Authenticate': scheme.challenge };
-  /** For each request that came to the scheme: the headers of its answer. */
-  const settled = new WeakMap<AnyRequest, Headers>();
+  /**
+   * On each request that came to the scheme: the headers of its answer. Not a WeakMap: one entry for
+   * each request costs more than everything else here.
+   */
+  const settled = Symbol('kpass.headers');
+  type Settled = AnyRequest & { [settled]?: Headers };
 
-  async function check(request: AnyRequest): Promise<Identity | null> {
+  async function check(request: Settled): Promise<Identity | null> {
     try {
       // Other code may have put a user there. It must not survive a refusal.
       setUser(request, undefined);
       if (!says(secure, request)) throw insecure();
-      settled.set(request, NONE);
+      request[settled] = NONE;
       const result = await scheme.identify(request);
       if (result === null || typeof result === 'string') {
-        settled.set(request, challengesFor(request));
+        request[settled] = challengesFor(request);
         return null;
       }
       // A copy, which the request's handler may change: other requests share `result`.
@@ -83,8 +87,8 @@ export function authWith(
     }
   }
 
-  function headers(request: AnyRequest): Record<string, string | string[]> {
-    return { ...(settled.get(request) ?? (says(secure, request) ? challengesFor(request) : NONE)) };
+  function headers(request: Settled): Record<string, string | string[]> {
+    return { ...(request[settled] ?? (says(secure, request) ? challengesFor(request) : NONE)) };
   }
 
   function challengesFor(request: AnyRequest): Headers {
