@@ -3,7 +3,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Verdict } from '../verdict.js';
-import { answer, type Headers } from './answer.js';
+import { answer } from './answer.js';
 import { failure, insecure, RequestError, report } from './failures.js';
 import type { FormOptions, VerifyForm } from './form.js';
 import type { AnyRequest, HttpSettings } from './options.js';
@@ -45,11 +45,15 @@ export interface BasicAuth {
    * The headers that belong to the answer to this request, whatever its status. Before `check`, and
    * after it resolved to null: the challenge, `WWW-Authenticate`. Otherwise none: the user is
    * verified, there is no verdict, the connection is not secure, or the option `challenge` says no.
+   * For a Request of the Fetch API, they are what its Response takes.
    */
+  headers(request: Request): Record<string, string>;
   headers(request: AnyRequest): Record<string, string | string[]>;
   /** Ends the verifier and forgets all results. From now on no password is verified. */
   close(): void;
 }
+
+type Headers = Readonly<Record<string, string>>;
 
 const NONE: Headers = {};
 
@@ -87,7 +91,7 @@ export function authWith(
     }
   }
 
-  function headers(request: Settled): Record<string, string | string[]> {
+  function headers(request: Settled): Record<string, string> {
     return { ...(request[settled] ?? (says(secure, request) ? challengesFor(request) : NONE)) };
   }
 
