@@ -71,6 +71,7 @@ export class NativeOutcome implements NativeAsked {
     readonly keytab: string,
     readonly keytabExposed: boolean,
     readonly service: string,
+    /** Empty if verified, as `kdcs` is. */
     readonly realms: readonly string[],
     readonly kdcs: readonly string[],
     readonly trace: NativeTrace,
