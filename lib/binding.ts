@@ -121,9 +121,9 @@ export interface ServiceReport extends NativeReport {
 export interface NamedKdc {
   /** As krb5.conf has it; 'host:port' from DNS. */
   name: string;
-  /** Empty: only libkrb5 can reach it. */
   host: string;
   port: number;
+  /** Neither `udp` nor `tcp`: only libkrb5 can reach it. */
   udp: boolean;
   tcp: boolean;
 }
@@ -131,6 +131,8 @@ export interface NamedKdc {
 export interface KdcsReport extends NativeReport {
   /** What named them. 'URI' and 'locator': only libkrb5 knows all of them. */
   source: 'krb5.conf' | 'SRV' | 'URI' | 'locator' | 'none';
+  /** The list of krb5.conf: 'primary_kdc' or 'master_kdc' if the realm has no other KDCs. */
+  tag: 'kdc' | 'primary_kdc' | 'master_kdc';
   kdcs: NamedKdc[];
   /** krb5.conf allows that DNS is asked. */
   dns: boolean;

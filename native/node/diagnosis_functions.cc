@@ -37,7 +37,7 @@ Napi::Value NameServiceOf(const Napi::CallbackInfo& info) {
   return record;
 }
 
-// locateKdcs(settings, realm): { step, code, message, source, kdcs, dns,
+// locateKdcs(settings, realm): { step, code, message, source, tag, kdcs, dns,
 // libkrb5Only, mistake }. Each of `kdcs` is { name, host, port, udp, tcp }.
 Napi::Value LocateKdcsOf(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -54,6 +54,7 @@ Napi::Value LocateKdcsOf(const Napi::CallbackInfo& info) {
   }
   Napi::Object record = RecordOf(env, report);
   record.Set("source", report.named.source);
+  record.Set("tag", report.tag);
   record.Set("kdcs", kdcs);
   record.Set("dns", report.dns);
   record.Set("mistake", report.mistake);

@@ -6,7 +6,7 @@ import { type AsReply, asRequest, readAsReply } from './as-exchange.js';
 import { ask, type Endpoint, type Protocol } from './ask.js';
 import { broken, type Diagnosis, type LookResult, notTried, ok, warning } from './chain.js';
 import { type KdcKind, kindOf } from './kdc-kind.js';
-import type { Kdc, Kdcs } from './kdc-names.js';
+import { FORMS, type Kdc, type Kdcs } from './kdc-names.js';
 import type { Krb5 } from './krb5.js';
 import type { Naming } from './surroundings.js';
 
@@ -91,11 +91,15 @@ async function lookAtKdc(
   realm: string,
   patience: number,
 ): Promise<KdcReport> {
-  if (kdc.host === '') {
+  if (!kdc.udp && !kdc.tcp) {
     return {
       diagnosis: notTried(`${kdc.name}: doctor asks KDCs by UDP and TCP only`),
       answering: [],
     };
+  }
+  if (kdc.host === '' || kdc.port === 0) {
+    const detail = `"${kdc.name}" names ${kdc.host === '' ? 'no host' : 'the port 0, where nothing can listen'}`;
+    return { diagnosis: broken(detail, ...FORMS), answering: [] };
   }
   const [, prefix, rest] = /^(tcp|udp|http|kkdcp)\/(.*)$/.exec(kdc.name) ?? [];
   if (prefix !== undefined) {
