@@ -2,6 +2,8 @@
 
 import { printable } from '../errors.js';
 import { Realm } from '../testing/index.js';
+import { kdcs } from '../testing/kdc.js';
+import { commandWords } from './invocation.js';
 import { painter, printJson } from './terminal.js';
 import { COMMON, parse, shellWord, UsageError } from './usage.js';
 
@@ -20,8 +22,8 @@ everything.
       --json            print one line of JSON, for programs
   -h, --help            show this help
 
-Exit codes: 0 after a signal such as Ctrl-C, 2 the realm cannot start, or the usage is
-wrong.
+Exit codes: 0 after a signal such as Ctrl-C, 2 the realm cannot start, its KDC has ended,
+or the usage is wrong.
 `;
 
 const OPTIONS = {
@@ -50,8 +52,15 @@ export async function realm(args: string[]): Promise<number> {
   const shown = describe(running, options);
   if (values.json) printJson(shown);
   else process.stdout.write(textOf(shown));
-  await ended;
-  return 0;
+  const died = kdcs.get(running)?.died();
+  return await Promise.race([ended.then(() => 0), ...(died ? [died.then(complain)] : [])]);
+}
+
+/** The KDC has ended by itself, or another process ended it. Returns the exit code. */
+function complain(output: string): number {
+  const last = output.split('\n').at(-1) ?? '';
+  process.stderr.write(`kpass: the KDC has ended, and so has the realm: ${printable(last)}\n`);
+  return 2;
 }
 
 /** Splits 'alice:wonderland' at the first colon, as Basic authentication does. */
@@ -120,7 +129,7 @@ function checkLine(
   const [[user = '', password = ''] = []] = Object.entries(users);
   const [name = '', host = ''] = service.split('/');
   const options = ['-s', name, '-H', host, '-k', keytab, '-c', config, '--password-stdin'];
-  const words = ['kpass', 'check', ...options, '--', user];
+  const words = [...commandWords(), 'check', ...options, '--', user];
   return `printf %s ${shellWord(password)} | ${words.map(shellWord).join(' ')}`;
 }
 

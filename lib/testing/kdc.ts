@@ -21,6 +21,9 @@ const TRIES = 1_000;
 /** The database files whose locks keep its users apart. */
 const LOCKS = ['principal', 'principal.ok', 'principal.kadm5', 'principal.kadm5.lock'];
 
+/** The KDC of each realm, for `kpass realm`. */
+export const kdcs = new WeakMap<object, Kdc>();
+
 export class Kdc {
   readonly #command: readonly string[];
   readonly #clock: string | undefined;
@@ -81,6 +84,16 @@ export class Kdc {
   /** Ends it by force. */
   async kill(): Promise<void> {
     await this.#program?.kill();
+  }
+
+  /** Resolves to its output when it ends without `stop`. Does not keep the event loop alive. */
+  async died(): Promise<string> {
+    for (;;) {
+      const program = this.#program;
+      if (program === null) return '';
+      await program.ended();
+      if (program === this.#program) return program.output.trim();
+    }
   }
 
   /** Makes it stand still, with its ports open. Rejects when it is stopped. */

@@ -7,7 +7,7 @@ import { Accounts } from './accounts.js';
 import { Clients } from './clients.js';
 import { Database } from './database.js';
 import { RealmFiles, temporaryFolder } from './files.js';
-import { Kdc } from './kdc.js';
+import { Kdc, kdcs } from './kdc.js';
 import { LeashedFolder } from './leash.js';
 import {
   checkRealmOptions,
@@ -107,6 +107,7 @@ export class Realm implements AsyncDisposable {
     this.#files = new RealmFiles(folder.path, named, primary);
     this.config = this.#files.config;
     this.#kdc = new Kdc(programs.krb5kdc, named, this.#files);
+    kdcs.set(this, this.#kdc);
     this.#database = new Database(programs, this.name, folder.path, this.#files.env);
     this.#accounts = new Accounts(this.name, this.#database);
     this.#services = new Services(this.name, folder.path, this.#database);
