@@ -20,7 +20,13 @@ export const LINKS = [
   'keytab',
   'key',
   'host',
+  'browser',
+  'headers',
 ] as const;
+
+/** The links of a service HTTP alone. */
+const OF_HTTP: readonly string[] = ['browser', 'headers'];
+
 export type Name = (typeof LINKS)[number] | 'user' | 'ticket';
 export type Status = 'ok' | 'warning' | 'broken' | 'not tried';
 
@@ -61,7 +67,9 @@ export interface Expected {
 export function assertFound({ code, ok: holds, links }: Diagnosis, expected: Expected): void {
   const { link, status = 'broken', detail, remedy = /./, notTried = [] } = expected;
   const statuses = Object.fromEntries(links.map((each) => [each.name, each.status]));
-  const names: Name[] = statuses.user ? [...LINKS, 'user', 'ticket'] : [...LINKS];
+  const isHttp = OF_HTTP.some((name) => name in statuses);
+  const own = LINKS.filter((name) => isHttp || !OF_HTTP.includes(name));
+  const names: Name[] = statuses.user ? [...own, 'user', 'ticket'] : [...own];
   const wanted = names.map((name): [Name, Status] => [
     name,
     name === link ? status : notTried.includes(name) ? 'not tried' : 'ok',
