@@ -30,6 +30,7 @@
         "native/kerberos/channel_bindings.cc",
         "native/kerberos/diagnosis.cc",
         "native/kerberos/enctypes.cc",
+        "native/kerberos/initiator.cc",
         "native/kerberos/kdc_hooks.cc",
         "native/kerberos/realms.cc",
         "native/kerberos/replays.cc",

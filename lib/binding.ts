@@ -162,6 +162,16 @@ export interface LoginReport extends NativeReport {
   trace: string[];
 }
 
+export interface TokenReport extends NativeReport {
+  /** Empty after a failure. */
+  token: Uint8Array;
+  /** The principal that has the tickets; '' if there is none. */
+  client: string;
+  service: string;
+  /** The credential cache: 'FILE:/tmp/krb5cc_1000'. */
+  cache: string;
+}
+
 interface PoolStats {
   threads: number;
   active: number;
@@ -216,6 +226,7 @@ interface Binding {
   locateKdcs(settings: NativeSettings, realm: string): KdcsReport;
   keytabKeys(settings: NativeSettings): KeytabReport;
   keytabLogin(settings: NativeSettings, service: string, client: string): LoginReport;
+  ticketToken(settings: NativeSettings): TokenReport;
 }
 
 /** The package's folder. This file is in its dist/. */

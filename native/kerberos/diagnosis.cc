@@ -9,23 +9,13 @@
 #include "kerberos/enctypes.h"
 #include "kerberos/kdc_hooks.h"
 #include "kerberos/service.h"
+#include "kerberos/unattended.h"
 #include "net/site.h"
 
 namespace kpass {
 namespace {
 
 using Ticket = Krb5Ptr<krb5_ticket*, krb5_free_ticket>;
-
-// Nobody abandons a diagnosis.
-class Unattended final : public Sender {
- public:
-  bool LeaveForNetwork() override { return true; }
-  bool ReturnFromNetwork() override { return true; }
-  const Interrupt& interrupt() const override { return interrupt_; }
-
- private:
-  const Interrupt interrupt_;
-};
 
 // Leaves out an entry whose principal has no text.
 void AddKey(krb5_context context, const krb5_keytab_entry& entry,

@@ -11,6 +11,7 @@ import {
   type KeytabReport,
   type LoginReport,
   type ServiceReport,
+  type TokenReport,
 } from '../../binding.js';
 import { configFiles, nativeSettings } from '../../native-settings.js';
 import type { Settings } from '../../settings.js';
@@ -50,6 +51,9 @@ export const questions = {
   /** Logs the client in with the keytab, for a ticket for the service. */
   keytabLogin: (settings: Settings, service: string, client: string): LoginReport =>
     binding.keytabLogin(nativeSettings(settings), service, client),
+
+  /** A token of Negotiate, of the caller's own ticket. May ask a KDC. */
+  ticketToken: (settings: Settings): TokenReport => binding.ticketToken(nativeSettings(settings)),
 
   /** The addresses of each host; null if the resolver does not answer. */
   addressesOf: ({ timeout }: Settings, hosts: readonly string[]) =>
