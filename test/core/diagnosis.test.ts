@@ -82,6 +82,7 @@ describe('the addon tells doctor', () => {
         code: 0,
         message: '',
         source: 'krb5.conf',
+        tag: 'kdc',
         dns: false,
         mistake: '',
         kdcs: [
@@ -98,6 +99,16 @@ describe('the addon tells doctor', () => {
       const report = binding.locateKdcs(await written(proxy), 'EXAMPLE.COM');
       deepEqual(report.kdcs, [{ name: proxy, host: '', port: 0, udp: false, tcp: false }]);
       deepEqual([report.source, report.libkrb5Only], ['krb5.conf', true]);
+    });
+
+    it('or the primary KDC of a realm that has no others', async () => {
+      const config = await realm.writeConfig({
+        kdcs: [],
+        more: '[realms]\n  EXAMPLE.COM = {\n    master_kdc = 127.0.0.1:750\n  }\n',
+      });
+      const report = binding.locateKdcs(settings(config), 'EXAMPLE.COM');
+      deepEqual([report.source, report.tag], ['krb5.conf', 'master_kdc']);
+      deepEqual(report.kdcs, [{ name: '127.0.0.1:750', host: '127.0.0.1', port: 750, ...named }]);
     });
 
     it('or that nothing names any', async () => {
