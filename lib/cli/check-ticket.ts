@@ -68,10 +68,10 @@ async function accept(token: Uint8Array, options: VerifierOptions) {
   subscribe('kpass:accept', (event) => {
     message = (event as AcceptEvent).message ?? '';
   });
-  const { service, host, keytab, realms, config } = options;
+  const { service, host, keytab, realms, config, timeout } = options;
   const acceptor = new Acceptor({ service, host, keytab, realms, config });
   try {
-    return { acceptance: await acceptor.accept(token), message };
+    return { acceptance: await acceptor.accept(token, { timeout }), message };
   } finally {
     acceptor.close();
   }

@@ -19,8 +19,8 @@ using AuthContext = Krb5Ptr<krb5_auth_context, krb5_auth_con_free>;
 using Cache = Krb5Ptr<krb5_ccache, krb5_cc_close>;
 using CopiedCreds = Krb5Ptr<krb5_creds*, krb5_free_creds>;
 
-// RFC 4121, 4.1.1. Browsers ask for these: confidentiality, integrity and
-// detection of replays and of the wrong order do not matter to a server.
+// RFC 4121, 4.1.1. Chromium and Firefox set these flags: confidentiality,
+// integrity, and GSS_C_TRANS_FLAG. They ask for no proof of the service.
 constexpr krb5_cksumtype kContextChecksum = 0x8003;
 constexpr uint32_t kBrowsersFlags = 0x130;
 

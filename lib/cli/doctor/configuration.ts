@@ -8,7 +8,7 @@ import { broken, type Diagnosis, type LookResult, ok, warning } from './chain.js
 import { includesOf, type Skipped, skippedIn } from './config-files.js';
 import { readKeytab } from './keytab.js';
 import { ifLate, Krb5 } from './krb5.js';
-import { privateRealmOf, startAgain } from './private-realm.js';
+import { startAgain, wasPrivate } from './private-realm.js';
 import { blocking, closedFolder, enter, type Naming, thisUser } from './surroundings.js';
 
 /** Whether libkrb5 loads, and its version. */
@@ -111,7 +111,7 @@ async function lookAtFile(
 }
 
 function remedyOfMissing(file: string, source: Source): string[] {
-  if (privateRealmOf([file]) !== null) return startAgain();
+  if (wasPrivate(file)) return startAgain();
   const example = ['[libdefaults]', '    default_realm = EXAMPLE.COM'];
   switch (source) {
     case '--config':

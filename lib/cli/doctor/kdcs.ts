@@ -203,7 +203,9 @@ function judge(kdc: Kdc, realm: string, probes: Probe[], isPrivate: boolean): Di
       `nc -vz ${host} ${port}`,
     );
   }
-  if (isPrivate) return broken(detail, ...startAgain());
+  if (isPrivate) {
+    return broken(detail, ...startAgain(), 'Or, with kpass/testing: await realm.startKdc()');
+  }
   return broken(
     detail,
     'Does the KDC run? To find out, run on the KDC:',

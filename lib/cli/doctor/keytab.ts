@@ -7,6 +7,7 @@ import { BrokenLink, broken, type Diagnosis, type LookResult, ok, warning } from
 import type { KdcKind } from './kdc-kind.js';
 import { damageOf, isKnown } from './keytab-damage.js';
 import { ifLate, type KeytabKey, type KeytabReport, type Krb5 } from './krb5.js';
+import { startAgain, wasPrivate } from './private-realm.js';
 import { makeKeytab } from './remedies.js';
 import {
   allows,
@@ -125,7 +126,9 @@ function fileProblem(path: string, make: string[]): Diagnosis | null {
     );
   }
   const stats = statSync(path, { throwIfNoEntry: false });
-  if (stats === undefined) return broken(`${path} does not exist`, ...make);
+  if (stats === undefined) {
+    return broken(`${path} does not exist`, ...(wasPrivate(path) ? startAgain() : make));
+  }
   if (!stats.isFile()) return broken(`${path} is not a file`, 'Name a file: --keytab /path');
   if (allows(path, constants.R_OK)) return null;
   return broken(

@@ -1,6 +1,7 @@
 // The realms of `kpass realm` and of kpass/testing: no service manager runs their KDC, no kadmind listens,
 // and everything is in one folder of this user.
 
+import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { commandWords } from '../invocation.js';
 import { shellWord } from '../usage.js';
@@ -30,9 +31,12 @@ export function kadminLocal({ folder }: PrivateRealm, query: string): string {
   return [...set, 'kadmin.local', '-q', shellWord(query)].join(' ');
 }
 
-/** For a realm whose KDC has ended, or whose folder is gone. */
+/** Whether the file was a private realm's, whose folder is gone. */
+export const wasPrivate = (file: string): boolean =>
+  FOLDER.test(basename(dirname(file))) && !existsSync(dirname(file));
+
+/** For a realm that has ended. */
 export const startAgain = (): string[] => [
-  "It is a private realm's. Start another one, and export the variables that it prints:",
+  'It is of a private realm that has ended. Start another one, and export the variables that it prints:',
   [...commandWords(), 'realm'].join(' '),
-  'Or, in a program with kpass/testing: await realm.startKdc()',
 ];

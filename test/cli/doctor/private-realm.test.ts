@@ -49,5 +49,8 @@ describe('kpass doctor in a private realm', () => {
       env: { KRB5_CONFIG: ended.config },
     });
     match(remedyOf(found, 'krb5.conf').join('\n'), /^kpass realm$/m);
+    const keytab = ended.config.replace('krb5.conf', 'HTTP_localhost.keytab');
+    const withoutKeytab = await diagnose(['-k', keytab, '-c', realm.config]);
+    match(remedyOf(withoutKeytab, 'keytab').join('\n'), /^kpass realm$/m);
   });
 });
