@@ -29,7 +29,8 @@ export async function lookAtBrowser(
   if (end !== host)
     return { diagnoses: await ofAlias(krb5, naming, host, end, before), facts: true };
   const unless = aliases === null ? `, unless ${host} is an alias: DNS does not tell` : '';
-  return { diagnoses: ok(`with a ticket it asks for ${service}${unless}`), facts: true };
+  const key = before.keytab === null ? '' : '; the keytab has its key';
+  return { diagnoses: ok(`with a ticket it asks for ${service}${unless}${key}`), facts: true };
 }
 
 async function ofAlias(

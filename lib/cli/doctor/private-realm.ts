@@ -37,6 +37,6 @@ export const wasPrivate = (file: string): boolean =>
 
 /** For a realm that has ended. */
 export const startAgain = (): string[] => [
-  'It is of a private realm that has ended. Start another one, and export the variables that it prints:',
+  'It is a private realm, which has ended. Start another one, and export the variables that it prints:',
   [...commandWords(), 'realm'].join(' '),
 ];
