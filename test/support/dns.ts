@@ -14,6 +14,8 @@ export interface Srv {
   target?: string;
   /** Default: 0. */
   priority?: number;
+  /** Only in the list of primary KDCs, `_kerberos-master`; default: only in the other one. */
+  primary?: boolean;
 }
 
 export interface NameServer extends AsyncDisposable {
@@ -47,10 +49,13 @@ function answer(query: Buffer, kdcs: readonly Srv[], uri: string | undefined): B
   const question = query.subarray(12, query.indexOf(0, 12) + 5);
   const name = question.toString('latin1'); // each label comes after a byte with its length
   const type = question.readUInt16BE(question.length - 4);
-  const isSrv = /^._kerberos._(udp|tcp)/s.test(name);
+  const [isSrv, master] = /^._kerberos(-master)?._(?:udp|tcp)/s.exec(name) ?? [];
   const isUri = uri !== undefined && /^._kerberos[^_]*$/s.test(name);
   const records: Buffer[] = [];
-  if (isSrv && type === SRV) records.push(...kdcs.map(srv));
+  if (isSrv && type === SRV) {
+    const wanted = master !== undefined;
+    records.push(...kdcs.filter(({ primary = false }) => primary === wanted).map(srv));
+  }
   if (isUri && type === URI) records.push(Buffer.concat([numbers(10, 1), Buffer.from(uri)]));
   const header = Buffer.concat([
     query.subarray(0, 2),
