@@ -26,8 +26,9 @@ export async function lookAtBrowser(
   const host = service.slice(service.indexOf('/') + 1, service.lastIndexOf('@'));
   const aliases = await krb5.ask('aliasesOf', host);
   const end = aliases?.at(-1)?.toLowerCase() ?? host;
-  if (end !== host)
+  if (end !== host) {
     return { diagnoses: await ofAlias(krb5, naming, host, end, before), facts: true };
+  }
   const unless = aliases === null ? `, unless ${host} is an alias: DNS does not tell` : '';
   const key = before.keytab === null ? '' : '; the keytab has its key';
   return { diagnoses: ok(`with a ticket it asks for ${service}${unless}${key}`), facts: true };
@@ -45,19 +46,21 @@ async function ofAlias(
   const otherwise = [
     `Or give ${host} an address of its own in DNS: an A record in place of the CNAME.`,
   ];
-  const both = `Then accept both, with the Acceptor's option hosts: ['${host}', '${end}']`;
-  if (keytab === null) return warning(detail, both, ...otherwise);
+  const hosts = `hosts: ['${host}', '${end}']`;
+  const both = [
+    'Then accept both, by an option of Acceptor, or of negotiate in kerberosAuth:',
+    hosts,
+  ];
+  if (keytab === null) return warning(detail, ...both, ...otherwise);
   if (!keytab.others.includes(asked)) {
     return warning(
       `${detail}, of which the keytab has no key`,
       ...makeKeytab(kind, asked, keytab.path),
-      both,
+      ...both,
       ...otherwise,
     );
   }
-  const found = ok(
-    `${detail}; accept both, with the Acceptor's option hosts: ['${host}', '${end}']`,
-  );
+  const found = ok(`${detail}; accept both, by the option ${hosts}`);
   if (!canLogIn) return found;
 
   const login = await krb5.ask('keytabLogin', asked, service);
