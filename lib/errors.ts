@@ -286,7 +286,8 @@ const SUBJECTS: { [code in KpassErrorCode]?: (failure: Failure) => string } = {
     `either the KDC has another key, or an impostor answers for the KDC of ${realms.join(' or ')}`,
 };
 
-function kdcOf({ realms, kdcs, service }: Omit<NativeAsked, 'trace'>): string {
+/** The KDC of a failure, for a message. */
+export function kdcOf({ realms, kdcs, service }: Omit<NativeAsked, 'trace'>): string {
   const named = `krb5.conf names ${kdcs.join(', ') || 'none'}`;
   return `KDC of realm ${realms.join(' or ')} (${named}), asked for service ${service}`;
 }

@@ -2,8 +2,10 @@
 
 import { binding, type Pool } from './binding.js';
 import { verify } from './calls.js';
-import { checkCredentials } from './credentials.js';
+import { checkChange, checkCredentials } from './credentials.js';
 import { KpassError } from './errors.js';
+import { changePassword } from './password-calls.js';
+import type { PasswordChange } from './password-change.js';
 import {
   checkCallOptions,
   checkSettings,
@@ -117,14 +119,41 @@ export class Verifier {
     try {
       checkCredentials(user, password);
       const { signal, timeout = this.#settings.timeout } = checkCallOptions(options);
-      if (this.#closed) {
-        throw new KpassError('ERR_KPASS_CLOSED', 'the verifier is closed', { step: 'close' });
-      }
+      this.#checkOpen();
       const counts = this.#counts;
       const terms = { settings: this.#settings, timeout, signal, counts, conclude: verdictOf };
       return verify(this.#pool, terms, user, password);
     } catch (error) {
       this.#counts.failed++;
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * Changes the user's password. Also works if the password has expired or must be changed. Nothing is
+   * sent twice: after an error with the step 'kpasswd', and after an abort, the password may have
+   * changed. Both may then be right: verify them.
+   *
+   * @param user as for `verify`
+   * @param oldPassword a wrong one is one failed login at the KDC. Both passwords are read before this
+   *   returns, and never changed
+   * @returns `changed: true` after a whole verification of the new password, with the keytab, at the
+   *   primary KDC. Rejects as `verify` does; with ERR_KPASS_TIMEOUT and the step 'kpasswd' if the
+   *   password server's answer is lost.
+   */
+  changePassword(
+    user: string,
+    oldPassword: string | Uint8Array,
+    newPassword: string | Uint8Array,
+    options?: VerifyOptions,
+  ): Promise<PasswordChange> {
+    try {
+      checkChange(user, oldPassword, newPassword);
+      const { signal, timeout = this.#settings.timeout } = checkCallOptions(options);
+      this.#checkOpen();
+      const terms = { settings: this.#settings, timeout, signal };
+      return changePassword(this.#pool, terms, user, oldPassword, newPassword);
+    } catch (error) {
       return Promise.reject(error);
     }
   }
@@ -138,5 +167,10 @@ export class Verifier {
   close(): void {
     this.#closed = true;
     binding.closePool(this.#pool);
+  }
+
+  #checkOpen(): void {
+    if (!this.#closed) return;
+    throw new KpassError('ERR_KPASS_CLOSED', 'the verifier is closed', { step: 'close' });
   }
 }

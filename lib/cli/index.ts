@@ -13,6 +13,7 @@ const USAGE = `usage: kpass <command> [options]
 Checks user names and passwords against Kerberos.
 
   kpass check USER    checks a user's password
+  kpass passwd USER   changes a user's password
   kpass doctor        checks each link from here to the KDC, and says what is broken
   kpass realm         starts a realm to try things with
 
@@ -26,6 +27,7 @@ type Verb = (args: string[]) => Promise<number>;
 
 const VERBS: Record<string, () => Promise<Verb>> = {
   check: async () => (await import('./check.js')).check,
+  passwd: async () => (await import('./passwd.js')).passwd,
   doctor: async () => (await import('./doctor/index.js')).doctor,
   realm: async () => (await import('./realm.js')).realm,
 };
@@ -40,7 +42,8 @@ async function run([verb, ...args]: string[]): Promise<number> {
     process.stdout.write(`${JSON.parse(manifest).version}\n`);
     return 0;
   }
-  if (verb === undefined) throw new UsageError('a command is missing: check, doctor or realm');
+  if (verb === undefined)
+    throw new UsageError('a command is missing: check, passwd, doctor or realm');
   if (!Object.hasOwn(VERBS, verb)) throw new UsageError(`there is no command ${verb}`);
   return (await VERBS[verb]?.())?.(args) ?? 2;
 }

@@ -19,6 +19,7 @@ everything.
   -s, --service NAME/HOST
                         a service, with a keytab; may be given again
                         (default: HTTP/localhost)
+  -p, --passwords       let users change their passwords: runs MIT's kadmind too
       --json            print one line of JSON, for programs
   -h, --help            show this help
 
@@ -31,6 +32,7 @@ const OPTIONS = {
   name: { type: 'string', short: 'n' },
   user: { type: 'string', short: 'u', multiple: true },
   service: { type: 'string', short: 's', multiple: true },
+  passwords: { type: 'boolean', short: 'p' },
 } as const;
 
 export async function realm(args: string[]): Promise<number> {
@@ -44,6 +46,7 @@ export async function realm(args: string[]): Promise<number> {
     name: values.name ?? 'EXAMPLE.COM',
     users: Object.fromEntries((values.user ?? ['alice:wonderland']).map(userOf)),
     services: (values.service ?? ['HTTP/localhost']).map(serviceOf),
+    passwords: values.passwords ?? false,
   };
 
   // Before the start: a Ctrl-C during the start must not leave half a realm.
@@ -52,7 +55,7 @@ export async function realm(args: string[]): Promise<number> {
   const shown = describe(running, options);
   if (values.json) printJson(shown);
   else process.stdout.write(textOf(shown));
-  const died = kdcs.get(running)?.died();
+  const died = kdcs.get(running.folder)?.died();
   return await Promise.race([ended.then(() => 0), ...(died ? [died.then(complain)] : [])]);
 }
 
@@ -102,6 +105,8 @@ interface Shown {
   env: Record<string, string>;
   /** A shell command that logs the first user in. */
   check: string;
+  /** A shell command that changes the first user's password, if users may change theirs. */
+  passwd?: string;
 }
 
 function describe(
@@ -116,21 +121,29 @@ function describe(
     users,
     keytabs,
     env: running.env,
-    check: checkLine(running, keytabs, users),
+    check: commandLine('check', running, keytabs, users),
+    ...(running.passwordPort !== 0 && {
+      passwd: commandLine('passwd', running, keytabs, users, 'another password'),
+    }),
   };
 }
 
-function checkLine(
+/** `more` passwords follow the user's own on stdin. */
+function commandLine(
+  verb: string,
   { config }: Realm,
   keytabs: Record<string, string>,
   users: Readonly<Record<string, string>>,
+  ...more: string[]
 ): string {
   const [[service = '', keytab = ''] = []] = Object.entries(keytabs);
   const [[user = '', password = ''] = []] = Object.entries(users);
   const [name = '', host = ''] = service.split('/');
   const options = ['-s', name, '-H', host, '-k', keytab, '-c', config, '--password-stdin'];
-  const words = [...commandWords(), 'check', ...options, '--', user];
-  return `printf %s ${shellWord(password)} | ${words.map(shellWord).join(' ')}`;
+  const words = [...commandWords(), verb, ...options, '--', user];
+  const format = more.length === 0 ? '%s' : "'%s\\n'";
+  const input = [password, ...more].map(shellWord).join(' ');
+  return `printf ${format} ${input} | ${words.map(shellWord).join(' ')}`;
 }
 
 function textOf(shown: Shown): string {
@@ -152,6 +165,7 @@ function textOf(shown: Shown): string {
     '',
     'try',
     `  ${shown.check}`,
+    ...(shown.passwd === undefined ? [] : [`  ${shown.passwd}`]),
     '',
     'Ctrl-C ends the realm, and leaves nothing behind.',
     '',

@@ -2,11 +2,14 @@
 // that answer themselves.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { PasswordChange } from '../password-change.js';
 import type { Verdict } from '../verdict.js';
-import { answer, type Headers } from './answer.js';
+import { answer, type Headers, setHeaders } from './answer.js';
 import { failure, insecure, RequestError, report } from './failures.js';
-import type { FormOptions, VerifyForm } from './form.js';
-import type { AnyRequest, HttpSettings } from './options.js';
+import type { FormOptions, Forms } from './form.js';
+import type { HttpSettings } from './options.js';
+import { says } from './question.js';
+import type { AnyRequest } from './request.js';
 import type { Identity, Scheme } from './scheme.js';
 
 declare module 'node:http' {
@@ -42,39 +45,83 @@ export interface BasicAuth {
    */
   verify(user: unknown, password: unknown, options?: FormOptions): Promise<Verdict>;
   /**
+   * Changes the password of a user, also an expired one. A wrong old password counts for the throttle
+   * as one of a login does. Afterwards nothing is remembered of the old password: not in this process.
+   * Fields of a form may be anything, as for `verify`. An abort does not stop a change that has begun.
+   *
+   * @returns the change. It rejects as `verify` does. After a KpassError with the step 'kpasswd', and
+   *   after an abort, the password may have changed.
+   */
+  changePassword(
+    user: unknown,
+    oldPassword: unknown,
+    newPassword: unknown,
+    options?: FormOptions,
+  ): Promise<PasswordChange>;
+  /**
    * The headers that belong to the answer to this request, whatever its status. Before `check`, and
    * after it resolved to null: the challenge, `WWW-Authenticate`. Otherwise none: the user is
    * verified, there is no verdict, the connection is not secure, or the option `challenge` says no.
+   * For a Request of the Fetch API, they are what its Response takes.
    */
+  headers(request: Request): Record<string, string>;
   headers(request: AnyRequest): Record<string, string | string[]>;
-  /** Ends the verifier and forgets all results. From now on no password is verified. */
+  /** Ends the verifier and forgets all results. From now on no user is verified. */
   close(): void;
+}
+
+export interface HttpAuth extends BasicAuth {
+  /**
+   * The headers that belong to the answer to this request, whatever its status. The middleware sets
+   * them itself. For servers that answer themselves:
+   *
+   * - Before `check`, and after it resolved to null: the challenges, in `WWW-Authenticate`. Two
+   *   challenges are an array. Send it as two header lines, with `response.setHeader(name, array)`:
+   *   Chromium understands no line that holds both.
+   * - After a login by ticket: the token that proves this server to the client, if the client asked
+   *   for one. It goes with the answer, whatever the status.
+   * - Otherwise none, as for {@link BasicAuth.headers}.
+   */
+  headers(request: Request): Record<string, string>;
+  headers(request: AnyRequest): Record<string, string | string[]>;
 }
 
 const NONE: Headers = {};
 
+/** The first of `schemes` is challenged for first. */
 export function authWith(
-  scheme: Scheme,
-  verify: VerifyForm,
+  schemes: readonly Scheme[],
+  forms: Forms,
   { secure, challenge }: Pick<HttpSettings, 'secure' | 'challenge'>,
-): BasicAuth {
-  const challenges: Headers = { 'WWW-Authenticate': scheme.challenge };
-  /** For each request that came to the scheme: the headers of its answer. */
-  const settled = new WeakMap<AnyRequest, Headers>();
+): HttpAuth {
+  /**
+   * On each request that came to a scheme: the headers of its answer. Not a WeakMap: one entry for
+   * each request costs more than everything else here.
+   */
+  const settled = Symbol('kpass.headers');
+  type Settled = AnyRequest & { [settled]?: Headers };
+  const please = schemes.some(({ name }) => name === 'Basic')
+    ? 'A user name and a password, please.'
+    : 'A Kerberos ticket, please.';
 
-  async function check(request: AnyRequest): Promise<Identity | null> {
+  async function check(request: Settled): Promise<Identity | null> {
     try {
       // Other code may have put a user there. It must not survive a refusal.
       setUser(request, undefined);
       if (!says(secure, request)) throw insecure();
-      settled.set(request, NONE);
-      const result = await scheme.identify(request);
-      if (result === null || typeof result === 'string') {
-        settled.set(request, challengesFor(request));
-        return null;
+      request[settled] = NONE;
+      for (const scheme of schemes) {
+        const identified = scheme.identify(request);
+        const result = identified instanceof Promise ? await identified : identified;
+        if (result === null) continue;
+        if (typeof result === 'string') break;
+        if (result.headers !== undefined) request[settled] = result.headers;
+        // A copy, which the request's handler may change: other requests share the account.
+        const { user, principal, realm } = result.account;
+        return setUser(request, { user, principal, realm, scheme: scheme.name });
       }
-      // A copy, which the request's handler may change: other requests share `result`.
-      return setUser(request, { ...result });
+      request[settled] = challengesFor(request);
+      return null;
     } catch (error) {
       if (error instanceof RequestError) throw error;
       report(error, request);
@@ -82,12 +129,18 @@ export function authWith(
     }
   }
 
-  function headers(request: AnyRequest): Record<string, string | string[]> {
-    return { ...(settled.get(request) ?? (says(secure, request) ? challengesFor(request) : NONE)) };
+  function headers(request: Settled): Record<string, string | string[]> {
+    return { ...(request[settled] ?? (says(secure, request) ? challengesFor(request) : NONE)) };
   }
 
   function challengesFor(request: AnyRequest): Headers {
-    return says(challenge, request) ? challenges : NONE;
+    if (!says(challenge, request)) return NONE;
+    const challenges = schemes
+      .filter((scheme) => scheme.suits(request))
+      .map((each) => each.challenge);
+    const [first, second] = challenges;
+    if (first === undefined) return NONE;
+    return { 'WWW-Authenticate': second === undefined ? first : challenges };
   }
 
   function middleware(
@@ -97,35 +150,30 @@ export function authWith(
   ): void {
     check(request).then(
       (identity) => {
-        if (identity !== null) next();
-        else answer(response, 401, 'A user name and a password, please.', headers(request));
+        if (identity === null) answer(response, 401, please, headers(request));
+        else {
+          if (!response.headersSent) setHeaders(response, headers(request));
+          next();
+        }
       },
       (error: RequestError) => answer(response, error.statusCode, error.message, error.headers),
     );
   }
 
-  return Object.assign(middleware, { check, verify, headers, close: () => scheme.close() });
+  function close(): void {
+    for (const scheme of schemes) scheme.close();
+  }
+
+  return Object.assign(middleware, {
+    check,
+    ...forms,
+    // A Request of the Fetch API never gets an array: see Negotiate.
+    headers: headers as HttpAuth['headers'],
+    close,
+  });
 }
 
 function setUser<User extends Identity | undefined>(request: AnyRequest, user: User): User {
   (request as IncomingMessage).kpass = user;
   return user;
-}
-
-/** The answer of a function of the operator's. Only `true` is a yes; an error or a promise is a no. */
-function says(question: HttpSettings['secure'], request: AnyRequest): boolean {
-  try {
-    const answered: unknown = question(request as Parameters<typeof question>[0]);
-    if (answered === true) return true;
-    if (typeof (answered as Partial<Promise<unknown>> | null)?.then === 'function') {
-      Promise.resolve(answered).catch(() => {});
-      throw new TypeError(
-        'the options `secure` and `challenge` must give a boolean, not a promise',
-      );
-    }
-    return false;
-  } catch (error) {
-    report(error, request);
-    return false;
-  }
 }

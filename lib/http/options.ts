@@ -1,25 +1,21 @@
 // The options that kpass/http adds to a verifier's, checked once. The defaults are filled in here.
 
 import type { IncomingMessage } from 'node:http';
+import type { AcceptorOptions } from '../acceptor.js';
 import { MAX_TIMEOUT, VERIFIER_KEYS } from '../settings.js';
 import {
+  type Given,
   nonEmptyText,
   optionsObject,
   propertyOf,
+  texts,
   wholeNumber,
   wrongType,
   wrongValue,
 } from '../validate.js';
 import type { VerifierOptions } from '../verifier.js';
-
-/** A request of Node's http, https or http2; or one of the Fetch API. */
-export type AnyRequest = IncomingMessage | Request;
-
-/**
- * A question of the operator's about a request. The request is of one kind at a time. The type says
- * both, so that a function for either kind will do.
- */
-type Question = (request: IncomingMessage & Request) => boolean;
+import type { AnyRequest, Question } from './request.js';
+import type { SchemeName } from './scheme.js';
 
 export interface CacheOptions {
   /** For how many ms verified credentials are remembered. Default: 60,000. */
@@ -70,6 +66,21 @@ export interface BasicAuthOptions extends VerifierOptions {
   challenge?: Question | undefined;
 }
 
+export interface NegotiateOptions extends Pick<AcceptorOptions, 'hosts' | 'bindings' | 'replay'> {
+  /**
+   * Whether to offer Negotiate in the answer to this request. Only `true` means yes. Suits clients that
+   * are known to have no ticket. Default: true.
+   */
+  when?: ((request: IncomingMessage) => boolean) | undefined;
+}
+
+export interface KerberosAuthOptions extends BasicAuthOptions {
+  /** The schemes to offer. The order has no meaning: Negotiate comes first. Default: both. */
+  schemes?: readonly SchemeName[] | undefined;
+  /** How users log in with their tickets. */
+  negotiate?: NegotiateOptions | undefined;
+}
+
 export interface HttpSettings {
   readonly realm: string;
   readonly cache: Readonly<Required<{ ttl: number; denyTtl: number; max: number }>> | null;
@@ -82,19 +93,41 @@ export interface HttpSettings {
 const MOST_ENTRIES = 1_000_000;
 const MOST_ATTEMPTS = 1_000;
 
+const SCHEMES: readonly SchemeName[] = ['Negotiate', 'Basic'];
+
 const CACHE_KEYS = ['ttl', 'denyTtl', 'max'] as const;
 const THROTTLE_KEYS = ['attempts', 'window'] as const;
 
-const HTTP_KEYS = ['realm', 'cache', 'throttle', 'secure', 'challenge'] as const;
+const BASIC_KEYS = [...VERIFIER_KEYS, 'realm', 'cache', 'throttle', 'secure', 'challenge'] as const;
+const KERBEROS_KEYS = [...BASIC_KEYS, 'schemes', 'negotiate'] as const;
+const NEGOTIATE_KEYS = ['hosts', 'bindings', 'replay', 'when'] as const;
 
-/** The settings of kpass/http, and the options that are the Verifier's. */
-export function checkHttpOptions(options: unknown): [HttpSettings, VerifierOptions] {
-  const known = [...VERIFIER_KEYS, ...HTTP_KEYS];
-  const { realm, cache, throttle, secure, challenge, ...verifier } = optionsObject(
-    'options',
-    options ?? null,
-    known,
-  );
+/** The settings of basicAuth(), and the options that are the Verifier's. */
+export function checkBasicOptions(options: unknown): [HttpSettings, VerifierOptions] {
+  return settingsOf(optionsObject('options', options ?? null, BASIC_KEYS));
+}
+
+export interface KerberosSettings extends HttpSettings {
+  readonly schemes: readonly SchemeName[];
+  readonly when: Question;
+  /** The Acceptor checks them. */
+  readonly acceptor: AcceptorOptions;
+}
+
+/** The settings of kerberosAuth(), and the options that are the Verifier's. */
+export function checkKerberosOptions(options: unknown): [KerberosSettings, VerifierOptions] {
+  const given = optionsObject('options', options ?? null, KERBEROS_KEYS);
+  const { schemes, negotiate, ...basic } = given;
+  const { when, ...rules } = optionsObject('negotiate', negotiate, NEGOTIATE_KEYS);
+  const [settings, verifier] = settingsOf(basic);
+  const { service, host, keytab, realms, config, trace } = verifier;
+  const acceptor = { service, host, keytab, realms, config, trace, ...rules } as AcceptorOptions;
+  const ask = checkFunction('negotiate.when', when, () => true);
+  return [{ ...settings, schemes: checkSchemes(schemes), when: ask, acceptor }, verifier];
+}
+
+function settingsOf(given: Given<(typeof BASIC_KEYS)[number]>): [HttpSettings, VerifierOptions] {
+  const { realm, cache, throttle, secure, challenge, ...verifier } = given;
   const settings = {
     realm: checkRealm(realm),
     cache: checkCache(cache),
@@ -104,6 +137,15 @@ export function checkHttpOptions(options: unknown): [HttpSettings, VerifierOptio
   };
   // The Verifier checks them.
   return [settings, verifier as unknown as VerifierOptions];
+}
+
+function checkSchemes(value: unknown): readonly SchemeName[] {
+  const given = value === undefined ? SCHEMES : texts('schemes', value);
+  for (const each of given) {
+    if ((SCHEMES as readonly string[]).includes(each)) continue;
+    throw wrongValue('schemes', `must be of ${SCHEMES.join(' and ')}`, each);
+  }
+  return SCHEMES.filter((scheme) => given.includes(scheme));
 }
 
 // RFC 9110, 5.6.4 allows more in a quoted-string. But browsers do not agree on a character set beyond

@@ -120,6 +120,15 @@ const TABLES: Record<string, Table> = {
       ...within('throttle', membersOf('ThrottleOptions')),
     ],
   },
+  'of kerberosAuth()': {
+    page: 'docs/http.md',
+    section: 'Tickets before passwords',
+    column: 'option',
+    types: () => [
+      ...membersOf('KerberosAuthOptions').filter((name) => name !== 'negotiate'),
+      ...within('negotiate', ['hosts', 'bindings', 'replay', ...membersOf('NegotiateOptions')]),
+    ],
+  },
   'of a realm': {
     page: 'docs/testing.md',
     section: 'Of a realm',
@@ -189,6 +198,18 @@ const OTHERS: Record<string, Table> = {
     column: 'field',
     types: () => membersOf('VerifyEvent'),
   },
+  'the reasons of changes': {
+    page: 'docs/passwords.md',
+    section: 'Changing a password',
+    column: '`reason`',
+    types: () => wordsOf('PasswordChangeReason'),
+  },
+  "the fields of a change's event": {
+    page: 'docs/passwords.md',
+    section: 'Watching it',
+    column: 'field',
+    types: () => membersOf('PasswordEvent'),
+  },
   'the reasons of refusals': {
     page: 'docs/negotiate.md',
     section: 'One accept',
@@ -211,7 +232,7 @@ const OTHERS: Record<string, Table> = {
     page: 'docs/http.md',
     section: 'HTTP',
     column: 'field',
-    types: () => membersOf('Identity'),
+    types: () => [...membersOf('Account'), ...membersOf('Identity')],
   },
   'the states of an account': {
     page: 'docs/testing.md',
@@ -270,7 +291,7 @@ describe('the manual', () => {
     const page = read('docs/command.md');
     const optionsIn = (text: string) => new Set(text.match(/--[a-z][a-z-]+/g));
     const command = join(PACKAGE, 'dist', 'cli', 'index.js');
-    const helps = ['doctor', 'check', 'realm'].map((name) =>
+    const helps = ['doctor', 'check', 'passwd', 'realm'].map((name) =>
       execute(process.execPath, [command, name, '--help']),
     );
     const help = (await Promise.all(helps)).map(({ stdout }) => stdout).join('');
@@ -311,7 +332,8 @@ function resolves(link: string, page: string): boolean {
 describe('the first programs of the manual', () => {
   let realm: Realm;
   before(async () => {
-    realm = await Realm.start({ users: { alice: 'wonderland' }, services: [SERVICE] });
+    const users = { alice: 'wonderland', carol: 'wonderland' };
+    realm = await Realm.start({ users, services: [SERVICE], passwords: true });
   });
   after(() => realm?.stop());
 
@@ -394,6 +416,12 @@ describe('the first programs of the manual', () => {
     const telling = 'console.log(bindings.length, bindings.subarray(0, 21).toString());';
     const printed = await run(channel, telling);
     equal(printed, '53 tls-server-end-point:\n');
+  });
+
+  it('change a password, in docs/passwords.md', async () => {
+    const [program = ''] = programs('docs/passwords.md', 'Changing a password');
+    const printed = await run(program.replace("'alice'", "'carol'"));
+    match(printed, /^changed for carol@EXAMPLE\.COM$/m);
   });
 
   it('tell of each verification, in docs/kdcs-and-deadlines.md', async () => {

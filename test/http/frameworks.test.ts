@@ -25,7 +25,16 @@ const EXAMPLES: Record<string, { file: string; reader: Reader }> = {
 };
 
 /** Tested in recipes.test.ts. */
-const ELSEWHERE = ['express-form.mjs', 'passport-form.mjs', 'route-handler.mjs', 'websocket.mjs'];
+const ELSEWHERE = [
+  'authjs.mjs',
+  'express-form.mjs',
+  'nest.mts',
+  'passport-form.mjs',
+  'route-handler.mjs',
+  'socket-io.mjs',
+  'trpc.mts',
+  'websocket.mjs',
+];
 
 const users = {
   alice: 'wonderland',
@@ -190,6 +199,11 @@ describe('the examples', () => {
       [...Object.values(EXAMPLES).map(({ file }) => file), ...ELSEWHERE].sort(),
     );
     for (const recipe of shown) equal(recipe.code, partOfExample(recipe), recipe.file);
+  });
+
+  it('are short: under 30 lines', () => {
+    const long = recipes().filter(({ code }) => code.trimEnd().split('\n').length >= 30);
+    deepEqual(long, []);
   });
 });
 

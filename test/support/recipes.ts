@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 
 const PACKAGE = dirname(require.resolve('kpass/package.json'));
 const PAGE = join(PACKAGE, 'docs', 'recipes.md');
-const RECIPE = /^```js\n((?:(?!```).*\n)+)```\n\nThe whole server: \[([\w-]+\.mjs)\]/gm;
+const RECIPE = /^```(?:js|ts)\n((?:(?!```).*\n)+)```\n\nThe whole server: \[([\w-]+\.m[jt]s)\]/gm;
 
 export interface Recipe {
   /** A file in examples/. */

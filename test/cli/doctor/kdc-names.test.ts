@@ -44,7 +44,10 @@ describe('kpass doctor, where krb5.conf names no KDC', () => {
   });
 
   it('takes the primary KDC where DNS names no other, and a login does', async () => {
-    await using dns = await nameServer([{ port: realm.port, primary: true }]);
+    await using dns = await nameServer([], undefined, {
+      '_kerberos-master._udp': [{ port: realm.port }],
+      '_kerberos-master._tcp': [{ port: realm.port }],
+    });
     const env = await asCResolver(dns.port, realm.folder);
     const words = ['doctor', '-H', 'localhost', '--json', ...args, 'alice', '--password-stdin'];
     // On stderr, the resolver names kpass's questions.
