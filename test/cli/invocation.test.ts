@@ -22,7 +22,12 @@ describe('a command that kpass prints', () => {
   async function install(folder: string): Promise<void> {
     await mkdir(join(folder, 'node_modules/.bin'), { recursive: true });
     await symlink(PACKAGE, join(folder, 'node_modules/kpass'));
-    await symlink('../kpass/dist/cli/index.js', join(folder, 'node_modules/.bin/kpass'));
+    // npm links the file, and makes it executable. A file of our own leaves that of the build alone.
+    await writeFile(
+      join(folder, 'node_modules/.bin/kpass'),
+      "#!/usr/bin/env node\nrequire('../kpass/dist/cli/index.js');\n",
+      { mode: 0o755 },
+    );
   }
 
   /** The words before a verb in the hint for wrong usage. */
