@@ -9,7 +9,7 @@ export {
 } from './acceptor.js';
 export type { DenialReason } from './denials.js';
 export { KpassError, type KpassErrorCode } from './errors.js';
-export type { AcceptEvent, VerifyEvent } from './events.js';
+export type { AcceptEvent, ThrottleEvent, VerifyEvent } from './events.js';
 export { type KpassOptions, kpass } from './kpass.js';
 export type { RefusalReason } from './refusals.js';
 export type { Verdict } from './verdict.js';

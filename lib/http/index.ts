@@ -11,3 +11,4 @@ export type {
   ThrottleOptions,
 } from './options.js';
 export type { Identity } from './scheme.js';
+export type { Attempt, Awaitable, End, Reservation, Terms, ThrottleStore } from './store.js';

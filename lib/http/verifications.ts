@@ -5,13 +5,14 @@ import { unwatch, watch } from '../abort.js';
 import { nameUnlessRefused } from '../credentials.js';
 import type { DenialReason } from '../denials.js';
 import { KpassError } from '../errors.js';
-import { tellDenial } from '../events.js';
+import { tellDenial, tellThrottle } from '../events.js';
 import { bytesOffHeap } from '../off-heap.js';
 import type { Settings } from '../settings.js';
 import type { Verdict } from '../verdict.js';
 import type { Verifier } from '../verifier.js';
 import { Cache } from './cache.js';
 import { digestOf } from './digest.js';
+import { report } from './failures.js';
 import { HomeRealm } from './home-realm.js';
 import type { HttpSettings } from './options.js';
 import type { Identity } from './scheme.js';
@@ -40,7 +41,12 @@ export class Verifications {
       this.#verified = new Cache(cache.ttl, cache.max);
       this.#denied = new Cache(cache.denyTtl, cache.max);
     }
-    if (throttle !== null) this.#throttle = new Throttle(throttle);
+    if (throttle !== null) {
+      this.#throttle = new Throttle(throttle, settings.timeout, {
+        throttled: (account) => tellThrottle(settings, account, throttle.attempts),
+        failed: (error) => report(error),
+      });
+    }
   }
 
   /**
@@ -102,7 +108,7 @@ export class Verifications {
       return this.#verifier.verify(name, password);
     };
     const short = this.#home.shorten(name);
-    const verdict = await (this.#throttle?.verify(short, digest, verify) ?? verify());
+    const verdict = await (this.#throttle?.verify(short, password, verify) ?? verify());
     this.#home.learn(name, verdict);
     if (verdict.verified) return this.#rememberVerified(digest, verdict);
     this.#denied?.set(digest, verdict.reason);

@@ -17,7 +17,7 @@ using Ticket = Krb5Ptr<krb5_ticket*, krb5_free_ticket>;
 // Nobody abandons a diagnosis.
 class Unattended final : public Sender {
  public:
-  bool LeaveForNetwork() override { return true; }
+  bool LeaveForNetwork(bool) override { return true; }
   bool ReturnFromNetwork() override { return true; }
   const Interrupt& interrupt() const override { return interrupt_; }
 

@@ -17,6 +17,7 @@ struct Asked {
   std::vector<std::string> realms;  // of the KDCs asked: the user's first
   std::vector<std::string> kdcs;    // of those realms, as krb5.conf names them
   Trace trace;                      // empty unless asked for
+  bool proof_left = false;  // a message that may prove the password has left
 };
 
 // The report says why the password was not verified.

@@ -85,9 +85,10 @@ Asked Verification::TakeAsked() {
 }
 
 // Once the verification is abandoned, this and ReturnFromNetwork() stop it.
-bool Verification::LeaveForNetwork() {
+bool Verification::LeaveForNetwork(bool proof) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (abandoned_) return false;
+  if (proof) asked_.proof_left = true;
   computing_ = false;
   WipeDeadStack();
   return true;

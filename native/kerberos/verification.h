@@ -50,7 +50,7 @@ class Verification final : private Sender {
   void AddAsked(std::string realm, std::vector<std::string> kdcs);
   Asked TakeAsked();
 
-  bool LeaveForNetwork() override;
+  bool LeaveForNetwork(bool proof) override;
   bool ReturnFromNetwork() override;
   const Interrupt& interrupt() const override { return *interrupt_; }
 

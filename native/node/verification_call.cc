@@ -49,7 +49,8 @@ void VerificationCall::TellJavaScript(const Napi::Function& on_settled) const {
                    text(outcome.principal), text(outcome.realm),
                    text(outcome.keytab), flag(outcome.keytab_exposed),
                    text(asked.service), ListOf(env, asked.realms),
-                   ListOf(env, asked.kdcs), TraceOf(env, asked.trace)});
+                   ListOf(env, asked.kdcs), TraceOf(env, asked.trace),
+                   flag(asked.proof_left)});
 }
 
 Napi::Value VerificationCall::Abandoned(Napi::Env env) const {
@@ -62,6 +63,7 @@ Napi::Object RecordOf(Napi::Env env, const Asked& asked) {
   record.Set("realms", ListOf(env, asked.realms));
   record.Set("kdcs", ListOf(env, asked.kdcs));
   record.Set("trace", TraceOf(env, asked.trace));
+  record.Set("proofLeft", asked.proof_left);
   return record;
 }
 
