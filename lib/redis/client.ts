@@ -27,10 +27,19 @@ interface SendCommandClient {
 /** redis (node-redis): a cluster. */
 interface SendCommandCluster {
   sendCommand(key: string, isReadonly: boolean, command: string[]): Promise<unknown>;
-  readonly masters: unknown;
 }
 
-export type RedisLike = CallClient | CustomCommandClient | SendCommandClient | SendCommandCluster;
+/** redis (node-redis): sentinels. */
+interface SendCommandSentinel {
+  sendCommand(isReadonly: boolean, command: string[]): Promise<unknown>;
+}
+
+export type RedisLike =
+  | CallClient
+  | CustomCommandClient
+  | SendCommandClient
+  | SendCommandCluster
+  | SendCommandSentinel;
 
 /** @throws TypeError (ERR_INVALID_ARG_TYPE) for anything but a client that kpass knows, or a function */
 export function sendThrough(client: RedisLike | Send): Send {
@@ -42,7 +51,7 @@ export function sendThrough(client: RedisLike | Send): Send {
     return (_, [name = '', ...args]) => call.call(client, name, ...args);
   }
   if (has('customCommand')) return throughGlide(client as CustomCommandClient);
-  if (has('sendCommand')) return throughNodeRedis(client as SendCommandClient);
+  if (has('sendCommand')) return throughNodeRedis(client);
   const clients = 'a client of ioredis, iovalkey, redis or @valkey/valkey-glide, or a function';
   throw wrongType('client', clients, client);
 }
@@ -55,9 +64,14 @@ function throughGlide(client: CustomCommandClient): Send {
   };
 }
 
-function throughNodeRedis(client: SendCommandClient | SendCommandCluster): Send {
-  if ('masters' in client) {
-    return (key, command) => client.sendCommand(key, false, command);
+/** The methods of the same name take an argument of options, too: a client's has two parameters. */
+function throughNodeRedis(client: object): Send {
+  const { length } = (client as SendCommandClient).sendCommand;
+  if (length === 4) {
+    return (key, command) => (client as SendCommandCluster).sendCommand(key, false, command);
   }
-  return (_, command) => client.sendCommand(command);
+  if (length === 3) {
+    return (_, command) => (client as SendCommandSentinel).sendCommand(false, command);
+  }
+  return (_, command) => (client as SendCommandClient).sendCommand(command);
 }
