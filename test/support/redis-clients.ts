@@ -1,6 +1,6 @@
 // The clients that kpass/redis is tested with, each connected to a server.
 
-import { GlideClient } from '@valkey/valkey-glide';
+import { GlideClient, Logger } from '@valkey/valkey-glide';
 import { Redis } from 'ioredis';
 import { Redis as Iovalkey } from 'iovalkey';
 import type { RedisLike, Send } from 'kpass/redis';
@@ -14,6 +14,9 @@ export interface Connected {
 type Connect = (port: number) => Promise<Connected>;
 
 const ignore = () => {};
+
+// It would write warnings to stderr.
+Logger.setLoggerConfig('off');
 
 export const connectIoredis: Connect = async (port) => {
   const client = new Redis({ port, host: '127.0.0.1', maxRetriesPerRequest: null }).on(
