@@ -3,10 +3,11 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Verdict } from '../verdict.js';
-import { answer, type Headers } from './answer.js';
+import { answer, type Headers, setHeaders } from './answer.js';
 import { failure, insecure, RequestError, report } from './failures.js';
 import type { FormOptions, VerifyForm } from './form.js';
 import type { AnyRequest, HttpSettings } from './options.js';
+import { says } from './question.js';
 import type { Identity, Scheme } from './scheme.js';
 
 declare module 'node:http' {
@@ -47,20 +48,38 @@ export interface BasicAuth {
    * verified, there is no verdict, the connection is not secure, or the option `challenge` says no.
    */
   headers(request: AnyRequest): Record<string, string | string[]>;
-  /** Ends the verifier and forgets all results. From now on no password is verified. */
+  /** Ends the verifier and forgets all results. From now on no user is verified. */
   close(): void;
+}
+
+export interface HttpAuth extends BasicAuth {
+  /**
+   * The headers that belong to the answer to this request, whatever its status. The middleware sets
+   * them itself. For servers that answer themselves:
+   *
+   * - Before `check`, and after it resolved to null: the challenges, in `WWW-Authenticate`. Two
+   *   challenges are an array. Send it as two header lines, with `response.setHeader(name, array)`:
+   *   Chromium understands no line that holds both.
+   * - After a login by ticket: the token that proves this server to the client, if the client asked
+   *   for one. It goes with the answer, whatever the status.
+   * - Otherwise none, as for {@link BasicAuth.headers}.
+   */
+  headers(request: AnyRequest): Record<string, string | string[]>;
 }
 
 const NONE: Headers = {};
 
+/** The first of `schemes` is challenged for first. */
 export function authWith(
-  scheme: Scheme,
+  schemes: readonly Scheme[],
   verify: VerifyForm,
   { secure, challenge }: Pick<HttpSettings, 'secure' | 'challenge'>,
-): BasicAuth {
-  const challenges: Headers = { 'WWW-Authenticate': scheme.challenge };
-  /** For each request that came to the scheme: the headers of its answer. */
+): HttpAuth {
+  /** For each request that came to a scheme: the headers of its answer. */
   const settled = new WeakMap<AnyRequest, Headers>();
+  const please = schemes.some(({ name }) => name === 'Basic')
+    ? 'A user name and a password, please.'
+    : 'A Kerberos ticket, please.';
 
   async function check(request: AnyRequest): Promise<Identity | null> {
     try {
@@ -68,13 +87,16 @@ export function authWith(
       setUser(request, undefined);
       if (!says(secure, request)) throw insecure();
       settled.set(request, NONE);
-      const result = await scheme.identify(request);
-      if (result === null || typeof result === 'string') {
-        settled.set(request, challengesFor(request));
-        return null;
+      for (const scheme of schemes) {
+        const result = await scheme.identify(request);
+        if (result === null) continue;
+        if (typeof result === 'string') break;
+        if (result.headers !== undefined) settled.set(request, result.headers);
+        // A copy, which the request's handler may change: other requests share the account.
+        return setUser(request, { ...result.account, scheme: scheme.name });
       }
-      // A copy, which the request's handler may change: other requests share `result`.
-      return setUser(request, { ...result });
+      settled.set(request, challengesFor(request));
+      return null;
     } catch (error) {
       if (error instanceof RequestError) throw error;
       report(error, request);
@@ -87,7 +109,13 @@ export function authWith(
   }
 
   function challengesFor(request: AnyRequest): Headers {
-    return says(challenge, request) ? challenges : NONE;
+    if (!says(challenge, request)) return NONE;
+    const challenges = schemes
+      .filter((scheme) => scheme.suits(request))
+      .map((each) => each.challenge);
+    const [first, second] = challenges;
+    if (first === undefined) return NONE;
+    return { 'WWW-Authenticate': second === undefined ? first : challenges };
   }
 
   function middleware(
@@ -97,35 +125,24 @@ export function authWith(
   ): void {
     check(request).then(
       (identity) => {
-        if (identity !== null) next();
-        else answer(response, 401, 'A user name and a password, please.', headers(request));
+        if (identity === null) answer(response, 401, please, headers(request));
+        else {
+          if (!response.headersSent) setHeaders(response, headers(request));
+          next();
+        }
       },
       (error: RequestError) => answer(response, error.statusCode, error.message, error.headers),
     );
   }
 
-  return Object.assign(middleware, { check, verify, headers, close: () => scheme.close() });
+  function close(): void {
+    for (const scheme of schemes) scheme.close();
+  }
+
+  return Object.assign(middleware, { check, verify, headers, close });
 }
 
 function setUser<User extends Identity | undefined>(request: AnyRequest, user: User): User {
   (request as IncomingMessage).kpass = user;
   return user;
-}
-
-/** The answer of a function of the operator's. Only `true` is a yes; an error or a promise is a no. */
-function says(question: HttpSettings['secure'], request: AnyRequest): boolean {
-  try {
-    const answered: unknown = question(request as Parameters<typeof question>[0]);
-    if (answered === true) return true;
-    if (typeof (answered as Partial<Promise<unknown>> | null)?.then === 'function') {
-      Promise.resolve(answered).catch(() => {});
-      throw new TypeError(
-        'the options `secure` and `challenge` must give a boolean, not a promise',
-      );
-    }
-    return false;
-  } catch (error) {
-    report(error, request);
-    return false;
-  }
 }

@@ -9,18 +9,37 @@ const FIELD = 'authorization';
 
 /** The field's value. Null: there is none, more than one, or one of more than `most` characters. */
 export function authorizationOf(request: AnyRequest, most: number): string | null {
-  const headers = propertyOf(request, 'headers');
-  if (typeof headers !== 'object' || headers === null) throw new TypeError('no headers');
-  const header = isFetch(headers) ? headers.get(FIELD) : propertyOf(headers, FIELD);
+  const header = fieldOf(request);
   if (typeof header !== 'string' || header.length > most) return null;
   return isRepeated(request as IncomingMessage) ? null : header;
+}
+
+/** Whether the request has the field at all, well-formed or not. */
+export function hasAuthorization(request: AnyRequest): boolean {
+  return (fieldOf(request) ?? undefined) !== undefined;
+}
+
+/** Whether this is a request of the Fetch API. */
+export function isFetch(request: AnyRequest): request is Request {
+  return isHeaders(headersOf(request));
+}
+
+function fieldOf(request: AnyRequest): unknown {
+  const headers = headersOf(request);
+  return isHeaders(headers) ? headers.get(FIELD) : propertyOf(headers, FIELD);
+}
+
+function headersOf(request: AnyRequest): object {
+  const headers = propertyOf(request, 'headers');
+  if (typeof headers !== 'object' || headers === null) throw new TypeError('no headers');
+  return headers;
 }
 
 /**
  * Not instanceof: a framework may bring its own class. In the Fetch API's headers, repeated fields are
  * one, joined by commas: that is no form of credentials.
  */
-function isFetch(headers: object): headers is Headers {
+function isHeaders(headers: object): headers is Headers {
   return typeof propertyOf(headers, 'get') === 'function';
 }
 

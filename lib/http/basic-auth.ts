@@ -1,12 +1,10 @@
 // basicAuth(): HTTP Basic over TLS, against Kerberos.
 
-import { checkSettings } from '../settings.js';
-import { Verifier } from '../verifier.js';
 import { authWith, type BasicAuth } from './auth.js';
 import { Basic } from './basic.js';
 import { formOf } from './form.js';
-import { type BasicAuthOptions, checkHttpOptions } from './options.js';
-import { Verifications } from './verifications.js';
+import { type BasicAuthOptions, checkBasicOptions } from './options.js';
+import { verificationsFor } from './verifications.js';
 
 /**
  * Basic authentication for one service.
@@ -14,9 +12,8 @@ import { Verifications } from './verifications.js';
  * @throws TypeError (ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE) for options that can never work
  */
 export function basicAuth(options: BasicAuthOptions): BasicAuth {
-  const [settings, verifierOptions] = checkHttpOptions(options);
-  const verifier = new Verifier(verifierOptions);
-  const verifications = new Verifications(verifier, checkSettings(verifierOptions), settings);
-  const verify = formOf(verifications);
-  return authWith(new Basic(settings.realm, verifications), verify, settings);
+  const [settings, verifierOptions] = checkBasicOptions(options);
+  const verifications = verificationsFor(verifierOptions, settings);
+  const scheme = new Basic(settings.realm, verifications);
+  return authWith([scheme], formOf(verifications), settings);
 }

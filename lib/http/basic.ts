@@ -4,8 +4,8 @@
 import { isUtf8 } from 'node:buffer';
 import { authorizationOf } from './authorization.js';
 import type { AnyRequest } from './options.js';
-import type { Scheme } from './scheme.js';
-import type { Result, Verifications } from './verifications.js';
+import type { Identified, Scheme } from './scheme.js';
+import type { Verifications } from './verifications.js';
 
 /** Characters. kpass takes 256 bytes of name and 1,024 of password; a longer field is not read. */
 const MAX_HEADER = 8 * 1024;
@@ -18,6 +18,7 @@ const FORM = /^Basic +([A-Za-z0-9+/]+={0,2})$/i;
 const COLON = 0x3a;
 
 export class Basic implements Scheme {
+  readonly name = 'Basic';
   readonly challenge: string;
   readonly #verifications: Verifications;
 
@@ -27,9 +28,16 @@ export class Basic implements Scheme {
     this.#verifications = verifications;
   }
 
-  async identify(request: AnyRequest): Promise<Result | null> {
+  /** A user whose credentials were refused may have others. */
+  suits(): boolean {
+    return true;
+  }
+
+  async identify(request: AnyRequest): Promise<Identified | null> {
     const credentials = credentialsOf(request);
-    return credentials && this.#verifications.verify(credentials.user, credentials.password);
+    if (credentials === null) return null;
+    const result = await this.#verifications.verify(credentials.user, credentials.password);
+    return typeof result === 'string' ? result : { account: result };
   }
 
   close(): void {

@@ -1,14 +1,17 @@
 import '../outside.js';
 
-export type { BasicAuth } from './auth.js';
+export type { BasicAuth, HttpAuth } from './auth.js';
 export { basicAuth } from './basic-auth.js';
 export { type ErrorMessage, RequestError } from './failures.js';
 export type { FormOptions } from './form.js';
+export { kerberosAuth } from './kerberos-auth.js';
 export type {
   AnyRequest,
   BasicAuthOptions,
   CacheOptions,
-  ThrottleOptions,
+  KerberosAuthOptions,
+  NegotiateOptions,
 } from './options.js';
-export type { Identity } from './scheme.js';
+export type { Identity, SchemeName } from './scheme.js';
 export type { Attempt, Awaitable, End, Reservation, Terms, ThrottleStore } from './store.js';
+export type { ThrottleOptions } from './throttle-options.js';

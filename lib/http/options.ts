@@ -1,27 +1,25 @@
 // The options that kpass/http adds to a verifier's, checked once. The defaults are filled in here.
 
 import type { IncomingMessage } from 'node:http';
-import { isUint8Array } from 'node:util/types';
+import type { AcceptorOptions } from '../acceptor.js';
 import { MAX_TIMEOUT, VERIFIER_KEYS } from '../settings.js';
 import {
+  type Given,
   nonEmptyText,
   optionsObject,
   propertyOf,
+  texts,
   wholeNumber,
   wrongType,
   wrongValue,
 } from '../validate.js';
 import type { VerifierOptions } from '../verifier.js';
-import type { ThrottleStore } from './store.js';
+import type { Question } from './question.js';
+import type { SchemeName } from './scheme.js';
+import { checkThrottle, type ThrottleOptions } from './throttle-options.js';
 
 /** A request of Node's http, https or http2; or one of the Fetch API. */
 export type AnyRequest = IncomingMessage | Request;
-
-/**
- * A question of the operator's about a request. The request is of one kind at a time. The type says
- * both, so that a function for either kind will do.
- */
-type Question = (request: IncomingMessage & Request) => boolean;
 
 export interface CacheOptions {
   /** For how many ms verified credentials are remembered. Default: 60,000. */
@@ -33,34 +31,6 @@ export interface CacheOptions {
    * first. Default: 10,000.
    */
   max?: number | undefined;
-}
-
-export interface ThrottleOptions {
-  /**
-   * After this many wrong passwords for one name, no password for it goes to the KDC. Choose a number
-   * below the KDC's own limit.
-   */
-  attempts: number;
-  /**
-   * ms after the last wrong password until all are forgotten. Choose at least the time after which
-   * the KDC forgets them.
-   */
-  window: number;
-  /**
-   * Where the attempts are counted, for many processes that count as one: `redisStore()` of
-   * kpass/redis, or an object of your own. Default: in this process's memory.
-   */
-  store?: ThrottleStore | undefined;
-  /**
-   * The key of the HMACs that stand for users and passwords in the store. At least 32 bytes, the same in
-   * all processes. Needed with a store.
-   */
-  secret?: string | Uint8Array | undefined;
-  /**
-   * What happens while the store is away. Default, 'refuse': no password goes to the KDC, and requests
-   * get 503 (ERR_KPASS_STORE). 'memory': each process counts alone.
-   */
-  fallback?: 'refuse' | 'memory' | undefined;
 }
 
 export interface BasicAuthOptions extends VerifierOptions {
@@ -87,6 +57,21 @@ export interface BasicAuthOptions extends VerifierOptions {
   challenge?: Question | undefined;
 }
 
+export interface NegotiateOptions extends Pick<AcceptorOptions, 'hosts' | 'bindings' | 'replay'> {
+  /**
+   * Whether to offer Negotiate in the answer to this request. Only `true` means yes. Suits clients that
+   * are known to have no ticket. Default: true.
+   */
+  when?: ((request: IncomingMessage) => boolean) | undefined;
+}
+
+export interface KerberosAuthOptions extends BasicAuthOptions {
+  /** The schemes to offer. The order has no meaning: Negotiate comes first. Default: both. */
+  schemes?: readonly SchemeName[] | undefined;
+  /** How users log in with their tickets. */
+  negotiate?: NegotiateOptions | undefined;
+}
+
 export interface HttpSettings {
   readonly realm: string;
   readonly cache: Readonly<Required<{ ttl: number; denyTtl: number; max: number }>> | null;
@@ -97,24 +82,41 @@ export interface HttpSettings {
 
 // A limit for memory. A Map could hold 2 ** 24 entries.
 const MOST_ENTRIES = 1_000_000;
-const MOST_ATTEMPTS = 1_000;
-/** A store reads all attempts at an account each time. */
-const MOST_ATTEMPTS_IN_STORE = 100;
-const LEAST_SECRET = 32;
+
+const SCHEMES: readonly SchemeName[] = ['Negotiate', 'Basic'];
 
 const CACHE_KEYS = ['ttl', 'denyTtl', 'max'] as const;
-const THROTTLE_KEYS = ['attempts', 'window', 'store', 'secret', 'fallback'] as const;
 
-const HTTP_KEYS = ['realm', 'cache', 'throttle', 'secure', 'challenge'] as const;
+const BASIC_KEYS = [...VERIFIER_KEYS, 'realm', 'cache', 'throttle', 'secure', 'challenge'] as const;
+const KERBEROS_KEYS = [...BASIC_KEYS, 'schemes', 'negotiate'] as const;
+const NEGOTIATE_KEYS = ['hosts', 'bindings', 'replay', 'when'] as const;
 
-/** The settings of kpass/http, and the options that are the Verifier's. */
-export function checkHttpOptions(options: unknown): [HttpSettings, VerifierOptions] {
-  const known = [...VERIFIER_KEYS, ...HTTP_KEYS];
-  const { realm, cache, throttle, secure, challenge, ...verifier } = optionsObject(
-    'options',
-    options ?? null,
-    known,
-  );
+/** The settings of basicAuth(), and the options that are the Verifier's. */
+export function checkBasicOptions(options: unknown): [HttpSettings, VerifierOptions] {
+  return settingsOf(optionsObject('options', options ?? null, BASIC_KEYS));
+}
+
+export interface KerberosSettings extends HttpSettings {
+  readonly schemes: readonly SchemeName[];
+  readonly when: Question;
+  /** The Acceptor checks them. */
+  readonly acceptor: AcceptorOptions;
+}
+
+/** The settings of kerberosAuth(), and the options that are the Verifier's. */
+export function checkKerberosOptions(options: unknown): [KerberosSettings, VerifierOptions] {
+  const given = optionsObject('options', options ?? null, KERBEROS_KEYS);
+  const { schemes, negotiate, ...basic } = given;
+  const { when, ...rules } = optionsObject('negotiate', negotiate, NEGOTIATE_KEYS);
+  const [settings, verifier] = settingsOf(basic);
+  const { service, host, keytab, realms, config, trace } = verifier;
+  const acceptor = { service, host, keytab, realms, config, trace, ...rules } as AcceptorOptions;
+  const ask = checkFunction('negotiate.when', when, () => true);
+  return [{ ...settings, schemes: checkSchemes(schemes), when: ask, acceptor }, verifier];
+}
+
+function settingsOf(given: Given<(typeof BASIC_KEYS)[number]>): [HttpSettings, VerifierOptions] {
+  const { realm, cache, throttle, secure, challenge, ...verifier } = given;
   const settings = {
     realm: checkRealm(realm),
     cache: checkCache(cache),
@@ -124,6 +126,15 @@ export function checkHttpOptions(options: unknown): [HttpSettings, VerifierOptio
   };
   // The Verifier checks them.
   return [settings, verifier as unknown as VerifierOptions];
+}
+
+function checkSchemes(value: unknown): readonly SchemeName[] {
+  const given = value === undefined ? SCHEMES : texts('schemes', value);
+  for (const each of given) {
+    if ((SCHEMES as readonly string[]).includes(each)) continue;
+    throw wrongValue('schemes', `must be of ${SCHEMES.join(' and ')}`, each);
+  }
+  return SCHEMES.filter((scheme) => given.includes(scheme));
 }
 
 // RFC 9110, 5.6.4 allows more in a quoted-string. But browsers do not agree on a character set beyond
@@ -151,53 +162,6 @@ function checkCache(value: unknown): HttpSettings['cache'] {
     denyTtl: wholeNumber('cache.denyTtl', denyTtl, 0, MAX_TIMEOUT),
     max: wholeNumber('cache.max', max, 1, MOST_ENTRIES),
   };
-}
-
-function checkThrottle(value: unknown): HttpSettings['throttle'] {
-  if (value === undefined || value === false) return null;
-  if (typeof value !== 'object') throw wrongType('throttle', 'false or an object', value);
-  const given = optionsObject('throttle', value, THROTTLE_KEYS);
-  const store = checkStore(given.store);
-  const most = store === undefined ? MOST_ATTEMPTS : MOST_ATTEMPTS_IN_STORE;
-  const secret = checkSecret(given.secret);
-  if (store !== undefined && secret === undefined) {
-    throw wrongValue('throttle.secret', 'is needed with a store', given.secret);
-  }
-  return {
-    attempts: wholeNumber('throttle.attempts', given.attempts, 1, most),
-    window: wholeNumber('throttle.window', given.window, 1, MAX_TIMEOUT),
-    store,
-    secret,
-    fallback: checkFallback(given.fallback),
-  };
-}
-
-function checkStore(value: unknown): ThrottleStore | undefined {
-  if (value === undefined) return undefined;
-  const methods = ['reserve', 'settle', 'forget'] as const;
-  const store = value as Partial<ThrottleStore> | null;
-  if (!methods.every((name) => typeof store?.[name] === 'function')) {
-    throw wrongType('throttle.store', `an object with ${methods.join(', ')}`, value);
-  }
-  return store as ThrottleStore;
-}
-
-function checkSecret(value: unknown): string | Uint8Array | undefined {
-  if (value === undefined) return undefined;
-  if (typeof value !== 'string' && !isUint8Array(value)) {
-    throw wrongType('throttle.secret', 'a string or a Uint8Array', value);
-  }
-  if (Buffer.byteLength(value) < LEAST_SECRET) {
-    // Not shown: it is a secret.
-    throw wrongValue('throttle.secret', `must have at least ${LEAST_SECRET} bytes`, '…');
-  }
-  return value;
-}
-
-function checkFallback(value: unknown): 'refuse' | 'memory' {
-  if (value === undefined) return 'refuse';
-  if (value === 'refuse' || value === 'memory') return value;
-  throw wrongValue('throttle.fallback', "must be 'refuse' or 'memory'", value);
 }
 
 function checkFunction(name: string, value: unknown, byDefault: Question): Question {

@@ -16,9 +16,9 @@ import { accountName } from './account-name.js';
 import { now } from './clock.js';
 import { digestOf, hmacOf, keyFor } from './digest.js';
 import { MemoryStore } from './memory-store.js';
-import type { ThrottleOptions } from './options.js';
 import { RemoteStore } from './remote-store.js';
 import type { Attempt, End, Reservation, Terms } from './store.js';
+import type { ThrottleOptions } from './throttle-options.js';
 import { Turns } from './turns.js';
 
 const DENIED: Verdict = { verified: false, reason: 'credentials' };

@@ -7,25 +7,29 @@ import type { DenialReason } from '../denials.js';
 import { KpassError } from '../errors.js';
 import { tellDenial, tellThrottle } from '../events.js';
 import { bytesOffHeap } from '../off-heap.js';
-import type { Settings } from '../settings.js';
+import { checkSettings, type Settings } from '../settings.js';
 import type { Verdict } from '../verdict.js';
-import type { Verifier } from '../verifier.js';
+import { Verifier, type VerifierOptions } from '../verifier.js';
 import { Cache } from './cache.js';
 import { digestOf } from './digest.js';
 import { report } from './failures.js';
 import { HomeRealm } from './home-realm.js';
 import type { HttpSettings } from './options.js';
-import type { Identity } from './scheme.js';
+import { type Account, accountOf } from './scheme.js';
 import { Throttle } from './throttle.js';
 
 /** The user, or the reason of the denial. */
-export type Result = Readonly<Identity> | DenialReason;
+export type Result = Readonly<Account> | DenialReason;
+
+export function verificationsFor(options: VerifierOptions, settings: HttpSettings): Verifications {
+  return new Verifications(new Verifier(options), checkSettings(options), settings);
+}
 
 export class Verifications {
   readonly #verifier: Verifier;
   readonly #settings: Settings;
   readonly #home: HomeRealm;
-  readonly #verified: Cache<Readonly<Identity>> | undefined;
+  readonly #verified: Cache<Readonly<Account>> | undefined;
   // A cache of its own: a flood of wrong passwords must not push out the verified ones.
   readonly #denied: Cache<DenialReason> | undefined;
   readonly #throttle: Throttle | undefined;
@@ -75,8 +79,8 @@ export class Verifications {
     const name = nameUnlessRefused(user, password, this.#settings);
     if (name === null) return this.deny('input', 'credentials');
     const digest = digestOf(this.#home.shorten(name), password);
-    const identity = this.#verified?.get(digest);
-    if (identity !== undefined) return identity;
+    const account = this.#verified?.get(digest);
+    if (account !== undefined) return account;
     const denial = this.#denied?.get(digest);
     if (denial !== undefined) return this.deny('cache', denial);
     return this.#pending.get(digest) ?? this.#begin(digest, name, password);
@@ -116,10 +120,9 @@ export class Verifications {
   }
 
   #rememberVerified(digest: string, { principal, realm }: Verdict & { verified: true }): Result {
-    const user = principal.slice(0, -`@${realm}`.length);
-    const identity = Object.freeze({ user, principal, realm });
-    this.#verified?.set(digest, identity);
-    return identity;
+    const account = Object.freeze(accountOf(principal, realm));
+    this.#verified?.set(digest, account);
+    return account;
   }
 
   /** From now on, every verification is refused with ERR_KPASS_CLOSED. Forgets all results. */

@@ -120,6 +120,15 @@ const TABLES: Record<string, Table> = {
       ...within('throttle', membersOf('ThrottleOptions')),
     ],
   },
+  'of kerberosAuth()': {
+    page: 'docs/http.md',
+    section: 'Tickets before passwords',
+    column: 'option',
+    types: () => [
+      ...membersOf('KerberosAuthOptions').filter((name) => name !== 'negotiate'),
+      ...within('negotiate', ['hosts', 'bindings', 'replay', ...membersOf('NegotiateOptions')]),
+    ],
+  },
   'of a realm': {
     page: 'docs/testing.md',
     section: 'Of a realm',
@@ -211,7 +220,7 @@ const OTHERS: Record<string, Table> = {
     page: 'docs/http.md',
     section: 'HTTP',
     column: 'field',
-    types: () => membersOf('Identity'),
+    types: () => [...membersOf('Account'), ...membersOf('Identity')],
   },
   'the states of an account': {
     page: 'docs/testing.md',

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { basicAuth, RequestError } from 'kpass/http';
+import { basicAuth, type Identity, RequestError } from 'kpass/http';
 import { HttpFixture } from '../support/http-fixture';
 import { optionsFor } from '../support/subject';
 import { basic } from '../support/web';
@@ -88,7 +88,12 @@ describe('kpass/http, attacked', () => {
   it('leaves no user in a request that it refuses', async () => {
     const auth = fixture.authFor();
     const request = requestOf(basic('alice', 'wrong'), { encrypted: true });
-    const forged = { user: 'root', principal: 'root@EXAMPLE.COM', realm: 'EXAMPLE.COM' };
+    const forged: Identity = {
+      user: 'root',
+      principal: 'root@EXAMPLE.COM',
+      realm: 'EXAMPLE.COM',
+      scheme: 'Basic',
+    };
     request.kpass = forged;
     const checked = auth.check(request);
     assert.equal(request.kpass, undefined);

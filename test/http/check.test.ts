@@ -43,7 +43,7 @@ describe('kpass/http', () => {
     it('resolves with the user, and sets it on the request', async () => {
       const { value, request } = await checked(fixture.authFor(), RIGHT);
       const principal = 'alice@EXAMPLE.COM';
-      assert.deepEqual(value, { user: 'alice', principal, realm: 'EXAMPLE.COM' });
+      assert.deepEqual(value, { user: 'alice', principal, realm: 'EXAMPLE.COM', scheme: 'Basic' });
       assert.equal(request.kpass, value);
     });
 
@@ -103,7 +103,12 @@ describe('kpass/http', () => {
     };
     await using web = await Web.start(fixture.authFor(), { handler });
     for (let i = 0; i < 3; i++) await web.get(RIGHT);
-    const alice = { user: 'alice', principal: 'alice@EXAMPLE.COM', realm: 'EXAMPLE.COM' };
+    const alice = {
+      user: 'alice',
+      principal: 'alice@EXAMPLE.COM',
+      realm: 'EXAMPLE.COM',
+      scheme: 'Basic',
+    };
     assert.deepEqual(seen, [alice, alice, alice]);
   });
 

@@ -93,14 +93,24 @@ describe('kpass/http', () => {
         const { status, body } = await web.get(basic(user, password));
         assert.equal(status, 200);
         const principal = `${user}@EXAMPLE.COM`;
-        assert.deepEqual(JSON.parse(body), { user, principal, realm: 'EXAMPLE.COM' });
+        assert.deepEqual(JSON.parse(body), {
+          user,
+          principal,
+          realm: 'EXAMPLE.COM',
+          scheme: 'Basic',
+        });
       });
     }
 
     it('a name with its realm, and names the user as the ticket does', async () => {
       const { body } = await web.get(basic('alice@EXAMPLE.COM', USERS.alice));
       const principal = 'alice@EXAMPLE.COM';
-      assert.deepEqual(JSON.parse(body), { user: 'alice', principal, realm: 'EXAMPLE.COM' });
+      assert.deepEqual(JSON.parse(body), {
+        user: 'alice',
+        principal,
+        realm: 'EXAMPLE.COM',
+        scheme: 'Basic',
+      });
     });
 
     it('a scheme in any case', async () => {

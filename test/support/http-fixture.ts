@@ -3,7 +3,15 @@
 
 import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { type BasicAuth, type BasicAuthOptions, basicAuth, type ErrorMessage } from 'kpass/http';
+import {
+  type BasicAuth,
+  type BasicAuthOptions,
+  basicAuth,
+  type ErrorMessage,
+  type HttpAuth,
+  type KerberosAuthOptions,
+  kerberosAuth,
+} from 'kpass/http';
 import { Realm } from 'kpass/testing';
 import { FaultProxy } from './fault-proxy';
 import { optionsFor } from './subject';
@@ -52,6 +60,14 @@ export class HttpFixture {
   authFor(more: Partial<BasicAuthOptions> = {}): BasicAuth {
     const config = this.proxy.config;
     const auth = basicAuth({ ...optionsFor(this.realm), config, realm: 'the staff', ...more });
+    this.#open.push(auth);
+    return auth;
+  }
+
+  /** The same with Negotiate. */
+  kerberosFor(more: Partial<KerberosAuthOptions> = {}): HttpAuth {
+    const config = this.proxy.config;
+    const auth = kerberosAuth({ ...optionsFor(this.realm), config, realm: 'the staff', ...more });
     this.#open.push(auth);
     return auth;
   }

@@ -6,8 +6,11 @@ const { ChildProcess } = require('node:child_process');
 const childProcess = require('node:child_process');
 const { basename } = require('node:path');
 
-const { KPASS_PRELOAD } = process.env;
-delete process.env.LD_PRELOAD;
+const { KPASS_PRELOAD, LD_PRELOAD = '' } = process.env;
+// What a test preloads as well is for this program's children too: doctor asks a child of its own.
+const others = LD_PRELOAD.replace(KPASS_PRELOAD, '').trim();
+if (others === '') delete process.env.LD_PRELOAD;
+else process.env.LD_PRELOAD = others;
 // Only the tests' own process is checked for leaks. Many of its children end by process.exit() or an
 // exception, and then Node leaves tens of kilobytes behind.
 process.env.ASAN_OPTIONS = `${process.env.ASAN_OPTIONS ?? ''}:detect_leaks=0`;

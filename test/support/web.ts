@@ -11,6 +11,8 @@ import { generate } from 'selfsigned';
 export interface Answer {
   status: number;
   headers: IncomingHttpHeaders;
+  /** Of each header line named WWW-Authenticate. */
+  challenges: string[];
   body: string;
 }
 
@@ -43,8 +45,13 @@ export interface WebOptions {
   tls?: boolean;
   /** The handler for requests that were let in. Default: `page`. */
   handler?: http.RequestListener;
-  /** Options for the server. */
-  server?: http.ServerOptions;
+  /** Options for the server; with TLS, a key and a certificate in place of the one for localhost. */
+  server?: https.ServerOptions;
+}
+
+/** The value of each header line with this name, as the bytes on the wire have them. */
+export function linesOf({ rawHeaders }: IncomingMessage, name: string): string[] {
+  return rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]?.toLowerCase() === name);
 }
 
 /** node:https, or node:http, with kpass/http as its only middleware. */
@@ -67,8 +74,10 @@ export class Web implements AsyncDisposable {
     let agent: http.Agent;
     if (tls) {
       const pair = await certificate();
-      server = https.createServer({ ...options.server, ...pair }, listener);
-      agent = new https.Agent({ keepAlive: true, ca: pair.cert, servername: 'localhost' });
+      const settings = { ...pair, ...options.server };
+      server = https.createServer(settings, listener);
+      const ca = settings.cert as string;
+      agent = new https.Agent({ keepAlive: true, ca, servername: 'localhost' });
     } else {
       server = http.createServer({ ...options.server }, listener);
       agent = new http.Agent({ keepAlive: true });
@@ -111,7 +120,8 @@ export class Web implements AsyncDisposable {
     );
     if (incoming === undefined) throw new Error('no response');
     const body = await text(incoming);
-    return { status: incoming.statusCode ?? 0, headers: incoming.headers, body };
+    const challenges = linesOf(incoming, 'www-authenticate');
+    return { status: incoming.statusCode ?? 0, headers: incoming.headers, challenges, body };
   }
 
   /** The status of the answer. */
