@@ -45,10 +45,12 @@ export class RemoteStore {
   #call<Value>(step: string, run: () => Awaitable<Value>, failed?: () => void): Promise<Value> {
     return new Promise((resolve, reject) => {
       let late = false;
-      const timer = setTimeout(() => {
+      const giveUp = () => {
         late = true;
         reject(storeError(step, new Error(`no answer within ${DEADLINE} ms`)));
-      }, DEADLINE);
+      };
+      // A process that was too busy to read the answer reads it first.
+      const timer = setTimeout(() => setImmediate(giveUp), DEADLINE);
       // A store of the caller's may throw.
       new Promise<Value>((answer) => answer(run())).then(
         (value) => {

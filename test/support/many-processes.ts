@@ -32,6 +32,10 @@ export interface Storm {
   kills: number;
   /** How often the store is killed meanwhile. */
   storeKills: number;
+  /** Passwords that take longer to the KDC and back than the others; default: all take as long. */
+  slow?: 'right' | 'wrong';
+  /** How long the run takes at least, in s; default: as long as the kills take. */
+  seconds?: number;
   /** A part of the script, and what replaces it. The run ends when the KDC has counted too many. */
   breakage?: readonly [part: string, replacement: string];
 }
@@ -56,25 +60,36 @@ interface Message {
 class FakeKdc {
   highest = 0;
   reached = 0;
+  readonly #slow: Storm['slow'];
   #count = 0;
   #last = Number.NEGATIVE_INFINITY;
 
+  constructor(slow: Storm['slow']) {
+    this.#slow = slow;
+  }
+
+  /** So the KDC counts in another order than that of its answers. */
+  async #delay(isRight: boolean): Promise<void> {
+    const isSlow = (isRight ? 'right' : 'wrong') === this.#slow;
+    const factor = this.#slow === undefined ? 1 : isSlow ? 2 : 0.2;
+    await sleep(Math.random() * factor * LATE);
+  }
+
   async judge({ password, at }: Message): Promise<Verdict | null> {
-    await sleep(Math.random() * LATE);
+    const isRight = password === 'right';
+    await this.#delay(isRight);
     // A network drops what is that late. (This process may be, on a machine with other work.)
     if (Date.now() - at > ARRIVES_WITHIN) return null;
     this.reached++;
     const now = performance.now();
     if (now - this.#last >= WINDOW) this.#count = 0;
-    const isRight = password === 'right';
     if (isRight) this.#count = 0;
     else {
       this.#count++;
       this.#last = now;
       this.highest = Math.max(this.highest, this.#count);
     }
-    // The KDC counts in another order than that of its answers.
-    await sleep(Math.random() * (isRight ? 2 * LATE : LATE));
+    await this.#delay(isRight);
     if (Math.random() < LOST) return null;
     return isRight
       ? { verified: true, principal: 'alice@EXAMPLE.COM', realm: 'EXAMPLE.COM' }
@@ -120,7 +135,7 @@ class Guesser {
 export async function weather(storm: Storm): Promise<Weathered> {
   // Nothing that was written is lost with the server.
   await using server = await RedisServer.start({ options: ['--appendfsync', 'always'] });
-  const kdc = new FakeKdc();
+  const kdc = new FakeKdc(storm.slow);
   const { attempts, lanes, right, breakage, kills } = storm;
   const settings = JSON.stringify({
     port: server.port,
@@ -146,10 +161,11 @@ export async function weather(storm: Storm): Promise<Weathered> {
   const isBroken = () => breakage !== undefined && kdc.highest > attempts;
   let killed = 0;
   try {
-    while (killed < kills && !isBroken()) {
+    const end = performance.now() + (storm.seconds ?? 0) * 1_000;
+    while (!isBroken() && (killed < kills || performance.now() < end)) {
       await sleep(10);
       const victim = [...running].find(({ inFlight }) => inFlight > 0);
-      if (victim === undefined) continue;
+      if (victim === undefined || killed === kills) continue;
       running.delete(victim);
       await victim.kill();
       const next = spares.shift() ?? make();
