@@ -12,6 +12,7 @@ export { KpassError, type KpassErrorCode } from './errors.js';
 export type { AcceptEvent, ThrottleEvent, VerifyEvent } from './events.js';
 export { type KpassOptions, kpass } from './kpass.js';
 export type { RefusalReason } from './refusals.js';
+export type { CallContext } from './tracing.js';
 export type { Verdict } from './verdict.js';
 export {
   Verifier,

@@ -40,8 +40,8 @@ export class Basic implements Scheme {
     return typeof result === 'string' ? result : { account: result };
   }
 
-  close(): void {
-    this.#verifications.close();
+  close(): Promise<void> {
+    return this.#verifications.close();
   }
 }
 

@@ -1,6 +1,6 @@
 import '../outside.js';
 
-export type { BasicAuth, HttpAuth } from './auth.js';
+export type { AuthStats, BasicAuth, HttpAuth } from './auth.js';
 export { basicAuth } from './basic-auth.js';
 export { type ErrorMessage, RequestError } from './failures.js';
 export type { FormOptions } from './form.js';
@@ -12,6 +12,8 @@ export type {
   KerberosAuthOptions,
   NegotiateOptions,
 } from './options.js';
+export type { Readiness } from './readiness.js';
 export type { Identity, SchemeName } from './scheme.js';
 export type { Attempt, Awaitable, End, Reservation, Terms, ThrottleStore } from './store.js';
 export type { ThrottleOptions } from './throttle-options.js';
+export type { VerificationStats } from './verifications.js';

@@ -47,6 +47,8 @@ export interface Scheme {
    * if there is no verdict.
    */
   identify(request: AnyRequest): Promise<Identified | null>;
+  /** The numbers of tokens that have been accepted, and of those that have been refused. */
+  readonly stats?: { accepted: number; refused: number };
   /** Ends what the scheme holds. From now on it verifies nothing. */
-  close(): void;
+  close(): Promise<void>;
 }

@@ -4,6 +4,7 @@ import '../outside.js';
 import type { Attempt, Reservation, Terms, ThrottleStore } from '../http/store.js';
 import { optionsObject, wholeNumber, wrongType } from '../validate.js';
 import { type RedisLike, type Send, sendThrough } from './client.js';
+import { faultsIn } from './faults.js';
 import { SCRIPT, type Script } from './script.js';
 
 export type { RedisLike, Send } from './client.js';
@@ -70,6 +71,11 @@ export class RedisStore implements ThrottleStore {
   async forget(account: string): Promise<void> {
     const key = this.#prefix + account;
     await this.#send(key, ['DEL', key]);
+  }
+
+  /** For doctor: settings of the server with which it forgets. Needs the right to INFO. */
+  async faults(): Promise<[detail: string, ...remedy: string[]][]> {
+    return faultsIn(String(await this.#send(this.#prefix, ['INFO'])));
   }
 
   async #run(
