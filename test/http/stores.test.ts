@@ -1,7 +1,10 @@
 // What the throttle of kpass/http asks of a store: one table, for each store.
 
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { PGlite } from '@electric-sql/pglite';
 import { KpassError, type Verdict } from 'kpass';
 import type { Attempt, ThrottleStore } from 'kpass/http';
 import { redisStore } from 'kpass/redis';
@@ -60,6 +63,14 @@ const SUBJECTS: Record<string, () => Promise<Subject>> = {
     };
     return { stores: [store, store], end: async () => {} };
   },
+};
+SUBJECTS['Postgres, by the example’s SQL'] = async () => {
+  const examples = join(__dirname, '../../examples');
+  const { postgresStore } = await import(join(examples, 'throttle-postgres.mjs'));
+  const database = await PGlite.create();
+  await database.exec(await readFile(join(examples, 'throttle-postgres.sql'), 'utf8'));
+  const store: ThrottleStore = postgresStore(database);
+  return { stores: [store, store], end: () => database.close() };
 };
 for (const [name, connect] of Object.entries(CLIENTS)) {
   SUBJECTS[`Redis, through ${name}`] = () => redisSubject(connect, connectIoredis);
