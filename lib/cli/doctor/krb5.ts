@@ -72,8 +72,10 @@ export class Krb5 {
   }
 
   async #start(): Promise<ChildProcess> {
-    // Advanced: the settings hold a Map.
+    // Advanced: the settings hold a Map. Without the options of this process: a module that it was
+    // started with (--import) is not for doctor.
     const child = fork(CHILD, {
+      execArgv: [],
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
