@@ -24,8 +24,17 @@ const EXAMPLES: Record<string, { file: string; reader: Reader }> = {
   'Hono on Node': { file: 'hono.mjs', reader: 'kpass' },
 };
 
-/** Tested in recipes.test.ts. */
-const ELSEWHERE = ['express-form.mjs', 'passport-form.mjs', 'route-handler.mjs', 'websocket.mjs'];
+/** Tested in recipes.test.ts and operating-examples.test.ts. */
+const ELSEWHERE = [
+  'express-form.mjs',
+  'passport-form.mjs',
+  'route-handler.mjs',
+  'websocket.mjs',
+  'opentelemetry.mjs',
+  'prometheus.mjs',
+  'pino.mjs',
+  'kubernetes.mjs',
+];
 
 const users = {
   alice: 'wonderland',
