@@ -44,13 +44,12 @@ void VerificationCall::TellJavaScript(const Napi::Function& on_settled) const {
   const Outcome out_of_memory = OutOfMemory();
   const Outcome& outcome = outcome_ ? *outcome_ : out_of_memory;
   const Asked& asked = outcome.asked;
-  on_settled.Call({number(id), flag(outcome.verified), text(outcome.step),
-                   number(outcome.code), text(outcome.message),
-                   text(outcome.principal), text(outcome.realm),
-                   text(outcome.keytab), flag(outcome.keytab_exposed),
-                   text(asked.service), ListOf(env, asked.realms),
-                   ListOf(env, asked.kdcs), TraceOf(env, asked.trace),
-                   flag(asked.proof_left)});
+  on_settled.Call(
+      {number(id), flag(outcome.verified), text(outcome.step),
+       number(outcome.code), text(outcome.message), text(outcome.principal),
+       text(outcome.realm), text(outcome.keytab), flag(outcome.keytab_exposed),
+       text(asked.service), ListOf(env, asked.realms), ListOf(env, asked.kdcs),
+       TraceOf(env, asked.trace), flag(asked.proof_left)});
 }
 
 Napi::Value VerificationCall::Abandoned(Napi::Env env) const {
