@@ -101,6 +101,36 @@ export class NativeAcceptance {
   ) {}
 }
 
+/** native/kerberos/outcome.h, struct Asked, of a change. */
+export interface NativeChangeAsked extends NativeAsked {
+  /** The password servers that were asked: 'TCP 192.0.2.1:464'. */
+  passwordServers: readonly string[];
+  /** A new password has left for one of them. */
+  sent: boolean;
+}
+
+/**
+ * native/kerberos/password_change.h, the outcome of a change; its parts in the order in which
+ * native/node/change_call.cc gives them.
+ */
+export class NativeChange {
+  readonly trace: NativeTrace;
+
+  constructor(
+    readonly verified: boolean,
+    readonly step: string,
+    readonly code: number,
+    readonly message: string,
+    readonly principal: string,
+    readonly realm: string,
+    readonly keytab: string,
+    readonly keytabExposed: boolean,
+    readonly asked: NativeChangeAsked,
+  ) {
+    this.trace = asked.trace;
+  }
+}
+
 /** The lines of libkrb5's trace; null unless the caller asked for it. */
 export type NativeTrace = string[] | null;
 
@@ -188,6 +218,14 @@ interface Binding {
     password: string | Uint8Array,
     timeout: number,
   ): number;
+  changePassword(
+    pool: Pool,
+    settings: NativeSettings,
+    user: string,
+    oldPassword: string | Uint8Array,
+    newPassword: string | Uint8Array,
+    timeout: number,
+  ): number;
   acceptorSettings(
     services: readonly NativeSettings[],
     anyHost: boolean,
@@ -201,7 +239,7 @@ interface Binding {
     bindings: Uint8Array | null,
     timeout: number,
   ): number;
-  /** Of a verification: {@link NativeAsked}. */
+  /** Of a verification: {@link NativeAsked}. Of a change: {@link NativeChangeAsked}. */
   abandon(id: number): unknown;
   closePool(pool: Pool): void;
   poolStats(pool: Pool): PoolStats;

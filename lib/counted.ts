@@ -26,7 +26,11 @@ export function mayBeCounted(error: unknown): boolean {
  * that is no verdict counts nothing. Before the ticket is verified, the password has decrypted the
  * KDC's reply: it is right.
  */
-export function isUnanswered({ proofLeft, step, code }: NativeOutcome): boolean {
+export function isUnanswered({
+  proofLeft,
+  step,
+  code,
+}: Pick<NativeOutcome, 'proofLeft' | 'step' | 'code'>): boolean {
   if (!proofLeft || step === 'krb5_verify_init_creds') return false;
   const answered = code > PROTOCOL && code <= PROTOCOL + LAST && code !== NO_REPLY;
   return !answered;

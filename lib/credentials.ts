@@ -17,6 +17,19 @@ export function checkCredentials(user: unknown, password: unknown): void {
   }
 }
 
+/** The same, for a change of the password. */
+export function checkChange(user: unknown, oldPassword: unknown, newPassword: unknown): void {
+  if (typeof user !== 'string') throw wrongType('user', 'a string', user);
+  for (const [name, value] of [
+    ['oldPassword', oldPassword],
+    ['newPassword', newPassword],
+  ] as const) {
+    if (typeof value !== 'string' && !isUint8Array(value)) {
+      throw wrongType(name, 'a string or a Uint8Array', value);
+    }
+  }
+}
+
 /**
  * The name to ask a KDC for (names.ts). Null for a name or a password that no KDC can have, or that
  * libkrb5 would read as another one.

@@ -288,7 +288,8 @@ const SUBJECTS: { [code in KpassErrorCode]?: (failure: Failure) => string } = {
     `either the KDC has another key, or an impostor answers for the KDC of ${realms.join(' or ')}`,
 };
 
-function kdcOf({ realms, kdcs, service }: Omit<NativeAsked, 'trace' | 'proofLeft'>): string {
+/** The KDC of a failure, for a message. */
+export function kdcOf({ realms, kdcs, service }: Omit<NativeAsked, 'trace' | 'proofLeft'>): string {
   const named = `krb5.conf names ${kdcs.join(', ') || 'none'}`;
   return `KDC of realm ${realms.join(' or ')} (${named}), asked for service ${service}`;
 }

@@ -55,7 +55,7 @@ export function contextForAccept(settings: Settings): AsyncResource | undefined 
   return contextFor(settings, accepts);
 }
 
-function contextFor({ trace }: Settings, events: Channel): AsyncResource | undefined {
+export function contextFor({ trace }: Settings, events: Channel): AsyncResource | undefined {
   const listened = trace !== undefined || events.hasSubscribers;
   return listened ? new AsyncResource('kpass') : undefined;
 }

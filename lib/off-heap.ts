@@ -7,6 +7,7 @@ import { MAX_PASSWORD_BYTES } from './credentials.js';
 
 /** The memory of an ArrayBuffer is never in V8's heap. */
 const offHeap = new Uint8Array(new ArrayBuffer(MAX_PASSWORD_BYTES));
+const alsoOffHeap = new Uint8Array(new ArrayBuffer(MAX_PASSWORD_BYTES));
 
 /** So many bytes outside of V8's heap, for a password that is wiped later. */
 export function bytesOffHeap(length: number): Uint8Array {
@@ -18,8 +19,27 @@ export function withBytesOffHeap<Result>(
   password: string | Uint8Array,
   use: (bytes: string | Uint8Array) => Result,
 ): Result {
+  return withCopy(offHeap, password, use);
+}
+
+/** The same for two passwords. */
+export function withBothOffHeap<Result>(
+  one: string | Uint8Array,
+  two: string | Uint8Array,
+  use: (one: string | Uint8Array, two: string | Uint8Array) => Result,
+): Result {
+  return withCopy(offHeap, one, (first) =>
+    withCopy(alsoOffHeap, two, (second) => use(first, second)),
+  );
+}
+
+function withCopy<Result>(
+  memory: Uint8Array,
+  password: string | Uint8Array,
+  use: (bytes: string | Uint8Array) => Result,
+): Result {
   if (typeof password === 'string') return use(password);
-  const bytes = offHeap.subarray(0, password.length);
+  const bytes = memory.subarray(0, password.length);
   bytes.set(password);
   try {
     return use(bytes);

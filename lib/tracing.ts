@@ -15,6 +15,7 @@ export interface CallContext {
 }
 
 const verifications = tracingChannel<object, CallContext>('kpass:verify');
+const changes = tracingChannel<object, CallContext>('kpass:password');
 const accepts = tracingChannel<object, CallContext>('kpass:accept');
 
 type Calls = typeof verifications;
@@ -24,6 +25,13 @@ export function traceVerify<Result>(
   call: () => Promise<Result>,
 ): Promise<Result> {
   return isTraced(verifications) ? traced(verifications, of, call) : call();
+}
+
+export function tracePassword<Result>(
+  of: Pick<CallContext, 'service' | 'host'>,
+  call: () => Promise<Result>,
+): Promise<Result> {
+  return isTraced(changes) ? traced(changes, of, call) : call();
 }
 
 export function traceAccept<Result>(

@@ -2,9 +2,11 @@
 
 import { binding, type Pool } from './binding.js';
 import { verify } from './calls.js';
-import { checkCredentials } from './credentials.js';
+import { checkChange, checkCredentials } from './credentials.js';
 import { KpassError } from './errors.js';
 import { OpenCalls } from './open-calls.js';
+import { changePassword } from './password-calls.js';
+import type { PasswordChange } from './password-change.js';
 import {
   checkCallOptions,
   checkSettings,
@@ -13,7 +15,7 @@ import {
   type Trace,
   type Transport,
 } from './settings.js';
-import { traceVerify } from './tracing.js';
+import { tracePassword, traceVerify } from './tracing.js';
 import { type Verdict, verdictOf } from './verdict.js';
 
 export interface VerifierOptions {
@@ -120,15 +122,45 @@ export class Verifier {
     try {
       checkCredentials(user, password);
       const { signal, timeout = this.#settings.timeout } = checkCallOptions(options);
-      if (this.#closed) {
-        throw new KpassError('ERR_KPASS_CLOSED', 'the verifier is closed', { step: 'close' });
-      }
+      this.#checkOpen();
       const settings = this.#settings;
       const rest = { counts: this.#counts, open: this.#open, conclude: verdictOf };
       const terms = { settings, timeout, signal, ...rest };
       return traceVerify(settings, () => verify(this.#pool, terms, user, password));
     } catch (error) {
       this.#counts.failed++;
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * Changes the user's password. Also works if the password has expired or must be changed. Nothing is
+   * sent twice: after an error with the step 'kpasswd', and after an abort, the password may have
+   * changed. Both may then be right: verify them.
+   *
+   * @param user as for `verify`
+   * @param oldPassword a wrong one is one failed login at the KDC. Both passwords are read before this
+   *   returns, and never changed
+   * @returns `changed: true` after a whole verification of the new password, with the keytab, at the
+   *   primary KDC. Rejects as `verify` does; with ERR_KPASS_TIMEOUT and the step 'kpasswd' if the
+   *   password server's answer is lost.
+   */
+  changePassword(
+    user: string,
+    oldPassword: string | Uint8Array,
+    newPassword: string | Uint8Array,
+    options?: VerifyOptions,
+  ): Promise<PasswordChange> {
+    try {
+      checkChange(user, oldPassword, newPassword);
+      const { signal, timeout = this.#settings.timeout } = checkCallOptions(options);
+      this.#checkOpen();
+      const settings = this.#settings;
+      const terms = { settings, timeout, signal, open: this.#open };
+      return tracePassword(settings, () =>
+        changePassword(this.#pool, terms, user, oldPassword, newPassword),
+      );
+    } catch (error) {
       return Promise.reject(error);
     }
   }
@@ -151,5 +183,10 @@ export class Verifier {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #checkOpen(): void {
+    if (!this.#closed) return;
+    throw new KpassError('ERR_KPASS_CLOSED', 'the verifier is closed', { step: 'close' });
   }
 }

@@ -3,12 +3,11 @@
 import { DENIALS } from '../denials.js';
 import { type KpassError, printable } from '../errors.js';
 import type { Verdict } from '../verdict.js';
-import type { VerifierOptions } from '../verifier.js';
+import { printError } from './failure.js';
 import { readPassword } from './password.js';
 import { Progress, painter, printJson } from './terminal.js';
 import {
   COMMON,
-  doctorLine,
   onlyUser,
   parse,
   SERVICE,
@@ -48,8 +47,7 @@ export async function check(args: string[]): Promise<number> {
     else printVerdict(user, verdict);
     return verdict.verified ? 0 : 1;
   } catch (error) {
-    if (values.json) printJson({ error: recordOf(error as KpassError) });
-    else printError(error as KpassError, options);
+    printError(error as KpassError, options, values.json);
     return 2;
   } finally {
     password.fill(0);
@@ -63,17 +61,4 @@ function printVerdict(user: string, verdict: Verdict): void {
     ? `${paint('green', '✓')} ${printable(verdict.principal)}: the password is right, and the KDC is genuine`
     : `${paint('red', '✗')} ${printable(user)}: ${DENIALS[verdict.reason]}`;
   process.stdout.write(`${line}\n`);
-}
-
-function printError({ code, message }: KpassError, options: VerifierOptions): void {
-  const lines = [
-    `kpass: ${message} [${code}]`,
-    'To find out what is broken, run:',
-    `  ${doctorLine(options)}`,
-  ];
-  process.stderr.write(`${lines.join('\n')}\n`);
-}
-
-function recordOf({ code, step, krb5Code, krb5Name, message }: KpassError) {
-  return { code, step, krb5Code, krb5Name, message };
 }

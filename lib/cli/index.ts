@@ -12,6 +12,7 @@ const USAGE = `usage: kpass <command> [options]
 Checks user names and passwords against Kerberos.
 
   kpass check USER    checks a user's password
+  kpass passwd USER   changes a user's password
   kpass doctor        checks each link from here to the KDC, and says what is broken
   kpass forgive USER  forgets a user's wrong passwords in the throttle's store
   kpass realm         starts a realm to try things with
@@ -26,6 +27,7 @@ type Verb = (args: string[]) => Promise<number>;
 
 const VERBS: Record<string, () => Promise<Verb>> = {
   check: async () => (await import('./check.js')).check,
+  passwd: async () => (await import('./passwd.js')).passwd,
   doctor: async () => (await import('./doctor/index.js')).doctor,
   forgive: async () => (await import('./forgive.js')).forgive,
   realm: async () => (await import('./realm.js')).realm,

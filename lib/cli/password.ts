@@ -1,4 +1,4 @@
-// Reads a password: all of stdin, or a line at a prompt that shows nothing of it. The password is never
+// Reads passwords: all of stdin, or lines at a prompt that shows nothing of them. A password is never
 // an argument of the command: every process can read those.
 //
 // The prompt uses Node's raw mode and edits the line itself. Node cannot switch off the echo alone.
@@ -32,21 +32,62 @@ export function readPassword(user: string, fromStdin: boolean): Promise<Buffer> 
   return fromStdin ? readStdin() : prompt(`Password of ${printable(user)}: `);
 }
 
+/** The old password and the new one, as bytes. The caller must wipe both. */
+export function readOldAndNew(user: string, fromStdin: boolean): Promise<[Buffer, Buffer]> {
+  return fromStdin ? readTwoLines() : promptForBoth(printable(user));
+}
+
+async function promptForBoth(user: string): Promise<[Buffer, Buffer]> {
+  const old = await prompt(`Old password of ${user}: `);
+  const fresh = await prompt(`New password of ${user}: `);
+  const again = await prompt('New password again: ');
+  const same = fresh.equals(again);
+  again.fill(0);
+  if (same) return [old, fresh];
+  old.fill(0);
+  fresh.fill(0);
+  throw new UsageError('the new passwords differ');
+}
+
 /** All of stdin, without one end of line. */
 async function readStdin(): Promise<Buffer> {
+  const all = await readAll(MAX_PASSWORD_BYTES);
+  const password = withoutEnd(all);
+  if (password.length <= MAX_PASSWORD_BYTES) return password;
+  all.fill(0);
+  throw tooLong();
+}
+
+/** Two lines of stdin: the old password and the new one. */
+async function readTwoLines(): Promise<[Buffer, Buffer]> {
+  const all = await readAll(2 * MAX_PASSWORD_BYTES + '\r\n'.length);
+  const lines = withoutEnd(all);
+  const end = lines.indexOf(LF);
+  const [old, fresh] = [withoutEnd(lines.subarray(0, end + 1)), lines.subarray(end + 1)];
+  const tooMuch = Math.max(old.length, fresh.length) > MAX_PASSWORD_BYTES;
+  if (end >= 0 && !fresh.includes(LF) && !tooMuch) return [old, fresh];
+  all.fill(0);
+  throw tooMuch
+    ? tooLong()
+    : new UsageError('stdin must have two lines: the old password, the new one');
+}
+
+/** All of stdin; a few bytes more than `most` if it has more. */
+async function readAll(most: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of process.stdin) {
     chunks.push(chunk as Buffer);
     length += chunk.length;
-    if (length > MAX_PASSWORD_BYTES + '\r\n'.length) break;
+    if (length > most + '\r\n'.length) break;
   }
   const all = Buffer.concat(chunks);
   for (const chunk of chunks) chunk.fill(0);
-  const password = withoutEnd(all);
-  if (password.length <= MAX_PASSWORD_BYTES) return password;
-  all.fill(0);
-  throw new UsageError(`stdin has more than a password's ${MAX_PASSWORD_BYTES} bytes`);
+  return all;
+}
+
+function tooLong(): UsageError {
+  return new UsageError(`stdin has more than a password's ${MAX_PASSWORD_BYTES} bytes`);
 }
 
 /** Windows ends a line with CR and LF. A CR alone is a part of the password. */

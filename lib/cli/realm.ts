@@ -17,6 +17,7 @@ everything.
   -s, --service NAME/HOST
                         a service, with a keytab; may be given again
                         (default: HTTP/localhost)
+  -p, --passwords       let users change their passwords: runs MIT's kadmind too
       --json            print one line of JSON, for programs
   -h, --help            show this help
 
@@ -29,6 +30,7 @@ const OPTIONS = {
   name: { type: 'string', short: 'n' },
   user: { type: 'string', short: 'u', multiple: true },
   service: { type: 'string', short: 's', multiple: true },
+  passwords: { type: 'boolean', short: 'p' },
 } as const;
 
 export async function realm(args: string[]): Promise<number> {
@@ -42,6 +44,7 @@ export async function realm(args: string[]): Promise<number> {
     name: values.name ?? 'EXAMPLE.COM',
     users: Object.fromEntries((values.user ?? ['alice:wonderland']).map(userOf)),
     services: (values.service ?? ['HTTP/localhost']).map(serviceOf),
+    passwords: values.passwords ?? false,
   };
 
   // Before the start: a Ctrl-C during the start must not leave half a realm.
@@ -93,6 +96,8 @@ interface Shown {
   env: Record<string, string>;
   /** A shell command that logs the first user in. */
   check: string;
+  /** A shell command that changes the first user's password, if users may change theirs. */
+  passwd?: string;
 }
 
 function describe(
@@ -107,21 +112,29 @@ function describe(
     users,
     keytabs,
     env: running.env,
-    check: checkLine(running, keytabs, users),
+    check: commandLine('check', running, keytabs, users),
+    ...(running.passwordPort !== 0 && {
+      passwd: commandLine('passwd', running, keytabs, users, 'another password'),
+    }),
   };
 }
 
-function checkLine(
+/** `more` passwords follow the user's own on stdin. */
+function commandLine(
+  verb: string,
   { config }: Realm,
   keytabs: Record<string, string>,
   users: Readonly<Record<string, string>>,
+  ...more: string[]
 ): string {
   const [[service = '', keytab = ''] = []] = Object.entries(keytabs);
   const [[user = '', password = ''] = []] = Object.entries(users);
   const [name = '', host = ''] = service.split('/');
   const options = ['-s', name, '-H', host, '-k', keytab, '-c', config, '--password-stdin'];
-  const words = ['kpass', 'check', ...options, '--', user];
-  return `printf %s ${shellWord(password)} | ${words.map(shellWord).join(' ')}`;
+  const words = ['kpass', verb, ...options, '--', user];
+  const format = more.length === 0 ? '%s' : "'%s\\n'";
+  const input = [password, ...more].map(shellWord).join(' ');
+  return `printf ${format} ${input} | ${words.map(shellWord).join(' ')}`;
 }
 
 function textOf(shown: Shown): string {
@@ -143,6 +156,7 @@ function textOf(shown: Shown): string {
     '',
     'try',
     `  ${shown.check}`,
+    ...(shown.passwd === undefined ? [] : [`  ${shown.passwd}`]),
     '',
     'Ctrl-C ends the realm, and leaves nothing behind.',
     '',

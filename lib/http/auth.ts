@@ -2,14 +2,16 @@
 // that answer themselves.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { PasswordChange } from '../password-change.js';
 import { wrongType } from '../validate.js';
 import type { Verdict } from '../verdict.js';
 import { answer, type Headers, setHeaders } from './answer.js';
 import { failure, insecure, RequestError, report } from './failures.js';
-import { type FormOptions, formOf } from './form.js';
-import type { AnyRequest, HttpSettings } from './options.js';
+import { type FormOptions, formsOf } from './form.js';
+import type { HttpSettings } from './options.js';
 import { says } from './question.js';
 import type { Readiness, ReadinessProbe } from './readiness.js';
+import type { AnyRequest } from './request.js';
 import type { Identity, Scheme } from './scheme.js';
 import type { VerificationStats, Verifications } from './verifications.js';
 
@@ -45,6 +47,20 @@ export interface BasicAuth {
    *   it is aborted. An error's `temporary` says whether to answer 503 or 500.
    */
   verify(user: unknown, password: unknown, options?: FormOptions): Promise<Verdict>;
+  /**
+   * Changes the password of a user, also an expired one. A wrong old password counts for the throttle
+   * as one of a login does. Afterwards nothing is remembered of the old password: not in this process.
+   * Fields of a form may be anything, as for `verify`. An abort does not stop a change that has begun.
+   *
+   * @returns the change. It rejects as `verify` does. After a KpassError with the step 'kpasswd', and
+   *   after an abort, the password may have changed.
+   */
+  changePassword(
+    user: unknown,
+    oldPassword: unknown,
+    newPassword: unknown,
+    options?: FormOptions,
+  ): Promise<PasswordChange>;
   /**
    * The headers that belong to the answer to this request, whatever its status. Before `check`, and
    * after it resolved to null: the challenge, `WWW-Authenticate`. Otherwise none: the user is
@@ -185,7 +201,7 @@ export function authWith(
 
   const methods = {
     check,
-    verify: formOf(verifications),
+    ...formsOf(verifications),
     headers,
     forgive,
     ready: readiness.ready.bind(readiness),

@@ -40,6 +40,17 @@ export class Cache<Value> {
     }
   }
 
+  delete(key: string): void {
+    this.#entries.delete(key);
+  }
+
+  /** Drops all entries whose value fits. */
+  deleteWhere(fits: (value: Value) => boolean): void {
+    for (const [key, { value }] of this.#entries) {
+      if (fits(value)) this.#entries.delete(key);
+    }
+  }
+
   clear(): void {
     this.#entries.clear();
   }

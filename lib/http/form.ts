@@ -1,8 +1,9 @@
-// The way in for a login form: a name and a password from the body of a request.
+// The way in for a form: a name and passwords from the body of a request.
 
 import { isUint8Array } from 'node:util/types';
 import { MAX_PASSWORD_BYTES, passwordCanBeRight } from '../credentials.js';
 import { bytesOffHeap } from '../off-heap.js';
+import type { PasswordChange } from '../password-change.js';
 import { checkCallOptions } from '../settings.js';
 import { optionsObject } from '../validate.js';
 import type { Verdict } from '../verdict.js';
@@ -13,11 +14,24 @@ export interface FormOptions {
   signal?: AbortSignal | undefined;
 }
 
-export type VerifyForm = (
+type VerifyForm = (user: unknown, password: unknown, options?: FormOptions) => Promise<Verdict>;
+
+type ChangeForm = (
   user: unknown,
-  password: unknown,
+  oldPassword: unknown,
+  newPassword: unknown,
   options?: FormOptions,
-) => Promise<Verdict>;
+) => Promise<PasswordChange>;
+
+/** The methods of `auth` that take what a form sends. */
+export interface Forms {
+  verify: VerifyForm;
+  changePassword: ChangeForm;
+}
+
+export function formsOf(verifications: Verifications): Forms {
+  return { verify: formOf(verifications), changePassword: changeFormOf(verifications) };
+}
 
 const encoder = new TextEncoder();
 
@@ -28,7 +42,7 @@ const LENGTH = Object.getOwnPropertyDescriptor(
 )?.get as (this: Uint8Array) => number;
 
 /** What `auth.verify` does, with these verifications. */
-export function formOf(verifications: Verifications): VerifyForm {
+function formOf(verifications: Verifications): VerifyForm {
   return async (user, password, options) => {
     const { signal } = checkCallOptions(optionsObject('options', options, ['signal']));
     // A field that is missing, sent twice or an object comes from the network: no mistake of the program.
@@ -39,6 +53,21 @@ export function formOf(verifications: Verifications): VerifyForm {
     const result = await verifications.verify(user, bytes, signal);
     if (typeof result === 'string') return { verified: false, reason: result };
     return { verified: true, principal: result.principal, realm: result.realm };
+  };
+}
+
+/** What `auth.changePassword` does, with these verifications. */
+function changeFormOf(verifications: Verifications): ChangeForm {
+  return async (user, oldPassword, newPassword, options) => {
+    const { signal } = checkCallOptions(optionsObject('options', options, ['signal']));
+    const old = bytesOf(oldPassword);
+    const fresh = bytesOf(newPassword);
+    if (typeof user === 'string' && old !== null && fresh !== null) {
+      return await verifications.changePassword(user, old, fresh, signal);
+    }
+    old?.fill(0);
+    fresh?.fill(0);
+    return verifications.denyChange('input');
   };
 }
 

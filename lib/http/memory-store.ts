@@ -1,8 +1,8 @@
 // The throttle's store in the memory of this process. It answers at once, without a promise.
 
 import timers from 'node:timers';
+import type { Attempt, End, Reservation, Terms, ThrottleStore } from '../throttle-store.js';
 import { now } from './clock.js';
-import type { Attempt, End, Reservation, Terms, ThrottleStore } from './store.js';
 
 /** Taken now, before a test can replace it by a timer that never fires. */
 const { setTimeout } = timers;

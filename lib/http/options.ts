@@ -14,12 +14,9 @@ import {
   wrongValue,
 } from '../validate.js';
 import type { VerifierOptions } from '../verifier.js';
-import type { Question } from './question.js';
+import type { AnyRequest, Question } from './request.js';
 import type { SchemeName } from './scheme.js';
 import { checkThrottle, type ThrottleOptions } from './throttle-options.js';
-
-/** A request of Node's http, https or http2; or one of the Fetch API. */
-export type AnyRequest = IncomingMessage | Request;
 
 export interface CacheOptions {
   /** For how many ms verified credentials are remembered. Default: 60,000. */

@@ -1,14 +1,7 @@
 // The operator's own functions that kpass/http asks about a request: `secure`, `challenge`, `when`.
 
-import type { IncomingMessage } from 'node:http';
 import { report } from './failures.js';
-import type { AnyRequest } from './options.js';
-
-/**
- * A question of the operator's about a request. The request is of one kind at a time. The type says
- * both, so that a function for either kind will do.
- */
-export type Question = (request: IncomingMessage & Request) => boolean;
+import type { AnyRequest, Question } from './request.js';
 
 /** The answer. Only `true` is a yes; an error or a promise is a no. */
 export function says(question: Question, request: AnyRequest): boolean {

@@ -1,6 +1,6 @@
 // auth.ready(): whether a login would work now. For a readiness endpoint.
 
-import type { Link } from '../doctor.js';
+import type { Link } from '../doctor/index.js';
 import { checkCallOptions } from '../settings.js';
 import { optionsObject } from '../validate.js';
 import type { VerifierOptions } from '../verifier.js';
@@ -49,7 +49,7 @@ export class ReadinessProbe {
 
   async #look(): Promise<Readiness> {
     // Only here: an application that never asks does not load doctor.
-    const { diagnose } = await import('../doctor.js');
+    const { diagnose } = await import('../doctor/index.js');
     const [{ links }, store] = await Promise.all([diagnose(this.#options), this.#store()]);
     const all = [...links, ...store];
     return { ready: all.every(({ status }) => status !== 'broken'), links: all };

@@ -2,8 +2,8 @@
 
 import { isUint8Array } from 'node:util/types';
 import { MAX_TIMEOUT } from '../settings.js';
+import type { ThrottleStore } from '../throttle-store.js';
 import { optionsObject, wholeNumber, wrongType, wrongValue } from '../validate.js';
-import type { ThrottleStore } from './store.js';
 
 export interface ThrottleOptions {
   /**

@@ -11,13 +11,13 @@
 import { randomBytes } from 'node:crypto';
 import { mayBeCounted } from '../counted.js';
 import { KpassError } from '../errors.js';
+import { RemoteStore } from '../remote-store.js';
+import type { Attempt, End, Reservation, Terms } from '../throttle-store.js';
 import type { Verdict } from '../verdict.js';
 import { accountName } from './account-name.js';
 import { now } from './clock.js';
 import { digestOf, hmacOf, keyFor } from './digest.js';
 import { MemoryStore } from './memory-store.js';
-import { RemoteStore } from './remote-store.js';
-import type { Attempt, End, Reservation, Terms } from './store.js';
 import type { ThrottleOptions } from './throttle-options.js';
 import { Turns } from './turns.js';
 

@@ -1,15 +1,18 @@
-// Verifies the passwords that come with requests, and remembers the results: a browser sends the
-// password with every request, and the KDC is not to be asked each time.
+// Verifies and changes the passwords that come with requests, and remembers the results: a browser sends
+// the password with every request, and the KDC is not to be asked each time.
 
 import { unwatch, watch } from '../abort.js';
-import { nameUnlessRefused } from '../credentials.js';
+import { nameUnlessRefused, passwordCanBeRight } from '../credentials.js';
 import type { DenialReason } from '../denials.js';
 import { KpassError } from '../errors.js';
 import { tellDenial, tellThrottle } from '../events.js';
 import { bytesOffHeap } from '../off-heap.js';
+import type { PasswordChange } from '../password-change.js';
+import { tellChangeDenial } from '../password-events.js';
 import { checkSettings, type Settings } from '../settings.js';
 import type { Verdict } from '../verdict.js';
 import { Verifier, type VerifierOptions, type VerifierStats } from '../verifier.js';
+import { accountName } from './account-name.js';
 import { Cache } from './cache.js';
 import { digestOf } from './digest.js';
 import { report } from './failures.js';
@@ -49,6 +52,7 @@ export class Verifications {
   readonly #throttle: Throttle | undefined;
   readonly #pending = new Map<string, Promise<Result>>();
   readonly #counts = { remembered: 0, shared: 0 };
+  readonly #changing = new Map<string, Promise<PasswordChange>>();
   #closed = false;
 
   /** `settings` are the verifier's. */
@@ -87,9 +91,7 @@ export class Verifications {
   }
 
   #known(user: string, password: Uint8Array): Promise<Result> | Result {
-    if (this.#closed) {
-      throw new KpassError('ERR_KPASS_CLOSED', 'the verifier is closed', { step: 'close' });
-    }
+    this.#checkOpen();
     // All spellings of a name are one, apart from its own case.
     const name = nameUnlessRefused(user, password, this.#settings);
     if (name === null) return this.deny('input', 'credentials');
@@ -118,9 +120,8 @@ export class Verifications {
 
   /** One verification for all requests with the same credentials at the same time. */
   #begin(digest: string, name: string, password: Uint8Array): Promise<Result> {
-    // The throttle may wait before it reads the password. Outside of Buffer's pool, which others read.
-    const copy = bytesOffHeap(password.length);
-    copy.set(password);
+    // The throttle may wait before it reads the password.
+    const copy = copyOf(password);
     const verification = this.#ask(digest, name, copy).finally(() => {
       copy.fill(0);
       this.#pending.delete(digest);
@@ -147,6 +148,95 @@ export class Verifications {
     const account = Object.freeze(accountOf(principal, realm));
     this.#verified?.set(digest, account);
     return account;
+  }
+
+  /**
+   * Takes both passwords over, and wipes them. Rejects as `verify` does. The change goes on after an
+   * abort. Equal changes at the same time are one: a form may be sent twice.
+   */
+  async changePassword(
+    user: string,
+    old: Uint8Array,
+    fresh: Uint8Array,
+    signal?: AbortSignal,
+  ): Promise<PasswordChange> {
+    let change: Promise<PasswordChange> | PasswordChange;
+    try {
+      signal?.throwIfAborted();
+      change = this.#change(user, old, fresh);
+    } finally {
+      old.fill(0);
+      fresh.fill(0);
+    }
+    if (signal === undefined || !(change instanceof Promise)) return change;
+    return untilAborted(change, signal);
+  }
+
+  /** Tells the operator of a refused change that no KDC sees. */
+  denyChange(step: string): PasswordChange {
+    tellChangeDenial(this.#settings, step);
+    return { changed: false, reason: 'credentials' };
+  }
+
+  #change(
+    user: string,
+    old: Uint8Array,
+    fresh: Uint8Array,
+  ): Promise<PasswordChange> | PasswordChange {
+    this.#checkOpen();
+    const name = nameUnlessRefused(user, old, this.#settings);
+    if (name === null || !passwordCanBeRight(fresh)) return this.denyChange('input');
+    const short = this.#home.shorten(name);
+    const digests = [digestOf(short, old), digestOf(short, fresh)] as const;
+    const key = digests.join('');
+    const same = this.#changing.get(key);
+    if (same !== undefined) return same;
+    const copies = [old, fresh].map(copyOf) as [Uint8Array, Uint8Array];
+    const change = this.#askForChange(digests, name, copies).finally(() => {
+      for (const copy of copies) copy.fill(0);
+      this.#changing.delete(key);
+    });
+    this.#changing.set(key, change);
+    return change;
+  }
+
+  async #askForChange(
+    [old, fresh]: readonly [string, string],
+    name: string,
+    passwords: readonly [Uint8Array, Uint8Array],
+  ): Promise<PasswordChange> {
+    let change: PasswordChange | undefined;
+    const ask = async () => {
+      change = await this.#verifier.changePassword(name, ...passwords);
+      return verdictOfOld(change);
+    };
+    try {
+      await (this.#throttle?.verify(this.#home.shorten(name), passwords[0], ask) ?? ask());
+    } catch (error) {
+      this.#forget(old, fresh, name); // It may have changed.
+      throw error;
+    }
+    if (change === undefined) return this.denyChange('throttle');
+    if (change.changed) this.#forget(old, fresh, name, change.principal);
+    return change;
+  }
+
+  /** Forgets the old password of an account by all of its names, and that the new one was refused. */
+  #forget(old: string, fresh: string, ...names: string[]): void {
+    const accounts = names.map(accountName);
+    const forget = () => {
+      this.#verified?.delete(old);
+      this.#verified?.deleteWhere(({ principal }) => accounts.includes(accountName(principal)));
+      this.#denied?.delete(fresh);
+    };
+    forget();
+    // Logins that began before the change.
+    for (const digest of [old, fresh]) this.#pending.get(digest)?.then(forget, forget);
+  }
+
+  #checkOpen(): void {
+    if (!this.#closed) return;
+    throw new KpassError('ERR_KPASS_CLOSED', 'the verifier is closed', { step: 'close' });
   }
 
   get stats(): VerificationStats {
@@ -188,8 +278,24 @@ export class Verifications {
   }
 }
 
+/** Outside of Buffer's pool, which others read. */
+function copyOf(password: Uint8Array): Uint8Array {
+  const copy = bytesOffHeap(password.length);
+  copy.set(password);
+  return copy;
+}
+
+/**
+ * What a change says about the old password, for the throttle. Only a wrong one counts, and only a
+ * change that was verified with the keytab ends the count.
+ */
+function verdictOfOld(change: PasswordChange): Verdict {
+  if (change.changed) return { verified: true, principal: change.principal, realm: change.realm };
+  return { verified: false, reason: change.reason === 'credentials' ? 'credentials' : 'policy' };
+}
+
 /** The result, or a rejection as soon as the signal is aborted. */
-function untilAborted(result: Promise<Result>, signal: AbortSignal): Promise<Result> {
+function untilAborted<T>(result: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const call = { abort: reject };
     // Both before the signal is touched, which is anybody's: `result` may reject with nobody there.

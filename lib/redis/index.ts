@@ -1,7 +1,7 @@
 // kpass/redis: the throttle's store in Redis or Valkey, through the caller's own client.
 
 import '../outside.js';
-import type { Attempt, Reservation, Terms, ThrottleStore } from '../http/store.js';
+import type { Attempt, Reservation, Terms, ThrottleStore } from '../throttle-store.js';
 import { optionsObject, wholeNumber, wrongType } from '../validate.js';
 import { type RedisLike, type Send, sendThrough } from './client.js';
 import { faultsIn } from './faults.js';

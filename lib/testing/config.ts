@@ -7,6 +7,8 @@ export interface RealmConf {
   kdcs: readonly string[];
   /** The KDC that clients ask again when another one has refused; null for none. */
   primary: string | null;
+  /** The servers that change passwords, each `host:port`. */
+  passwordServers: readonly string[];
   /** Hosts, and domains with a leading dot, that belong to the realm. */
   hosts: readonly string[];
 }
@@ -33,8 +35,11 @@ ${realms.map(realmSection).join('')}
 ${realms.flatMap(({ name, hosts }) => hosts.map((host) => `  ${host} = ${name}\n`)).join('')}`;
 }
 
-function realmSection({ name, kdcs, primary }: RealmConf): string {
-  const lines = kdcs.map((kdc) => `kdc = ${kdc}`);
+function realmSection({ name, kdcs, primary, passwordServers }: RealmConf): string {
+  const lines = [
+    ...kdcs.map((kdc) => `kdc = ${kdc}`),
+    ...passwordServers.map((server) => `kpasswd_server = ${server}`),
+  ];
   // krb5 up to 1.18 reads master_kdc, later versions read primary_kdc.
   if (primary !== null) lines.push(`master_kdc = ${primary}`, `primary_kdc = ${primary}`);
   return `  ${name} = {\n${lines.map((line) => `    ${line}\n`).join('')}  }\n`;
@@ -44,12 +49,16 @@ function realmSection({ name, kdcs, primary }: RealmConf): string {
 interface KdcConf {
   realm: string;
   port: number;
+  /** Of kadmind, for administrators and for changes of passwords; 0 without kadmind. */
+  adminPort: number;
+  passwordPort: number;
   folder: string;
   enctypes: readonly string[];
   more: string;
 }
 
-export function kdcConf({ realm, port, folder, enctypes, more }: KdcConf): string {
+export function kdcConf(values: KdcConf): string {
+  const { realm, port, adminPort, passwordPort, folder, enctypes, more } = values;
   return `${more}
 
 [kdcdefaults]
@@ -61,10 +70,14 @@ export function kdcConf({ realm, port, folder, enctypes, more }: KdcConf): strin
     database_name = ${folder}/principal
     key_stash_file = ${folder}/stash
     master_key_type = ${enctypes[0]}
+    kadmind_listen = 127.0.0.1:${adminPort}
+    kpasswd_listen = 127.0.0.1:${passwordPort}
+    acl_file = ${folder}/kadm5.acl
     supported_enctypes = ${enctypes.map((enctype) => `${enctype}:normal`).join(' ')}
   }
 
 [logging]
   default = FILE:${folder}/kdc.log
+  admin_server = FILE:${folder}/kadmind.log
 `;
 }

@@ -27,6 +27,7 @@ export async function temporaryFolder(): Promise<string> {
 export interface Changes {
   kdcs?: readonly string[] | undefined;
   primary?: string | undefined;
+  passwordServers?: readonly string[] | undefined;
   /** Other realms that the file describes too. */
   others?: readonly RealmConf[];
   more?: string | undefined;
@@ -38,6 +39,9 @@ const NO_CHANGES: Changes = Object.create(null);
 export class RealmFiles {
   /** The KDC's port on 127.0.0.1. */
   port = 0;
+  /** kadmind's ports on 127.0.0.1; 0 without kadmind. */
+  adminPort = 0;
+  passwordPort = 0;
   readonly folder: string;
   readonly #options: RealmOptions & { name: string };
   readonly #primary: RealmFiles | null;
@@ -76,14 +80,17 @@ export class RealmFiles {
   /** Writes krb5.conf and kdc.conf for the present port. */
   async writeConfigs(): Promise<void> {
     const { name: realm, enctypes = ENCTYPES, kdcConfig: more = '' } = this.#options;
-    const kdc = { realm, port: this.port, folder: this.folder, enctypes, more };
+    const { port, adminPort, passwordPort, folder } = this;
+    const kdc = { realm, port, adminPort, passwordPort, folder, enctypes, more };
     await writeFile(this.config, this.krb5Conf());
     await writeFile(join(this.folder, 'kdc.conf'), kdcConf(kdc));
   }
 
   /** The text of a krb5.conf for this realm. */
-  krb5Conf({ kdcs, primary, others = [], more }: Changes = NO_CHANGES): string {
+  krb5Conf(changes: Changes = NO_CHANGES): string {
+    const { kdcs, primary, passwordServers, others = [], more } = changes;
     const own = this.realmConf();
+    if (passwordServers !== undefined) own.passwordServers = passwordServers;
     if (kdcs !== undefined) Object.assign(own, { kdcs, primary: null });
     if (primary !== undefined) own.primary = primary;
     return krb5Conf([own, ...others], more ?? this.#options.config ?? '');
@@ -92,10 +99,14 @@ export class RealmFiles {
   /** This realm's part of a krb5.conf. A replica is named first, and then its primary. */
   realmConf(): RealmConf {
     const { name, hosts = [] } = this.#options;
+    // A replica's database takes no changes.
+    const { passwordPort } = this.#primary ?? this;
+    const passwordServers = passwordPort === 0 ? [] : [`127.0.0.1:${passwordPort}`];
     if (this.#primary === null) {
-      return { name, kdcs: [`127.0.0.1:${this.port}`], primary: null, hosts };
+      const kdcs = [`127.0.0.1:${this.port}`];
+      return { name, kdcs, primary: null, passwordServers, hosts };
     }
     const primary = `127.0.0.1:${this.#primary.port}`;
-    return { name, kdcs: [`localhost:${this.port}`, primary], primary, hosts };
+    return { name, kdcs: [`localhost:${this.port}`, primary], primary, passwordServers, hosts };
   }
 }

@@ -65,6 +65,11 @@ export function findKdcPrograms(folder?: string): KdcPrograms {
   return { krb5kdc, kdb5Util, kadminLocal };
 }
 
+/** Finds kadmind, as `findKdcPrograms` finds the others. */
+export function findKadmind(folder?: string): string {
+  return find(['kadmind'], KDC_PACKAGES, folder)[0] ?? '';
+}
+
 /** The paths of the programs that get a ticket. */
 interface ClientPrograms {
   kinit: string;

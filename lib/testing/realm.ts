@@ -7,6 +7,7 @@ import { Accounts } from './accounts.js';
 import { Clients } from './clients.js';
 import { Database } from './database.js';
 import { RealmFiles, temporaryFolder } from './files.js';
+import { Kadmind } from './kadmind.js';
 import { Kdc } from './kdc.js';
 import { LeashedFolder } from './leash.js';
 import {
@@ -40,6 +41,8 @@ export interface ConfigOptions {
    * the other. Default none.
    */
   primary?: string;
+  /** Servers to name that change passwords, each `host:port`; default: the realm's, if it has one. */
+  passwordServers?: readonly string[];
   /** Other realms that the file describes too; default none. */
   realms?: readonly Realm[];
   /** More text for the file, in its own syntax; its values win. Default: the realm's `config`. */
@@ -49,6 +52,7 @@ export interface ConfigOptions {
 const CONFIG_OPTIONS: Names<ConfigOptions> = {
   kdcs: true,
   primary: true,
+  passwordServers: true,
   realms: true,
   more: true,
 };
@@ -84,6 +88,7 @@ export class Realm implements AsyncDisposable {
   readonly #folder: LeashedFolder;
   readonly #files: RealmFiles;
   readonly #kdc: Kdc;
+  readonly #kadmind: Kadmind | null;
   readonly #database: Database;
   readonly #accounts: Accounts;
   readonly #services: Services;
@@ -107,6 +112,8 @@ export class Realm implements AsyncDisposable {
     this.#files = new RealmFiles(folder.path, named, primary);
     this.config = this.#files.config;
     this.#kdc = new Kdc(programs.krb5kdc, named, this.#files);
+    const { passwords = false } = options;
+    this.#kadmind = passwords && original === null ? new Kadmind(named, this.#files) : null;
     this.#database = new Database(programs, this.name, folder.path, this.#files.env);
     this.#accounts = new Accounts(this.name, this.#database);
     this.#services = new Services(this.name, folder.path, this.#database);
@@ -131,7 +138,10 @@ export class Realm implements AsyncDisposable {
     const realm = new Realm(folder, programs, options, original);
     try {
       await realm.#create();
-      await realm.#database.alone(() => realm.#kdc.open(realm.env));
+      await realm.#database.alone(async () => {
+        await realm.#kdc.open(realm.env);
+        await realm.#kadmind?.open(realm.env);
+      });
       return realm;
     } catch (error) {
       await realm.stop();
@@ -142,6 +152,11 @@ export class Realm implements AsyncDisposable {
   /** The KDC's port on 127.0.0.1, for UDP and for TCP. It never changes while the realm exists. */
   get port(): number {
     return this.#files.port;
+  }
+
+  /** The port on 127.0.0.1 of the server that changes passwords, over TCP and UDP; 0 without one. */
+  get passwordPort(): number {
+    return this.#files.passwordPort;
   }
 
   /**
@@ -258,10 +273,10 @@ export class Realm implements AsyncDisposable {
 
   /** Writes another krb5.conf for this realm, in its folder, and resolves to its path. */
   async writeConfig(options: ConfigOptions = {}): Promise<string> {
-    const { kdcs, primary, realms = [], more } = checkOptions(options, CONFIG_OPTIONS);
+    const { realms = [], ...changes } = checkOptions(options, CONFIG_OPTIONS);
     const others = realms.map((realm) => realm.#files.realmConf());
     const path = this.#files.nextPath('conf');
-    await writeFile(path, this.#files.krb5Conf({ kdcs, primary, others, more }));
+    await writeFile(path, this.#files.krb5Conf({ ...changes, others }));
     return path;
   }
 
@@ -356,6 +371,7 @@ export class Realm implements AsyncDisposable {
   }
 
   async #stop(): Promise<void> {
+    await this.#kadmind?.kill();
     await this.#kdc.kill(); // first: a task may wait for a paused KDC
     await this.#database.idle();
     await this.#kdc.kill(); // a task may have started the KDC

@@ -31,6 +31,16 @@ class InsideLibkrb5 {
   ~InsideLibkrb5() { ExitGate::Leave(); }
 };
 
+// The other way round: within an InsideLibkrb5, the thread is outside while an
+// OutsideLibkrb5 lives.
+class OutsideLibkrb5 {
+ public:
+  OutsideLibkrb5() { ExitGate::Leave(); }
+  OutsideLibkrb5(const OutsideLibkrb5&) = delete;
+  OutsideLibkrb5& operator=(const OutsideLibkrb5&) = delete;
+  ~OutsideLibkrb5() { ExitGate::Enter(); }
+};
+
 }  // namespace kpass
 
 #endif  // KPASS_EXIT_GATE_H_

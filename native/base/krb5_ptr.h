@@ -38,6 +38,7 @@ using Principal = Krb5Ptr<krb5_principal, krb5_free_principal>;
 using Keytab = Krb5Ptr<krb5_keytab, krb5_kt_close>;
 using InitCredsOpt =
     Krb5Ptr<krb5_get_init_creds_opt*, krb5_get_init_creds_opt_free>;
+using AuthContext = Krb5Ptr<krb5_auth_context, krb5_auth_con_free>;
 using KrbError = Krb5Ptr<krb5_error*, krb5_free_error>;
 using UnparsedName = Krb5Ptr<char*, krb5_free_unparsed_name>;
 using DefaultRealm = Krb5Ptr<char*, krb5_free_default_realm>;

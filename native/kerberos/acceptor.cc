@@ -18,7 +18,6 @@
 namespace kpass {
 namespace {
 
-using AuthContext = Krb5Ptr<krb5_auth_context, krb5_auth_con_free>;
 using Authenticator = Krb5Ptr<krb5_authenticator*, krb5_free_authenticator>;
 using Ticket = Krb5Ptr<krb5_ticket*, krb5_free_ticket>;
 using Checksum = Krb5Value<krb5_checksum, krb5_free_checksum_contents>;

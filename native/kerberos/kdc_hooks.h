@@ -61,6 +61,12 @@ class KdcHooks {
   // The source of the client's key. It decides which demands a reply may make.
   enum class Key { kKeytab, kPassword, kPasswordOrWeak };
 
+  // From now on only the realm's primary KDCs are asked, if any are known.
+  // libkrb5's own transport does not obey.
+  void AskOnlyPrimary() {
+    if (transport_) transport_->AskOnlyPrimary();
+  }
+
   // A request for a ticket for this client begins. Before the first one, no
   // AS-REQ leaves. kPasswordOrWeak: RC4 and 3DES are allowed.
   void BeginTry(krb5_const_principal client, Key key);

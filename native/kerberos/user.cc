@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/utf8.h"
 #include "base/view.h"
 #include "kerberos/realms.h"
 
@@ -12,34 +13,7 @@ namespace kpass {
 namespace {
 
 constexpr size_t kMaxUserBytes = 256;
-
-// Whether it is UTF-8 (RFC 3629) without control characters, C1 included.
-bool IsPlain(std::string_view text) {
-  for (size_t i = 0; i < text.size();) {
-    const auto first = static_cast<unsigned char>(text[i]);
-    size_t more = 0;
-    uint32_t least = 0x20;
-    uint32_t point = first;
-    if (first >= 0xf0) {
-      more = 3, least = 0x10000, point = first & 0x07;
-    } else if (first >= 0xe0) {
-      more = 2, least = 0x800, point = first & 0x0f;
-    } else if (first >= 0xc0) {
-      more = 1, least = 0xa0, point = first & 0x1f;
-    } else if (first >= 0x7f) {
-      return false;
-    }
-    if (first > 0xf4 || text.size() - i <= more) return false;
-    for (const char next : text.substr(i + 1, more)) {
-      if ((next & 0xc0) != 0x80) return false;
-      point = point << 6 | (next & 0x3f);
-    }
-    if (point < least || point > 0x10ffff) return false;
-    if (point >= 0xd800 && point < 0xe000) return false;  // half a pair
-    i += 1 + more;
-  }
-  return true;
-}
+constexpr size_t kMaxPasswordBytes = 1024;
 
 // WELLKNOWN/ANONYMOUS gets tickets for any password (RFC 8062).
 bool IsWellKnown(std::string_view first) {
@@ -74,7 +48,7 @@ bool MayLogIn(const std::string& realm, const std::vector<std::string>& realms,
 // Whether this is one name and at most one realm. Active Directory takes
 // 'alice ' for alice, which would be a second name of one account.
 bool IsWellFormed(const std::string& user) {
-  if (user.size() > kMaxUserBytes || !IsPlain(user)) return false;
+  if (user.size() > kMaxUserBytes || !IsPlainUtf8(user)) return false;
   // libkrb5 reads an escape after a backslash.
   if (user.find('\\') != std::string::npos) return false;
   const size_t at = user.find('@');
@@ -145,6 +119,18 @@ bool ParseUser(krb5_context context, const std::string& user,
   return report->Refuse("realm");
 }
 
+bool IsPossiblePassword(const Secret& password) {
+  const size_t size = password.size();
+  if (size == 0 || size > kMaxPasswordBytes) return false;
+  // Byte by byte: strlen() leaves pieces in vector registers, which the dynamic
+  // linker may save on the stack after WipeDeadStack() has wiped it.
+  const volatile char* const bytes = password.c_str();
+  for (size_t i = 0; i < size; ++i) {
+    if (bytes[i] == '\0') return false;
+  }
+  return true;
+}
+
 bool NameOfClient(krb5_context context, krb5_const_principal client,
                   const std::vector<std::string>& realms,
                   const std::string& service_realm, std::string* name,
@@ -167,7 +153,7 @@ bool NameOfClient(krb5_context context, krb5_const_principal client,
   *name = text.get();
   // A backslash: a separator, a control character or a NUL is in a part.
   if (name->size() > kMaxUserBytes || name->find('\\') != std::string::npos ||
-      !IsPlain(*name)) {
+      !IsPlainUtf8(*name)) {
     return report->Refuse("client", "a client with a malformed name");
   }
   return true;

@@ -9,6 +9,7 @@
 
 #include "base/krb5_ptr.h"
 #include "base/report.h"
+#include "base/secret.h"
 #include "kerberos/settings.h"
 
 namespace kpass {
@@ -25,6 +26,10 @@ namespace kpass {
 bool ParseUser(krb5_context context, const std::string& user,
                const Settings& settings, const std::string& service_realm,
                Principal* principal, NativeReport* report);
+
+// Whether libkrb5 would read this password as it is. libkrb5 takes a C string,
+// so "right\0junk" would pass for "right".
+bool IsPossiblePassword(const Secret& password);
 
 // Finds the name of a ticket's client, 'alice@REALM'. libkrb5 takes a ticket
 // with any name; here the rules of ParseUser() hold.

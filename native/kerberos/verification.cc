@@ -14,19 +14,6 @@
 namespace kpass {
 namespace {
 
-constexpr size_t kMaxPasswordBytes = 1024;
-constexpr size_t kDeadStack =
-    size_t{32} * 1024;  // deeper than libkrb5 computes
-
-// Computing with the password leaves pieces of it on the stack, below the
-// frames in use. They are libkrb5's buffers (RC4, DES3), and vector registers:
-// the dynamic linker saves those on the stack when it binds a function at its
-// first call.
-[[gnu::noinline]] void WipeDeadStack() {
-  char dead[kDeadStack];
-  Wipe(dead, sizeof dead);
-}
-
 // Errors that concern a direct request, while a request for a TGT may succeed:
 // the KDC gives out no ticket for the service in this exchange, or has only an
 // old key for the service. (The user's list of encryption types holds for the
@@ -37,79 +24,6 @@ bool MayBeAboutService(krb5_error_code code) {
 }
 
 }  // namespace
-
-// libkrb5 takes the password as a C string, so "right\0junk" would pass.
-bool Verification::PasswordWellFormed() const {
-  const size_t size = password_.size();
-  if (size == 0 || size > kMaxPasswordBytes) return false;
-  // Byte by byte: strlen() leaves pieces in vector registers, which the dynamic
-  // linker may save on the stack after WipeDeadStack() has wiped it.
-  const volatile char* const bytes = password_.c_str();
-  for (size_t i = 0; i < size; ++i) {
-    if (bytes[i] == '\0') return false;
-  }
-  return true;
-}
-
-bool Verification::Begin() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  computing_ = !abandoned_;
-  if (computing_) interrupt_.emplace();
-  return computing_;
-}
-
-void Verification::End() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  computing_ = false;
-  interrupt_.reset();
-  password_.Wipe();
-  WipeDeadStack();
-}
-
-void Verification::SetService(std::string service) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  asked_.service = std::move(service);
-}
-
-void Verification::AddAsked(std::string realm, std::vector<std::string> kdcs) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  asked_.realms.push_back(std::move(realm));
-  for (std::string& kdc : kdcs) asked_.kdcs.push_back(std::move(kdc));
-}
-
-Asked Verification::TakeAsked() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  Asked asked = std::move(asked_);
-  asked.trace = trace_.Take();
-  return asked;
-}
-
-// Once the verification is abandoned, this and ReturnFromNetwork() stop it.
-bool Verification::LeaveForNetwork(bool proof) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (abandoned_) return false;
-  if (proof) asked_.proof_left = true;
-  computing_ = false;
-  WipeDeadStack();
-  return true;
-}
-
-bool Verification::ReturnFromNetwork() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (abandoned_) return false;
-  computing_ = true;
-  return true;
-}
-
-Asked Verification::Abandon() {
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    abandoned_ = true;
-    if (interrupt_) interrupt_->Raise();
-    if (!computing_) password_.Wipe();
-  }
-  return TakeAsked();
-}
 
 // The state of one verification while it runs. Each step returns whether to go
 // on; if not, the outcome's report says why.
@@ -124,7 +38,11 @@ class Conversation {
         hooks_(settings_, kept, verification, TraceLogOf(verification)),
         service_(context_, settings_),
         client_(context_),
-        creds_(context_) {}
+        creds_(context_) {
+    if (verification.ask_ == Verification::Ask::kPrimary) {
+      hooks_.AskOnlyPrimary();
+    }
+  }
 
   Outcome Hold() {
     (void)(NameService() && NameClient() && OpenKeytab() && GetTicket() &&
@@ -178,7 +96,7 @@ Outcome Verification::Run(KeptContext& kept) {
   if (!Begin()) return outcome;
   const Ended ended{*this};
 
-  if (!PasswordWellFormed()) {
+  if (!IsPossiblePassword(password_)) {
     outcome.step = "input";
   } else if (kept.Get(settings_->config, &outcome) != nullptr) {
     outcome = Conversation(*this, kept).Hold();

@@ -4,29 +4,30 @@
 #ifndef KPASS_VERIFICATION_H_
 #define KPASS_VERIFICATION_H_
 
-#include <mutex>
-#include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "base/context.h"
 #include "base/ref.h"
 #include "base/secret.h"
-#include "kerberos/kdc_hooks.h"
+#include "kerberos/abandonable.h"
 #include "kerberos/outcome.h"
 #include "kerberos/settings.h"
-#include "net/interrupt.h"
 
 namespace kpass {
 
-class Verification final : private Sender {
+class Verification final : public Abandonable {
  public:
+  // The KDCs to ask. kPrimary: only primary ones, if any are known.
+  enum class Ask { kAny, kPrimary };
+
   // `user`: 'alice', 'alice/admin' or 'alice@REALM', in UTF-8.
-  Verification(Ref<Settings> settings, std::string user, Secret password)
+  Verification(Ref<Settings> settings, std::string user, Secret password,
+               Ask ask = Ask::kAny)
       : settings_(std::move(settings)),
         user_(std::move(user)),
-        password_(std::move(password)) {}
+        password_(std::move(password)),
+        ask_(ask) {}
 
   // Talks to the KDCs, on the calling thread. May be called only once. The
   // thread must be inside libkrb5 (exit_gate.h). Run() holds the thread until
@@ -34,38 +35,15 @@ class Verification final : private Sender {
   // is wiped when Run() returns.
   Outcome Run(KeptContext& kept);
 
-  // Ends the wait for a KDC, lets no further message leave, and wipes the
-  // password. If libkrb5 is computing with the password, it is wiped later, by
-  // Run(). May be called from any thread, at any time. Returns the KDCs that
-  // were asked.
-  Asked Abandon();
-
  private:
   friend class Conversation;
 
-  bool PasswordWellFormed() const;
-  bool Begin();
-  void End();
-  void SetService(std::string service);
-  void AddAsked(std::string realm, std::vector<std::string> kdcs);
-  Asked TakeAsked();
-
-  bool LeaveForNetwork(bool proof) override;
-  bool ReturnFromNetwork() override;
-  const Interrupt& interrupt() const override { return *interrupt_; }
+  void WipeSecrets() noexcept override { password_.Wipe(); }
 
   const Ref<Settings> settings_;
   const std::string user_;
-  TraceLog trace_;
-  std::mutex mutex_;
-  Secret password_;  // changed only under mutex_
-  // Exists only during Run(): there can be too many queued calls for one
-  // descriptor each.
-  std::optional<Interrupt> interrupt_;
-  // The rest is guarded by mutex_.
-  Asked asked_;
-  bool computing_ = false;  // libkrb5 may be reading the password
-  bool abandoned_ = false;
+  Secret password_;  // changed only under Abandonable's mutex
+  const Ask ask_;
 };
 
 }  // namespace kpass

@@ -74,6 +74,12 @@ void AddKdcs(const std::string& name, bool tcp, DnsAnswer* found) {
   });
 }
 
+void SortByPriority(DnsAnswer* found) {
+  std::stable_sort(
+      found->kdcs.begin(), found->kdcs.end(),
+      [](const DnsKdc& a, const DnsKdc& b) { return a.priority < b.priority; });
+}
+
 }  // namespace
 
 DnsAnswer LookUpKdcs(const std::string& realm, bool primary) {
@@ -81,9 +87,14 @@ DnsAnswer LookUpKdcs(const std::string& realm, bool primary) {
   DnsAnswer found;
   AddKdcs(service + "_udp." + realm, /*tcp=*/false, &found);
   AddKdcs(service + "_tcp." + realm, /*tcp=*/true, &found);
-  std::stable_sort(
-      found.kdcs.begin(), found.kdcs.end(),
-      [](const DnsKdc& a, const DnsKdc& b) { return a.priority < b.priority; });
+  SortByPriority(&found);
+  return found;
+}
+
+DnsAnswer LookUpByTcp(const std::string& service, const std::string& realm) {
+  DnsAnswer found;
+  AddKdcs(service + "._tcp." + realm, /*tcp=*/true, &found);
+  SortByPriority(&found);
   return found;
 }
 

@@ -10,7 +10,6 @@
 namespace kpass {
 namespace {
 
-constexpr uint16_t kKerberosPort = 88;
 constexpr uint16_t kHttpsPort = 443;
 
 bool IsDigits(std::string_view text) {
@@ -64,7 +63,7 @@ HostString ReadHost(std::string_view value, uint16_t port) {
 
 }  // namespace
 
-HostString ReadHostString(const std::string& value) {
+HostString ReadHostString(const std::string& value, uint16_t port) {
   constexpr std::string_view kHttps = "https://";
   HostString result;
   // Since krb5 1.22, such a value names a UNIX socket. Before, it named a host
@@ -74,7 +73,7 @@ HostString ReadHostString(const std::string& value) {
     return result;
   }
   if (value.compare(0, kHttps.size(), kHttps) != 0) {
-    return ReadHost(value, kKerberosPort);
+    return ReadHost(value, port);
   }
   const std::string_view rest = std::string_view(value).substr(kHttps.size());
   result = ReadHost(rest.substr(0, rest.find('/')), kHttpsPort);

@@ -1,5 +1,5 @@
-// Reads a value of kdc, primary_kdc or master_kdc in krb5.conf exactly as
-// libkrb5 does (locate_kdc.c, parse_host_string.c).
+// Reads a value of kdc, primary_kdc, master_kdc, kpasswd_server or admin_server
+// in krb5.conf exactly as libkrb5 does (locate_kdc.c, parse_host_string.c).
 //
 // https://web.mit.edu/kerberos/krb5-latest/doc/admin/conf_files/krb5_conf.html
 
@@ -23,7 +23,8 @@ struct HostString {
   uint16_t port = 0;
 };
 
-HostString ReadHostString(const std::string& value);
+// `port`: for a value that names none.
+HostString ReadHostString(const std::string& value, uint16_t port = 88);
 
 }  // namespace kpass
 

@@ -74,6 +74,27 @@ std::string Way::Text() const {
   return std::string(kind) + host + ':' + port;
 }
 
+std::vector<Way> ResolveHost(const std::string& host, uint16_t port) {
+  std::vector<Way> ways;
+  addrinfo hints = {};
+  hints.ai_socktype = SOCK_DGRAM;  // each address once
+  hints.ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG;
+  addrinfo* found = nullptr;
+  if (getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) !=
+      0) {
+    return ways;
+  }
+  for (const addrinfo* each = found; each != nullptr; each = each->ai_next) {
+    Way way;
+    if (each->ai_addrlen > sizeof way.address) continue;
+    memcpy(&way.address, each->ai_addr, each->ai_addrlen);
+    way.length = each->ai_addrlen;
+    ways.push_back(way);
+  }
+  freeaddrinfo(found);
+  return ways;
+}
+
 Ref<Kdcs> Kdcs::For(Site site) {
   Registry& registry = TheRegistry();
   const std::lock_guard<std::mutex> lock(registry.mutex);
@@ -142,23 +163,10 @@ std::vector<Way> Kdcs::WaysTo(const std::vector<Place>& places) {
     if (seen.insert(way.Key()).second) ways->push_back(way);
   };
   for (const Place& place : places) {
-    addrinfo hints = {};
-    hints.ai_socktype = SOCK_DGRAM;  // each address once
-    hints.ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG;
-    addrinfo* found = nullptr;
-    if (getaddrinfo(place.host.c_str(), std::to_string(place.port).c_str(),
-                    &hints, &found) != 0) {
-      continue;
-    }
-    for (const addrinfo* each = found; each != nullptr; each = each->ai_next) {
-      Way way;
-      if (each->ai_addrlen > sizeof way.address) continue;
-      memcpy(&way.address, each->ai_addr, each->ai_addrlen);
-      way.length = each->ai_addrlen;
+    for (const Way& way : ResolveHost(place.host, place.port)) {
       if (place.udp) add(way, &udp);
       if (place.tcp) add(way.ByTcp(), &tcp);
     }
-    freeaddrinfo(found);
   }
   std::vector<Way> ways = std::move(udp);
   // A loop, not insert(): insert() would need a newer libstdc++ than RHEL 8's.

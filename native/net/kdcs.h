@@ -41,6 +41,9 @@ struct Way {
   std::string Text() const;  // 'UDP 192.0.2.1:88'
 };
 
+// The ways to a host by UDP, one for each of its addresses. May wait for DNS.
+std::vector<Way> ResolveHost(const std::string& host, uint16_t port);
+
 // The history of a way.
 struct Health {
   enum class State { kUnknown, kAnswers, kSilent } state = State::kUnknown;

@@ -49,14 +49,15 @@ std::optional<Delivery> Transport::Carry(const std::string& realm,
   const RequestKind kind = KindOf(message);
   Delivery delivery{EMFILE, {}, {}};
   if (interrupt_.fd() >= 0) {
-    Site site = Site::Of(kept_, realm, /*primary=*/false);
+    Site site = Site::Of(kept_, realm, only_primary_);
     const bool named = !site.named.empty();
     Ref<Kdcs> kdcs = Kdcs::For(std::move(site));
     if (!kdcs->Resolve()) return std::nullopt;
     if (!named && kdcs->Ways(/*large=*/false).empty()) {
       // The realm has only a primary KDC. libkrb5 finds none on its first try,
-      // does not call the hook, and tries the primary KDC.
-      kdcs = Kdcs::For(Site::Of(kept_, realm, /*primary=*/true));
+      // does not call the hook, and tries the primary KDC. (Or, with
+      // only_primary_, no KDC is called primary.)
+      kdcs = Kdcs::For(Site::Of(kept_, realm, !only_primary_));
       if (!kdcs->Resolve()) return std::nullopt;
     }
     delivery = Dispatch(realm, *kdcs, message, kind);

@@ -34,6 +34,9 @@ class Transport {
   Transport(const KeptContext& kept, const Interrupt& interrupt,
             MessageLog log);
 
+  // From now on only the primary KDCs are asked, if any are known.
+  void AskOnlyPrimary() { only_primary_ = true; }
+
   // Another request for a ticket begins: its first message may go to any KDC.
   void BeginTry();
 
@@ -58,6 +61,7 @@ class Transport {
   const MessageLog log_;
   const Clock::duration patience_;
   const size_t most_udp_;
+  bool only_primary_ = false;
   std::optional<Way> kdc_;  // the KDC of the AS exchange
 };
 

@@ -18,6 +18,7 @@
 #include "base/exit_gate.h"
 #include "base/platform.h"
 #include "node/accept_call.h"
+#include "node/change_call.h"
 #include "node/diagnosis_functions.h"
 #include "node/mailbox.h"
 #include "node/pool.h"
@@ -200,6 +201,24 @@ Napi::Value Submit(const Napi::CallbackInfo& info) {
   return Napi::Number::New(env, answer);
 }
 
+// changePassword(pool, settings, user, old, new, timeout): as submit().
+Napi::Value SubmitChange(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Environment& environment = Of(env);
+  double answer = kNoMemory;
+  try {
+    const Ref<Call> call(new ChangeCall(
+        environment.NextId(),
+        std::chrono::milliseconds(info[5].ToNumber().Int64Value()),
+        PoolOf(info[0]), environment.mailbox,
+        Ref<Settings>(info[1].As<Napi::External<Settings>>().Data()),
+        TextOf(info[2]), SecretOf(env, info[3]), SecretOf(env, info[4])));
+    answer = Admit(environment, call);
+  } catch (const std::bad_alloc&) {  // no exception may pass through Node
+  }
+  return Napi::Number::New(env, answer);
+}
+
 // acceptorSettings(services, anyHost, bindings, once): what many accepts share.
 // `services`: results of settings(), one for each host.
 Napi::Value MakeAcceptorSettings(const Napi::CallbackInfo& info) {
@@ -308,6 +327,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("sharedPool", Napi::Function::New(env, SharedPool));
   exports.Set("settings", Napi::Function::New(env, MakeSettings));
   exports.Set("submit", Napi::Function::New(env, Submit));
+  exports.Set("changePassword", Napi::Function::New(env, SubmitChange));
   exports.Set("acceptorSettings",
               Napi::Function::New(env, MakeAcceptorSettings));
   exports.Set("accept", Napi::Function::New(env, SubmitAccept));

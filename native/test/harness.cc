@@ -3,6 +3,8 @@
 // in which allocations fail.
 //
 //   harness OPTIONS USER < password
+//   harness OPTIONS --change USER < password
+//                                       changes the password to the same one
 //   harness OPTIONS --token < token     accepts a token of Negotiate's instead
 //
 //   --service NAME   --host NAME   --keytab NAME   --realm NAME ...
@@ -139,6 +141,7 @@ bool Parse(int argc, char** argv, Task* task) {
                             {"lasting", no_argument, nullptr, 'l'},
                             {"genuine", no_argument, nullptr, 'g'},
                             {"token", no_argument, nullptr, 'T'},
+                            {"change", no_argument, nullptr, 'P'},
                             {nullptr, 0, nullptr, 0}};
   Settings& settings = *task->settings;
   for (;;) {
@@ -185,6 +188,9 @@ bool Parse(int argc, char** argv, Task* task) {
         break;
       case 'T':
         task->token = true;
+        break;
+      case 'P':
+        task->change = true;
         break;
       case -1:
         if (optind != argc - (task->token ? 0 : 1) ||

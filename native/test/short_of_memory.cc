@@ -28,6 +28,7 @@ __lsan_default_suppressions();
 extern "C" const char* __lsan_default_suppressions() {
   return "leak:krb5_get_init_creds_password\n"
          "leak:krb5_rd_req\n"
+         "leak:krb5_mk_rep\n"
          "leak:krb5_verify_init_creds\n"
          "leak:krb5_kt_get_entry\n";
 }

@@ -7,13 +7,15 @@
 #include <string>
 
 #include "kerberos/acceptor.h"
+#include "kerberos/password_change.h"
 #include "kerberos/verification.h"
 
 namespace kpass {
 
 struct Task {
   Ref<Settings> settings{new Settings};
-  bool token = false;  // accept one, in place of verifying a password
+  bool token = false;   // accept one, in place of verifying a password
+  bool change = false;  // change the password to itself
   std::string user;
   std::string input;  // the password, or the token
   long repeat = 1;
@@ -31,7 +33,7 @@ inline Secret SecretFrom(const std::string& text) {
   return secret;
 }
 
-// A verification or an accept.
+// A verification, a change or an accept.
 class Trial {
  public:
   explicit Trial(const Task& task) : task_(task) {
@@ -39,6 +41,9 @@ class Trial {
       acceptor_ = Ref<AcceptorSettings>(new AcceptorSettings);
       acceptor_->services = {task.settings};
       acceptor_->once = false;
+    } else if (task.change) {
+      change_.emplace(task.settings, task.user, SecretFrom(task.input),
+                      SecretFrom(task.input));
     } else {
       verification_.emplace(task.settings, task.user, SecretFrom(task.input));
     }
@@ -46,8 +51,8 @@ class Trial {
   }
 
   void Run(KeptContext& kept) {
-    if (verification_) {
-      outcome_ = verification_->Run(kept);
+    if (verification_ || change_) {
+      outcome_ = change_ ? change_->Run(kept) : verification_->Run(kept);
       proved_ = outcome_.verified;
       return;
     }
@@ -62,13 +67,16 @@ class Trial {
   // From any thread, at any time.
   void Abandon() {
     if (verification_) (void)verification_->Abandon();
+    if (change_) (void)change_->Abandon();
   }
 
   // Verified or accepted.
   bool proved() const { return proved_; }
 
   std::string Describe() const {
-    const std::string verb = task_.token ? "accepted" : "verified";
+    const std::string verb = task_.token    ? "accepted"
+                             : task_.change ? "changed"
+                                            : "verified";
     if (proved_) return verb + " " + outcome_.principal;
     return "not " + verb + ": " + outcome_.step + " " +
            std::to_string(outcome_.code) + " " + outcome_.message;
@@ -78,6 +86,7 @@ class Trial {
   const Task& task_;
   Ref<AcceptorSettings> acceptor_;
   std::optional<Verification> verification_;
+  std::optional<PasswordChange> change_;
   Outcome outcome_;
   bool proved_ = false;
 };

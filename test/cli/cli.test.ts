@@ -16,7 +16,14 @@ import { atTerminal } from '../support/terminal';
 const execute = promisify(execFile);
 
 describe('kpass', () => {
-  const helps = [['--help'], ['-h'], ['check', '--help'], ['doctor', '-h'], ['realm', '--help']];
+  const helps = [
+    ['--help'],
+    ['-h'],
+    ['check', '--help'],
+    ['passwd', '-h'],
+    ['doctor', '-h'],
+    ['realm', '--help'],
+  ];
   for (const args of helps) {
     it(`${args.join(' ')} prints the usage, with exit code 0`, async () => {
       const { code, stdout, stderr } = await runCommand(args);
@@ -44,6 +51,8 @@ describe('kpass', () => {
     'an option without its value': [['check', 'alice', '--host'], /--host/],
     'check without a user': [['check'], /the user is missing/],
     'check with a password as an argument': [['check', 'alice', 'wonderland'], /one user/],
+    'passwd without a user': [['passwd'], /the user is missing/],
+    'passwd with passwords as arguments': [['passwd', 'alice', 'wonderland', 'x'], /one user/],
     'an option for a password': [['check', 'alice', '--password=wonderland'], /--password/],
     'a timeout that is not a number': [['check', 'alice', '-t', 'soon'], /milliseconds/],
     'a timeout of 0': [['doctor', '-t', '0'], /timeout must be/],

@@ -97,15 +97,17 @@ describe('wrong passwords under load', () => {
     assert(count > 0 && count <= 50, `${count}`);
   });
 
-  it('count at most 50, with 50 at once, a slow replica and a slow primary', async () => {
+  // A KDC that has not answered for 2 s gets the proof again. Under a sanitizer, 50 at once take longer.
+  const atOnce = process.env.KPASS_SLOW === undefined ? 50 : 10;
+  it(`count at most ${atOnce}, with ${atOnce} at once, a slow replica and a slow primary`, async () => {
     const [first = 0, second = 0] = slow.map((proxy) => proxy.port);
     const kdcs = [`localhost:${first}`, `127.0.0.1:${second}`] as const;
     const config = await primary.writeConfig({ kdcs, primary: kdcs[1] });
-    const verifier = verifierFor(primary, { config, threads: 50, timeout: 60_000 });
-    const calls = Array.from({ length: 50 }, () => verifier.verify('grace', 'wrong'));
+    const verifier = verifierFor(primary, { config, threads: atOnce, timeout: 60_000 });
+    const calls = Array.from({ length: atOnce }, () => verifier.verify('grace', 'wrong'));
     for (const { verified } of await Promise.all(calls)) assert.equal(verified, false);
     const count = await failures('grace', primary, replica);
-    assert(count > 0 && count <= 50, `${count}`);
+    assert(count > 0 && count <= atOnce, `${count}`);
   });
 
   it('count once each, with a slow KDC at two addresses', async () => {

@@ -226,6 +226,18 @@ const OTHERS: Record<string, Table> = {
     column: 'field',
     types: () => membersOf('ThrottleEvent'),
   },
+  'the reasons of changes': {
+    page: 'docs/passwords.md',
+    section: 'Changing a password',
+    column: '`reason`',
+    types: () => wordsOf('PasswordChangeReason'),
+  },
+  "the fields of a change's event": {
+    page: 'docs/passwords.md',
+    section: 'Watching it',
+    column: 'field',
+    types: () => membersOf('PasswordEvent'),
+  },
   'the reasons of refusals': {
     page: 'docs/negotiate.md',
     section: 'One accept',
@@ -307,7 +319,7 @@ describe('the manual', () => {
     const page = read('docs/command.md');
     const optionsIn = (text: string) => new Set(text.match(/--[a-z][a-z-]+/g));
     const command = join(PACKAGE, 'dist', 'cli', 'index.js');
-    const helps = ['doctor', 'check', 'forgive', 'realm'].map((name) =>
+    const helps = ['doctor', 'check', 'forgive', 'passwd', 'realm'].map((name) =>
       execute(process.execPath, [command, name, '--help']),
     );
     const help = (await Promise.all(helps)).map(({ stdout }) => stdout).join('');
@@ -348,7 +360,8 @@ function resolves(link: string, page: string): boolean {
 describe('the first programs of the manual', () => {
   let realm: Realm;
   before(async () => {
-    realm = await Realm.start({ users: { alice: 'wonderland' }, services: [SERVICE] });
+    const users = { alice: 'wonderland', carol: 'wonderland' };
+    realm = await Realm.start({ users, services: [SERVICE], passwords: true });
   });
   after(() => realm?.stop());
 
@@ -431,6 +444,12 @@ describe('the first programs of the manual', () => {
     const telling = 'console.log(bindings.length, bindings.subarray(0, 21).toString());';
     const printed = await run(channel, telling);
     equal(printed, '53 tls-server-end-point:\n');
+  });
+
+  it('change a password, in docs/passwords.md', async () => {
+    const [program = ''] = programs('docs/passwords.md', 'Changing a password');
+    const printed = await run(program.replace("'alice'", "'carol'"));
+    match(printed, /^changed for carol@EXAMPLE\.COM$/m);
   });
 
   it('tell of each verification, in docs/kdcs-and-deadlines.md', async () => {

@@ -18,7 +18,7 @@ const PACKAGE = dirname(require.resolve('kpass/package.json'));
 const SURROUNDINGS = `
 import type { IncomingMessage as NodeRequest } from 'node:http';
 import type * as channels from 'node:diagnostics_channel';
-import type { Verifier as Verifiers } from 'kpass';
+import type { KpassError as Failures, Verifier as Verifiers } from 'kpass';
 import type { BasicAuth, basicAuth as makeAuth, RequestError as Errors } from 'kpass/http';
 
 declare global {
@@ -34,6 +34,8 @@ declare global {
   const verifier: Verifiers;
   const name: string;
   const password: string;
+  const newPassword: string;
+  const KpassError: typeof Failures;
   const subscribe: typeof channels.subscribe;
 }
 `;
@@ -131,7 +133,7 @@ describe('the code in the manual', function () {
     const errors = await compile({
       'channels.mts': `
         import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-        import type { AcceptEvent, VerifyEvent } from 'kpass';
+        import type { AcceptEvent, PasswordEvent, VerifyEvent } from 'kpass';
         import type { ErrorMessage } from 'kpass/http';
         const one = (event: VerifyEvent) => console.log(event.outcome, event.duration.toFixed());
         subscribe('kpass:verify', one);
@@ -139,6 +141,9 @@ describe('the code in the manual', function () {
         const two = (event: AcceptEvent) => console.log(event.outcome);
         subscribe('kpass:accept', two);
         unsubscribe('kpass:accept', two);
+        const changed = (event: PasswordEvent) => console.log(event.outcome);
+        subscribe('kpass:password', changed);
+        unsubscribe('kpass:password', changed);
         const three = ({ error }: ErrorMessage) => console.log(error);
         subscribe('kpass:error', three);
         unsubscribe('kpass:error', three);

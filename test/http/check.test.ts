@@ -32,7 +32,13 @@ describe('kpass/http', () => {
           assert.equal(response.headersSent, false);
           response.writeHead(204).end();
         },
-        { check: auth.check, verify: auth.verify, headers: auth.headers, close: auth.close },
+        {
+          check: auth.check,
+          verify: auth.verify,
+          changePassword: auth.changePassword,
+          headers: auth.headers,
+          close: auth.close,
+        },
       );
       await using web = await Web.start(alone as unknown as BasicAuth, { tls });
       await published(async () => assert.equal(await web.status(authorization), 204));

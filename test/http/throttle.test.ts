@@ -13,6 +13,7 @@ import { FaultProxy } from '../support/fault-proxy';
 import { optionsFor, verifierFor } from '../support/subject';
 import { basic, Web } from '../support/web';
 
+const SLOW = Number(process.env.KPASS_SLOW ?? 1);
 const MINUTE = 60_000;
 const LOCKED_AFTER = 5;
 const throttle = { attempts: 3, window: 30 * MINUTE };
@@ -276,7 +277,7 @@ describe('the throttle of kpass/http', () => {
     const one = { attempts: 1, window: throttle.window };
 
     it('counts nothing', async () => {
-      await start({ throttle: one, timeout: 300 });
+      await start({ throttle: one, timeout: 300 * SLOW });
       await proxy.use('silent');
       for (const password of passwords(3)) assert.equal(await status(password), 503);
       await proxy.use('pass');
@@ -333,7 +334,7 @@ describe('the throttle of kpass/http', () => {
     });
 
     it('answers 503, not 401, to requests that wait for another', async () => {
-      await start({ throttle: one, timeout: 500 });
+      await start({ throttle: one, timeout: 500 * SLOW });
       await proxy.use('silent');
       const answers = passwords(5).map((password) => status(password));
       await arrived(5);

@@ -44,7 +44,7 @@ describe('the core alone', function () {
       alice: password,
       rc4: { password, enctypes: ['arcfour-hmac'] },
     });
-    realm = await Realm.start({ users: users('wonderland'), ...RC4 });
+    realm = await Realm.start({ passwords: true, users: users('wonderland'), ...RC4 });
     impostor = await realm.impostor({ users: users('hijacked') });
   });
 
@@ -135,10 +135,20 @@ describe('the core alone', function () {
       match(await harness({ under: VALGRIND, kdc: realm, input }), /^not accepted: krb5_rd_req/);
     });
 
-    it('has the right outcomes on a pool, with some calls abandoned', async () => {
-      const options = ['--threads', '4', '--repeat', '12', '--abandon', '300'];
-      await harness({ under: VALGRIND, kdc: realm, input: 'wonderland', options });
+    it('has the right outcome for a change of a password', async () => {
+      const change = (kdc: Realm, input: string) =>
+        harness({ under: VALGRIND, kdc, input, options: ['--change'] });
+      match(await change(realm, 'wonderland'), /^changed alice@EXAMPLE.COM\n$/);
+      match(await change(realm, 'x'), /^not changed: krb5_get_init_creds_password/);
+      match(await change(impostor, 'hijacked'), /^not changed: krb5_verify_init_creds/);
     });
+
+    for (const change of [[], ['--change']]) {
+      it(`has the right outcomes on a pool, with some calls abandoned ${change}`, async () => {
+        const options = ['--threads', '4', '--repeat', '12', '--abandon', '300', ...change];
+        await harness({ under: VALGRIND, kdc: realm, input: 'wonderland', options });
+      });
+    }
   });
 
   // ThreadSanitizer's build lets no allocation fail. AddressSanitizer's build is slow, so it tries

@@ -1,4 +1,4 @@
-// A name server on loopback that knows only the KDCs of one realm.
+// A name server on loopback that knows only the servers of one realm.
 
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
@@ -20,12 +20,19 @@ export interface NameServer extends AsyncDisposable {
   port: number;
 }
 
+/** Servers of other services by their names, such as `_kpasswd._tcp`. */
+type Others = Readonly<Record<string, readonly Srv[]>>;
+
 /** Starts the server. It knows `_kerberos._udp`, `_kerberos._tcp` and, with `uri`, `_kerberos`. */
-export async function nameServer(kdcs: readonly Srv[], uri?: string): Promise<NameServer> {
+export async function nameServer(
+  kdcs: readonly Srv[],
+  uri?: string,
+  others: Others = {},
+): Promise<NameServer> {
   const socket = createSocket('udp4').bind(0, '127.0.0.1');
   await once(socket, 'listening');
   socket.on('message', (query, { port, address }) => {
-    socket.send(answer(query, kdcs, uri), port, address);
+    socket.send(answer(query, kdcs, uri, others), port, address);
   });
   const { port } = socket.address();
   return {
@@ -43,14 +50,21 @@ export async function asCResolver(port: number, folder: string): Promise<Record<
 }
 
 /** RFC 1035, 4.1. */
-function answer(query: Buffer, kdcs: readonly Srv[], uri: string | undefined): Buffer {
+function answer(
+  query: Buffer,
+  kdcs: readonly Srv[],
+  uri: string | undefined,
+  others: Others,
+): Buffer {
   const question = query.subarray(12, query.indexOf(0, 12) + 5);
   const name = question.toString('latin1'); // each label comes after a byte with its length
   const type = question.readUInt16BE(question.length - 4);
-  const isSrv = /^._kerberos._(udp|tcp)/s.test(name);
+  const [, service = '', protocol = ''] = /^.(_[\w-]+).(_udp|_tcp)/s.exec(name) ?? [];
+  const servers = service === '_kerberos' ? kdcs : others[`${service}.${protocol}`];
+  const isSrv = servers !== undefined;
   const isUri = uri !== undefined && /^._kerberos[^_]*$/s.test(name);
   const records: Buffer[] = [];
-  if (isSrv && type === SRV) records.push(...kdcs.map(srv));
+  if (isSrv && type === SRV) records.push(...servers.map(srv));
   if (isUri && type === URI) records.push(Buffer.concat([numbers(10, 1), Buffer.from(uri)]));
   const header = Buffer.concat([
     query.subarray(0, 2),

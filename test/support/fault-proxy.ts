@@ -60,6 +60,9 @@ export type Fault =
 /** One fault for all requests, or a function that chooses for each. */
 export type Mode = Fault | ((request: Request) => Fault);
 
+/** The server that a proxy is in front of. */
+type Behind = Pick<Realm, 'port' | 'writeConfig'>;
+
 type Answer = Buffer[] | 'close' | 'mute' | 'reset';
 
 const GARBAGE = Buffer.alloc(100, 0xa5);
@@ -78,7 +81,7 @@ export class FaultProxy {
   /** Path of a krb5.conf that names this proxy as the realm's only KDC. */
   config = '';
 
-  readonly #realm: Realm;
+  readonly #realm: Behind;
   readonly #tcp: Server;
   readonly #clients = new Set<Socket>();
   readonly #upstream = new Set<{ destroy(): void }>();
@@ -88,15 +91,23 @@ export class FaultProxy {
   #seen!: Map<string, Request>;
   readonly #last: Partial<Record<ReplyType, { request: string; reply: Buffer }>> = {};
 
-  private constructor(realm: Realm) {
+  private constructor(realm: Behind) {
     this.#realm = realm;
     setMaxListeners(0, this.#waits.signal); // each late reply adds a listener
     this.#tcp = createServer((client) => this.#serve(client));
     this.reset();
   }
 
+  /** Starts a proxy in front of the server that changes the realm's passwords. */
+  static beforePasswords(realm: Realm): Promise<FaultProxy> {
+    return FaultProxy.start({
+      port: realm.passwordPort,
+      writeConfig: ({ kdcs = [] } = {}) => realm.writeConfig({ passwordServers: kdcs }),
+    });
+  }
+
   /** Starts a proxy that passes all messages. */
-  static async start(realm: Realm): Promise<FaultProxy> {
+  static async start(realm: Behind): Promise<FaultProxy> {
     const proxy = new FaultProxy(realm);
     await proxy.#open();
     proxy.config = await realm.writeConfig({ kdcs: [`127.0.0.1:${proxy.port}`] });

@@ -286,7 +286,10 @@ export class HeimdalRealm implements AsyncDisposable {
   }
 
   #krb5Conf(more: string, kdcs: readonly string[]): string {
-    return krb5Conf([{ name: this.name, kdcs, primary: null, hosts: [] }], more);
+    return krb5Conf(
+      [{ name: this.name, kdcs, primary: null, passwordServers: [], hosts: [] }],
+      more,
+    );
   }
 
   #kdcConf(enctypes: readonly string[]): string {

@@ -80,6 +80,7 @@ export class SambaDomain implements AsyncDisposable {
   #kdc: LeashedProgram | null = null;
   #log = '';
   #port = 0;
+  #passwordPort = 0;
   #files = 0;
   #stopped: Promise<void> | null = null;
 
@@ -112,6 +113,11 @@ export class SambaDomain implements AsyncDisposable {
   /** The KDC's port on 127.0.0.1, for UDP and for TCP. It stays the same for the domain's life. */
   get port(): number {
     return this.#port;
+  }
+
+  /** The port on 127.0.0.1 of the server that changes passwords, over UDP and TCP. */
+  get passwordPort(): number {
+    return this.#passwordPort;
   }
 
   /** Environment variables for a client in a process of its own. */
@@ -168,6 +174,11 @@ export class SambaDomain implements AsyncDisposable {
   /** Brings a user into another state; wrong passwords are forgotten. */
   async setState(name: string, state: SambaState): Promise<void> {
     await this.#request('set_state', { name, state });
+  }
+
+  /** Sets the rules for new passwords. `age`: seconds for which a new password may not be changed. */
+  async setPasswordPolicy({ length = 0, history = 0, age = 0, complexity = false }): Promise<void> {
+    await this.#request('password_policy', { length, history, age, complexity });
   }
 
   /** Sets the number of wrong passwords that lock any user. With 0, Samba counts none. */
@@ -283,6 +294,7 @@ export class SambaDomain implements AsyncDisposable {
   async #open(): Promise<void> {
     for (let tries = 1; ; tries++) {
       this.#port = await freePort();
+      this.#passwordPort = await freePort();
       await this.#writeConfigs();
       try {
         return await this.startKdc();
@@ -308,7 +320,7 @@ export class SambaDomain implements AsyncDisposable {
       const conf = join(scratch.path, 'smb.conf');
       const krb5 = join(scratch.path, 'krb5.conf'); // in place of this machine's
       await writeFile(krb5, this.#krb5Conf('', []));
-      await writeFile(conf, smbConf(this.name, this.domain, folder, 0, ''));
+      await writeFile(conf, smbConf(this.name, this.domain, folder, [0, 0], ''));
       // On a leash: Samba would make the folder anew if it outlived this process.
       const command = [PYTHON, SCRIPT, conf, 'provision', this.name, this.domain];
       const program = new LeashedProgram(command, { ...env, KRB5_CONFIG: krb5 });
@@ -327,13 +339,15 @@ export class SambaDomain implements AsyncDisposable {
 
   async #writeConfigs(): Promise<void> {
     const { smbConfig = '', config = '' } = this.#options;
-    const text = smbConf(this.name, this.domain, this.folder, this.#port, smbConfig);
+    const ports = [this.#port, this.#passwordPort] as const;
+    const text = smbConf(this.name, this.domain, this.folder, ports, smbConfig);
     await writeFile(this.#conf, text);
     await writeFile(this.config, this.#krb5Conf(config, this.#kdcs()));
   }
 
   #krb5Conf(more: string, kdcs: readonly string[]): string {
-    return krb5Conf([{ name: this.name, kdcs, primary: null, hosts: [] }], more);
+    const passwordServers = [`127.0.0.1:${this.#passwordPort}`];
+    return krb5Conf([{ name: this.name, kdcs, primary: null, passwordServers, hosts: [] }], more);
   }
 
   #kdcs(): string[] {
@@ -371,7 +385,7 @@ function smbConf(
   realm: string,
   domain: string,
   folder: string,
-  port: number,
+  [port, passwordPort]: readonly [number, number],
   more: string,
 ): string {
   return `[global]
@@ -381,7 +395,7 @@ function smbConf(
   server role = active directory domain controller
   server services = kdc
   krb5 port = ${port}
-  kpasswd port = 0
+  kpasswd port = ${passwordPort}
   interfaces = 127.0.0.1/8
   bind interfaces only = yes
   private dir = ${folder}/private

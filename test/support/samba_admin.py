@@ -101,6 +101,15 @@ class Domain:
             pwdHistoryLength="0",
         )
 
+    def password_policy(self, length, history, age, complexity):
+        self.set(
+            self.root,
+            minPwdLength=str(length),
+            pwdHistoryLength=str(history),
+            minPwdAge=str(-age * 10_000_000),
+            pwdProperties="1" if complexity else "0",
+        )
+
     def add_user(self, name, password, upn=None, enctypes=None):
         attributes = {
             "dn": f"CN={escaped(name)},CN=Users,{self.root}",

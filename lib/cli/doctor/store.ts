@@ -1,8 +1,8 @@
 // The throttle's store: whether it answers, and whether it keeps what it counts.
 
 import { randomBytes } from 'node:crypto';
-import { RemoteStore } from '../../http/remote-store.js';
-import type { ThrottleStore } from '../../http/store.js';
+import { RemoteStore } from '../../remote-store.js';
+import type { ThrottleStore } from '../../throttle-store.js';
 import { broken, type Diagnosis, type LookResult, ok, warning } from './chain.js';
 
 /** A store that knows how its server is set up. */

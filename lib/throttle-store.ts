@@ -1,5 +1,5 @@
 // The memory of the throttle: a store counts attempts at accounts. One process can hold it, or a server
-// that many processes share. throttle.ts holds the policy, the same for every store.
+// that many processes share. http/throttle.ts holds the policy, the same for every store.
 //
 // A store never sees a name or a password. It gets HMACs of them.
 

@@ -1,8 +1,15 @@
 // A store that this process shares with others, with a deadline: it may be away, silent or slow.
 
-import { KpassError } from '../errors.js';
-import { clearTimeout, setTimeout } from '../time.js';
-import type { Attempt, Awaitable, End, Reservation, Terms, ThrottleStore } from './store.js';
+import { KpassError } from './errors.js';
+import type {
+  Attempt,
+  Awaitable,
+  End,
+  Reservation,
+  Terms,
+  ThrottleStore,
+} from './throttle-store.js';
+import { clearTimeout, setTimeout } from './time.js';
 
 /** ms for each call of the store. */
 const DEADLINE = 1_000;

@@ -1,16 +1,16 @@
 // kpass/doctor: doctor as a function. `kpass doctor` is the same for a person.
 
-import './outside.js';
-import { Chain, type Link } from './cli/doctor/chain.js';
-import { lookAtStore } from './cli/doctor/store.js';
-import { walk } from './cli/doctor/walk.js';
-import { checkCredentials } from './credentials.js';
-import type { ThrottleStore } from './http/store.js';
-import { checkSettings, VERIFIER_KEYS } from './settings.js';
-import { optionsObject, wrongType } from './validate.js';
-import type { VerifierOptions } from './verifier.js';
+import '../outside.js';
+import { Chain, type Link } from '../cli/doctor/chain.js';
+import { lookAtStore } from '../cli/doctor/store.js';
+import { walk } from '../cli/doctor/walk.js';
+import { checkCredentials } from '../credentials.js';
+import { checkSettings, VERIFIER_KEYS } from '../settings.js';
+import type { ThrottleStore } from '../throttle-store.js';
+import { optionsObject, wrongType } from '../validate.js';
+import type { VerifierOptions } from '../verifier.js';
 
-export type { Link, Status } from './cli/doctor/chain.js';
+export type { Link, Status } from '../cli/doctor/chain.js';
 
 export interface DiagnoseOptions extends VerifierOptions {
   /** A user whose login is tried too. Default: none. */
