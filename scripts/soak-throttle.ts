@@ -4,7 +4,8 @@
 import { type Storm, weather } from '../test/support/many-processes';
 
 async function soak(): Promise<void> {
-  for (const attempts of [1, 3, 5, 10]) {
+  const limits = process.argv.slice(2).map(Number);
+  for (const attempts of limits.length > 0 ? limits : [1, 3, 5, 10]) {
     for (const right of [0, 0.02, 0.3]) {
       const storm: Storm = { attempts, right, processes: 8, lanes: 16, kills: 120, storeKills: 4 };
       const { highest, reached, ended, killed } = await weather(storm);
