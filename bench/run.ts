@@ -30,6 +30,7 @@ import { deadKdcs } from './scenarios/dead-kdcs';
 import { http } from './scenarios/http';
 import { messages } from './scenarios/messages';
 import { silentKdc } from './scenarios/silent-kdc';
+import { throttle } from './scenarios/throttle';
 import { throughput } from './scenarios/throughput';
 
 const SCENARIOS: Record<string, Scenario> = {
@@ -39,6 +40,7 @@ const SCENARIOS: Record<string, Scenario> = {
   'silent-kdc': silentKdc,
   messages,
   http,
+  throttle,
 };
 
 main();

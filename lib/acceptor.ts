@@ -7,7 +7,9 @@ import { accept } from './accepts.js';
 import { binding, type NativeAcceptorSettings, type NativeSettings, type Pool } from './binding.js';
 import { KpassError } from './errors.js';
 import { nativeSettings } from './native-settings.js';
+import { OpenCalls } from './open-calls.js';
 import { checkCallOptions, checkSettings, type Settings } from './settings.js';
+import { traceAccept } from './tracing.js';
 import { nonEmptyText, optionsObject, texts, wrongType, wrongValue } from './validate.js';
 import type { VerifierOptions } from './verifier.js';
 
@@ -88,6 +90,7 @@ export class Acceptor {
   readonly #pool: Pool;
   readonly #counts = { accepted: 0, refused: 0, failed: 0 };
   #native: { services: NativeSettings[]; settings: NativeAcceptorSettings } | undefined;
+  readonly #open = new OpenCalls();
   #closed = false;
 
   constructor(options: AcceptorOptions) {
@@ -124,8 +127,10 @@ export class Acceptor {
       if (this.#closed) {
         throw new KpassError('ERR_KPASS_CLOSED', 'the acceptor is closed', { step: 'close' });
       }
-      const terms = { settings: this.#settings, timeout, signal, counts: this.#counts };
-      return accept(this.#pool, terms, this.#nativeSettings(), token, bindings);
+      const settings = this.#settings;
+      const terms = { settings, timeout, signal, counts: this.#counts, open: this.#open };
+      const native = this.#nativeSettings();
+      return traceAccept(settings, () => accept(this.#pool, terms, native, token, bindings));
     } catch (error) {
       this.#counts.failed++;
       return Promise.reject(error);
@@ -138,10 +143,19 @@ export class Acceptor {
     return { threads, active, queued, ...this.#counts };
   }
 
-  /** Ends the acceptor. Pending accepts settle; later ones reject with ERR_KPASS_CLOSED. */
-  close(): void {
+  /**
+   * Ends the acceptor. Pending accepts settle; later ones reject with ERR_KPASS_CLOSED.
+   *
+   * @returns resolves when none is pending
+   */
+  close(): Promise<void> {
     this.#closed = true;
     binding.closePool(this.#pool);
+    return this.#open.none();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   /** Makes new settings after a change of KRB5_CONFIG. */

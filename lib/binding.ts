@@ -53,6 +53,8 @@ export interface NativeAsked {
   /** The KDCs that krb5.conf names for those realms. */
   kdcs: readonly string[];
   trace: NativeTrace;
+  /** A message that may prove the password has left for a KDC, which may have counted it. */
+  proofLeft: boolean;
 }
 
 /**
@@ -75,6 +77,7 @@ export class NativeOutcome implements NativeAsked {
     readonly realms: readonly string[],
     readonly kdcs: readonly string[],
     readonly trace: NativeTrace,
+    readonly proofLeft: boolean,
   ) {}
 }
 

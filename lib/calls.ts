@@ -1,6 +1,7 @@
 // Verifications, on a pool of threads.
 
 import { binding, type NativeAsked, NativeOutcome, type Pool } from './binding.js';
+import { isUnanswered, markCounted } from './counted.js';
 import { nameUnlessRefused } from './credentials.js';
 import { deadlinePassed, type KpassError } from './errors.js';
 import { contextForVerify, tellFailure, tellVerdict } from './events.js';
@@ -57,6 +58,7 @@ const REFUSED: NativeOutcome = {
   realms: [],
   kdcs: [],
   trace: null,
+  proofLeft: false,
 };
 
 class Call<Result> extends PendingCall<
@@ -99,7 +101,7 @@ class Call<Result> extends PendingCall<
   }
 
   protected resultOf(outcome: NativeOutcome): Result {
-    const result = this.terms.conclude(outcome, this.#name);
+    const result = this.#concluded(outcome);
     this.terms.counts[outcome.verified ? 'verified' : 'denied']++;
     return result;
   }
@@ -117,6 +119,15 @@ class Call<Result> extends PendingCall<
   }
 
   protected expired(asked: NativeAsked): KpassError {
-    return deadlinePassed(this.terms.settings, this.terms.timeout, asked);
+    const error = deadlinePassed(this.terms.settings, this.terms.timeout, asked);
+    return asked.proofLeft ? markCounted(error) : error;
+  }
+
+  #concluded(outcome: NativeOutcome): Result {
+    try {
+      return this.terms.conclude(outcome, this.#name);
+    } catch (error) {
+      throw isUnanswered(outcome) ? markCounted(error as Error) : error;
+    }
   }
 }

@@ -19,6 +19,7 @@ export type KpassErrorCode =
   | 'ERR_KPASS_TIMEOUT'
   | 'ERR_KPASS_BUSY'
   | 'ERR_KPASS_CLOSED'
+  | 'ERR_KPASS_STORE'
   | 'ERR_KPASS_INTERNAL';
 
 /** A later try may succeed without any change to this machine or to the account. */
@@ -26,6 +27,7 @@ const TEMPORARY: readonly KpassErrorCode[] = [
   'ERR_KPASS_KDC',
   'ERR_KPASS_TIMEOUT',
   'ERR_KPASS_BUSY',
+  'ERR_KPASS_STORE',
 ];
 
 interface KpassErrorDetails {
@@ -62,7 +64,7 @@ export class KpassError extends Error {
     if (details.reason !== undefined) this.reason = details.reason;
   }
 
-  /** True if a later try may succeed: ERR_KPASS_KDC, ERR_KPASS_TIMEOUT and ERR_KPASS_BUSY. */
+  /** True if a later try may succeed: ERR_KPASS_KDC, _TIMEOUT, _BUSY and _STORE. */
   get temporary(): boolean {
     return TEMPORARY.includes(this.code);
   }
@@ -287,7 +289,7 @@ const SUBJECTS: { [code in KpassErrorCode]?: (failure: Failure) => string } = {
 };
 
 /** The KDC of a failure, for a message. */
-export function kdcOf({ realms, kdcs, service }: Omit<NativeAsked, 'trace'>): string {
+export function kdcOf({ realms, kdcs, service }: Omit<NativeAsked, 'trace' | 'proofLeft'>): string {
   const named = `krb5.conf names ${kdcs.join(', ') || 'none'}`;
   return `KDC of realm ${realms.join(' or ')} (${named}), asked for service ${service}`;
 }

@@ -37,6 +37,8 @@ export interface VerifyEvent {
 declare module 'node:diagnostics_channel' {
   function subscribe(name: 'kpass:verify', onMessage: OnMessage<VerifyEvent>): void;
   function subscribe(name: 'kpass:accept', onMessage: OnMessage<AcceptEvent>): void;
+  function subscribe(name: 'kpass:throttle', onMessage: OnMessage<ThrottleEvent>): void;
+  function unsubscribe(name: 'kpass:throttle', onMessage: OnMessage<ThrottleEvent>): boolean;
   function unsubscribe(name: 'kpass:verify', onMessage: OnMessage<VerifyEvent>): boolean;
   function unsubscribe(name: 'kpass:accept', onMessage: OnMessage<AcceptEvent>): boolean;
 }
@@ -75,6 +77,28 @@ export function tellVerdict(settings: Settings, started: number, outcome: Native
 export function tellDenial(settings: Settings, step: string, reason: DenialReason): void {
   if (!verifications.hasSubscribers) return;
   tell(settings, performance.now(), { outcome: 'denied', step, reason });
+}
+
+/** A password that the throttle of kpass/http refused: the message of the channel 'kpass:throttle'. */
+export interface ThrottleEvent {
+  service: string;
+  /** Null: this machine's canonical name. */
+  host: string | null;
+  /**
+   * Stands for the account, with 17 bits: several accounts may share it. An HMAC, the same in all
+   * processes with the same `secret`.
+   */
+  account: string;
+  /** The throttle's limit. */
+  attempts: number;
+}
+
+const throttles = channel('kpass:throttle');
+
+export function tellThrottle({ service, host }: Settings, account: string, attempts: number): void {
+  if (!throttles.hasSubscribers) return;
+  const event: ThrottleEvent = { service, host, account, attempts };
+  throttles.publish(event);
 }
 
 export function tellFailure(settings: Settings, started: number, reason: unknown): void {

@@ -1,6 +1,7 @@
 // Changes of passwords, on a pool of threads.
 
 import { binding, NativeChange, type NativeChangeAsked, type Pool } from './binding.js';
+import { isUnanswered, markCounted } from './counted.js';
 import { nameUnlessRefused, passwordCanBeRight } from './credentials.js';
 import type { KpassError } from './errors.js';
 import { nativeSettings } from './native-settings.js';
@@ -32,6 +33,7 @@ const REFUSED = new NativeChange(false, 'input', 0, '', '', '', '', false, {
   realms: [],
   kdcs: [],
   trace: null,
+  proofLeft: false,
   passwordServers: [],
   sent: false,
 });
@@ -76,7 +78,13 @@ class Change extends PendingCall<
   }
 
   protected resultOf(outcome: NativeChange): PasswordChange {
-    return changeOf(outcome);
+    try {
+      return changeOf(outcome);
+    } catch (error) {
+      throw oldIsOpen(outcome.asked) && isUnanswered({ ...outcome, ...outcome.asked })
+        ? markCounted(error as Error)
+        : error;
+    }
   }
 
   protected tellResult(outcome: NativeChange, result: PasswordChange): void {
@@ -91,6 +99,12 @@ class Change extends PendingCall<
   }
 
   protected expired(asked: NativeChangeAsked): KpassError {
-    return changeDeadlinePassed(this.terms.settings, this.terms.timeout, asked);
+    const error = changeDeadlinePassed(this.terms.settings, this.terms.timeout, asked);
+    return asked.proofLeft && oldIsOpen(asked) ? markCounted(error) : error;
   }
+}
+
+/** Whether the KDC has not taken the old password yet. A password server is asked only after that. */
+function oldIsOpen({ passwordServers }: NativeChangeAsked): boolean {
+  return passwordServers.length === 0;
 }

@@ -11,6 +11,7 @@ import { binding, FULL, type NativeTrace, NO_MEMORY, NO_THREAD } from './binding
 import { Deadlines, type Expiring } from './deadlines.js';
 import { KpassError } from './errors.js';
 import { tellTrace } from './events.js';
+import type { OpenCalls } from './open-calls.js';
 import type { Settings } from './settings.js';
 import { now } from './time.js';
 
@@ -41,6 +42,8 @@ export interface PendingTerms {
   /** ms */
   readonly timeout: number;
   readonly signal: AbortSignal | undefined;
+  /** Counts this call while it has no end. */
+  readonly open?: OpenCalls;
 }
 
 /** The functions that settle the caller's promise. */
@@ -80,6 +83,7 @@ export abstract class PendingCall<
     this.#resolve = resolve;
     this.#reject = reject;
     this.#context = context;
+    terms.open?.begin();
   }
 
   protected abstract outcomeOf(parts: Parts): Outcome;
@@ -132,6 +136,7 @@ export abstract class PendingCall<
       return;
     }
     this.#resolve(result);
+    this.terms.open?.end();
     this.#unwatch();
     if (this.#context === undefined) this.tellResult(outcome, result);
     else this.#context.runInAsyncScope(this.tellResult, this, outcome, result);
@@ -160,6 +165,7 @@ export abstract class PendingCall<
   #fail(reason: unknown): void {
     this.countFailure();
     this.#reject(reason);
+    this.terms.open?.end();
     this.#unwatch();
     if (this.#context === undefined) this.tellFailure(reason);
     else this.#context.runInAsyncScope(this.tellFailure, this, reason);

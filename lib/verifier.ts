@@ -4,6 +4,7 @@ import { binding, type Pool } from './binding.js';
 import { verify } from './calls.js';
 import { checkChange, checkCredentials } from './credentials.js';
 import { KpassError } from './errors.js';
+import { OpenCalls } from './open-calls.js';
 import { changePassword } from './password-calls.js';
 import type { PasswordChange } from './password-change.js';
 import {
@@ -14,6 +15,7 @@ import {
   type Trace,
   type Transport,
 } from './settings.js';
+import { tracePassword, traceVerify } from './tracing.js';
 import { type Verdict, verdictOf } from './verdict.js';
 
 export interface VerifierOptions {
@@ -98,6 +100,7 @@ export class Verifier {
   readonly #settings: Settings;
   readonly #pool: Pool;
   readonly #counts = { verified: 0, denied: 0, failed: 0 };
+  readonly #open = new OpenCalls();
   #closed = false;
 
   constructor(options: VerifierOptions) {
@@ -120,9 +123,10 @@ export class Verifier {
       checkCredentials(user, password);
       const { signal, timeout = this.#settings.timeout } = checkCallOptions(options);
       this.#checkOpen();
-      const counts = this.#counts;
-      const terms = { settings: this.#settings, timeout, signal, counts, conclude: verdictOf };
-      return verify(this.#pool, terms, user, password);
+      const settings = this.#settings;
+      const rest = { counts: this.#counts, open: this.#open, conclude: verdictOf };
+      const terms = { settings, timeout, signal, ...rest };
+      return traceVerify(settings, () => verify(this.#pool, terms, user, password));
     } catch (error) {
       this.#counts.failed++;
       return Promise.reject(error);
@@ -151,8 +155,11 @@ export class Verifier {
       checkChange(user, oldPassword, newPassword);
       const { signal, timeout = this.#settings.timeout } = checkCallOptions(options);
       this.#checkOpen();
-      const terms = { settings: this.#settings, timeout, signal };
-      return changePassword(this.#pool, terms, user, oldPassword, newPassword);
+      const settings = this.#settings;
+      const terms = { settings, timeout, signal, open: this.#open };
+      return tracePassword(settings, () =>
+        changePassword(this.#pool, terms, user, oldPassword, newPassword),
+      );
     } catch (error) {
       return Promise.reject(error);
     }
@@ -163,10 +170,19 @@ export class Verifier {
     return { ...binding.poolStats(this.#pool), ...this.#counts };
   }
 
-  /** Ends the verifier. Pending verifications settle; later ones reject with ERR_KPASS_CLOSED. */
-  close(): void {
+  /**
+   * Ends the verifier. Pending verifications settle; later ones reject with ERR_KPASS_CLOSED.
+   *
+   * @returns resolves when none is pending
+   */
+  close(): Promise<void> {
     this.#closed = true;
     binding.closePool(this.#pool);
+    return this.#open.none();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   #checkOpen(): void {

@@ -15,6 +15,7 @@ Checks user names and passwords against Kerberos.
   kpass check USER    checks a user's password
   kpass passwd USER   changes a user's password
   kpass doctor        checks each link from here to the KDC, and says what is broken
+  kpass forgive USER  forgets a user's wrong passwords in the throttle's store
   kpass realm         starts a realm to try things with
 
   -h, --help          show this help, or a command's: kpass check --help
@@ -29,6 +30,7 @@ const VERBS: Record<string, () => Promise<Verb>> = {
   check: async () => (await import('./check.js')).check,
   passwd: async () => (await import('./passwd.js')).passwd,
   doctor: async () => (await import('./doctor/index.js')).doctor,
+  forgive: async () => (await import('./forgive.js')).forgive,
   realm: async () => (await import('./realm.js')).realm,
 };
 
@@ -42,8 +44,7 @@ async function run([verb, ...args]: string[]): Promise<number> {
     process.stdout.write(`${JSON.parse(manifest).version}\n`);
     return 0;
   }
-  if (verb === undefined)
-    throw new UsageError('a command is missing: check, passwd, doctor or realm');
+  if (verb === undefined) throw new UsageError('a command is missing: see --help');
   if (!Object.hasOwn(VERBS, verb)) throw new UsageError(`there is no command ${verb}`);
   return (await VERBS[verb]?.())?.(args) ?? 2;
 }

@@ -3,14 +3,17 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { PasswordChange } from '../password-change.js';
+import { wrongType } from '../validate.js';
 import type { Verdict } from '../verdict.js';
 import { answer, type Headers, setHeaders } from './answer.js';
 import { failure, insecure, RequestError, report } from './failures.js';
-import type { FormOptions, Forms } from './form.js';
+import { type FormOptions, formsOf } from './form.js';
 import type { HttpSettings } from './options.js';
 import { says } from './question.js';
+import type { Readiness, ReadinessProbe } from './readiness.js';
 import type { AnyRequest } from './request.js';
 import type { Identity, Scheme } from './scheme.js';
+import type { VerificationStats, Verifications } from './verifications.js';
 
 declare module 'node:http' {
   interface IncomingMessage {
@@ -66,8 +69,37 @@ export interface BasicAuth {
    */
   headers(request: Request): Record<string, string>;
   headers(request: AnyRequest): Record<string, string | string[]>;
-  /** Ends the verifier and forgets all results. From now on no user is verified. */
-  close(): void;
+  /** What has happened since the start, and what happens now. */
+  readonly stats: AuthStats;
+  /**
+   * Forgets the wrong passwords of a user, whose next password then goes to the KDC. With a store, in all
+   * processes; another process may remember a denial for the cache's `denyTtl`. Rejects with
+   * ERR_KPASS_STORE if the store does not answer.
+   */
+  forgive(user: string): Promise<void>;
+  /**
+   * Whether a login would work now: the KDC answers, the keytab opens the service's own ticket, the
+   * throttle's store answers. The result is kept for 5 s. For a readiness endpoint, not for liveness: a
+   * restart repairs no KDC, and remembered users need none.
+   *
+   * @returns rejects with the signal's reason when it is aborted
+   */
+  ready(options?: { signal?: AbortSignal | undefined }): Promise<Readiness>;
+  /**
+   * Ends the verifier and forgets all results. From now on no user is verified.
+   *
+   * @returns resolves when no verification is pending, and the throttle's store knows all ends. The
+   *   store's client may be closed then
+   */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface AuthStats extends VerificationStats {
+  /** Tickets accepted since the start. */
+  accepted: number;
+  /** Tickets refused since then. */
+  refused: number;
 }
 
 export interface HttpAuth extends BasicAuth {
@@ -91,7 +123,8 @@ const NONE: Headers = {};
 /** The first of `schemes` is challenged for first. */
 export function authWith(
   schemes: readonly Scheme[],
-  forms: Forms,
+  verifications: Verifications,
+  readiness: ReadinessProbe,
   { secure, challenge }: Pick<HttpSettings, 'secure' | 'challenge'>,
 ): HttpAuth {
   /**
@@ -160,17 +193,33 @@ export function authWith(
     );
   }
 
-  function close(): void {
-    for (const scheme of schemes) scheme.close();
+  async function close(): Promise<void> {
+    await Promise.all([...schemes.map((scheme) => scheme.close()), verifications.close()]);
   }
 
-  return Object.assign(middleware, {
+  function stats(): AuthStats {
+    const tickets = { accepted: 0, refused: 0 };
+    for (const scheme of schemes) Object.assign(tickets, scheme.stats);
+    return { ...verifications.stats, ...tickets };
+  }
+
+  async function forgive(user: string): Promise<void> {
+    if (typeof user !== 'string') throw wrongType('user', 'a string', user);
+    await verifications.forgive(user);
+  }
+
+  const methods = {
     check,
-    ...forms,
+    ...formsOf(verifications),
     // A Request of the Fetch API never gets an array: see Negotiate.
     headers: headers as HttpAuth['headers'],
+    forgive,
+    ready: readiness.ready.bind(readiness),
     close,
-  });
+    [Symbol.asyncDispose]: close,
+  };
+  const auth = Object.assign(middleware, methods);
+  return Object.defineProperty(auth, 'stats', { get: stats, enumerable: true }) as HttpAuth;
 }
 
 function setUser<User extends Identity | undefined>(request: AnyRequest, user: User): User {

@@ -2,8 +2,8 @@
 
 import { authWith, type BasicAuth } from './auth.js';
 import { Basic } from './basic.js';
-import { formsOf } from './form.js';
 import { type BasicAuthOptions, checkBasicOptions } from './options.js';
+import { ReadinessProbe } from './readiness.js';
 import { verificationsFor } from './verifications.js';
 
 /**
@@ -15,5 +15,6 @@ export function basicAuth(options: BasicAuthOptions): BasicAuth {
   const [settings, verifierOptions] = checkBasicOptions(options);
   const verifications = verificationsFor(verifierOptions, settings);
   const scheme = new Basic(settings.realm, verifications);
-  return authWith([scheme], formsOf(verifications), settings);
+  const readiness = new ReadinessProbe(verifierOptions, verifications);
+  return authWith([scheme], verifications, readiness, settings);
 }

@@ -40,8 +40,8 @@ export class Basic implements Scheme {
     return result instanceof Promise ? result.then(identified) : identified(result);
   }
 
-  close(): void {
-    this.#verifications.close();
+  close(): Promise<void> {
+    return this.#verifications.close();
   }
 }
 

@@ -71,8 +71,11 @@ function internal(cause: unknown): KpassError {
 /** The message of the channel `kpass:error`. */
 export interface ErrorMessage {
   error: unknown;
-  /** The request that could not be answered. Not enumerable: its headers hold the password. */
-  readonly request: AnyRequest;
+  /**
+   * The request that could not be answered. Not enumerable: its headers hold the password. Undefined: no
+   * request failed, only the throttle's store.
+   */
+  readonly request?: AnyRequest | undefined;
 }
 
 declare module 'node:diagnostics_channel' {
@@ -85,7 +88,7 @@ const errors = channel('kpass:error');
 const warned = new Set<string>();
 
 /** Tells the operator. If nobody listens to the channel: by a process warning, once for each code. */
-export function report(error: unknown, request: AnyRequest): void {
+export function report(error: unknown, request?: AnyRequest): void {
   if (errors.hasSubscribers) {
     // A subscriber that logs the whole message must not log the Authorization header with it.
     const message: Pick<ErrorMessage, 'error'> = { error };

@@ -3,9 +3,9 @@
 import { Acceptor } from '../acceptor.js';
 import { authWith, type HttpAuth } from './auth.js';
 import { Basic } from './basic.js';
-import { formsOf } from './form.js';
 import { Negotiate } from './negotiate.js';
 import { checkKerberosOptions, type KerberosAuthOptions } from './options.js';
+import { ReadinessProbe } from './readiness.js';
 import { verificationsFor } from './verifications.js';
 
 /**
@@ -22,5 +22,6 @@ export function kerberosAuth(options: KerberosAuthOptions): HttpAuth {
     Basic: () => new Basic(settings.realm, verifications),
   };
   const schemes = settings.schemes.map((name) => scheme[name]());
-  return authWith(schemes, formsOf(verifications), settings);
+  const readiness = new ReadinessProbe(verifierOptions, verifications);
+  return authWith(schemes, verifications, readiness, settings);
 }

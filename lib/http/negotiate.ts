@@ -53,8 +53,13 @@ export class Negotiate implements Scheme {
     return { account, headers: { 'WWW-Authenticate': answer } };
   }
 
-  close(): void {
-    this.#acceptor.close();
+  get stats(): { accepted: number; refused: number } {
+    const { accepted, refused } = this.#acceptor.stats;
+    return { accepted, refused };
+  }
+
+  close(): Promise<void> {
+    return this.#acceptor.close();
   }
 }
 

@@ -16,6 +16,7 @@ import {
 import type { VerifierOptions } from '../verifier.js';
 import type { AnyRequest, Question } from './request.js';
 import type { SchemeName } from './scheme.js';
+import { checkThrottle, type ThrottleOptions } from './throttle-options.js';
 
 export interface CacheOptions {
   /** For how many ms verified credentials are remembered. Default: 60,000. */
@@ -27,19 +28,6 @@ export interface CacheOptions {
    * first. Default: 10,000.
    */
   max?: number | undefined;
-}
-
-export interface ThrottleOptions {
-  /**
-   * After this many wrong passwords for one name, no password for it goes to the KDC. Choose a number
-   * below the KDC's own limit.
-   */
-  attempts: number;
-  /**
-   * ms after the last wrong password until all are forgotten. Choose at least the time after which
-   * the KDC forgets them.
-   */
-  window: number;
 }
 
 export interface BasicAuthOptions extends VerifierOptions {
@@ -91,12 +79,10 @@ export interface HttpSettings {
 
 // A limit for memory. A Map could hold 2 ** 24 entries.
 const MOST_ENTRIES = 1_000_000;
-const MOST_ATTEMPTS = 1_000;
 
 const SCHEMES: readonly SchemeName[] = ['Negotiate', 'Basic'];
 
 const CACHE_KEYS = ['ttl', 'denyTtl', 'max'] as const;
-const THROTTLE_KEYS = ['attempts', 'window'] as const;
 
 const BASIC_KEYS = [...VERIFIER_KEYS, 'realm', 'cache', 'throttle', 'secure', 'challenge'] as const;
 const KERBEROS_KEYS = [...BASIC_KEYS, 'schemes', 'negotiate'] as const;
@@ -172,16 +158,6 @@ function checkCache(value: unknown): HttpSettings['cache'] {
     ttl: wholeNumber('cache.ttl', ttl, 0, MAX_TIMEOUT),
     denyTtl: wholeNumber('cache.denyTtl', denyTtl, 0, MAX_TIMEOUT),
     max: wholeNumber('cache.max', max, 1, MOST_ENTRIES),
-  };
-}
-
-function checkThrottle(value: unknown): HttpSettings['throttle'] {
-  if (value === undefined || value === false) return null;
-  if (typeof value !== 'object') throw wrongType('throttle', 'false or an object', value);
-  const { attempts, window } = optionsObject('throttle', value, THROTTLE_KEYS);
-  return {
-    attempts: wholeNumber('throttle.attempts', attempts, 1, MOST_ATTEMPTS),
-    window: wholeNumber('throttle.window', window, 1, MAX_TIMEOUT),
   };
 }
 

@@ -47,6 +47,8 @@ export interface Scheme {
    * rejects with it, if there is no verdict. What is remembered needs no promise.
    */
   identify(request: AnyRequest): Promise<Identified | null> | Identified | null;
+  /** The numbers of tokens that have been accepted, and of those that have been refused. */
+  readonly stats?: { accepted: number; refused: number };
   /** Ends what the scheme holds. From now on it verifies nothing. */
-  close(): void;
+  close(): Promise<void>;
 }

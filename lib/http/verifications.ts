@@ -5,16 +5,17 @@ import { unwatch, watch } from '../abort.js';
 import { nameUnlessRefused, passwordCanBeRight } from '../credentials.js';
 import type { DenialReason } from '../denials.js';
 import { KpassError } from '../errors.js';
-import { tellDenial } from '../events.js';
+import { tellDenial, tellThrottle } from '../events.js';
 import { bytesOffHeap } from '../off-heap.js';
 import type { PasswordChange } from '../password-change.js';
 import { tellChangeDenial } from '../password-events.js';
 import { checkSettings, type Settings } from '../settings.js';
 import type { Verdict } from '../verdict.js';
-import { Verifier, type VerifierOptions } from '../verifier.js';
+import { Verifier, type VerifierOptions, type VerifierStats } from '../verifier.js';
 import { accountName } from './account-name.js';
 import { Cache } from './cache.js';
 import { digestOf } from './digest.js';
+import { report } from './failures.js';
 import { HomeRealm } from './home-realm.js';
 import type { HttpSettings } from './options.js';
 import { type Account, accountOf } from './scheme.js';
@@ -23,8 +24,22 @@ import { Throttle } from './throttle.js';
 /** The user, or the reason of the denial. */
 export type Result = Readonly<Account> | DenialReason;
 
+/** `options` are the Verifier's. */
 export function verificationsFor(options: VerifierOptions, settings: HttpSettings): Verifications {
   return new Verifications(new Verifier(options), checkSettings(options), settings);
+}
+
+export interface VerificationStats extends VerifierStats {
+  /** Requests that were answered from memory, without a verification. */
+  remembered: number;
+  /** Requests that shared the verification of another one. */
+  shared: number;
+  /** Passwords that the throttle refused. */
+  throttled: number;
+  /** Requests that wait for the throttle. */
+  waiting: number;
+  /** Calls of the throttle's store that failed. */
+  storeFailed: number;
 }
 
 export class Verifications {
@@ -36,6 +51,7 @@ export class Verifications {
   readonly #denied: Cache<DenialReason> | undefined;
   readonly #throttle: Throttle | undefined;
   readonly #pending = new Map<string, Promise<Result>>();
+  readonly #counts = { remembered: 0, shared: 0 };
   readonly #changing = new Map<string, Promise<PasswordChange>>();
   #closed = false;
 
@@ -48,7 +64,12 @@ export class Verifications {
       this.#verified = new Cache(cache.ttl, cache.max);
       this.#denied = new Cache(cache.denyTtl, cache.max);
     }
-    if (throttle !== null) this.#throttle = new Throttle(throttle);
+    if (throttle !== null) {
+      this.#throttle = new Throttle(throttle, settings.timeout, {
+        throttled: (account) => tellThrottle(settings, account, throttle.attempts),
+        failed: (error) => report(error),
+      });
+    }
   }
 
   /**
@@ -76,10 +97,19 @@ export class Verifications {
     if (name === null) return this.deny('input', 'credentials');
     const digest = digestOf(this.#home.shorten(name), password);
     const account = this.#verified?.get(digest);
-    if (account !== undefined) return account;
+    if (account !== undefined) {
+      this.#counts.remembered++;
+      return account;
+    }
     const denial = this.#denied?.get(digest);
-    if (denial !== undefined) return this.deny('cache', denial);
-    return this.#pending.get(digest) ?? this.#begin(digest, name, password);
+    if (denial !== undefined) {
+      this.#counts.remembered++;
+      return this.deny('cache', denial);
+    }
+    const pending = this.#pending.get(digest);
+    if (pending === undefined) return this.#begin(digest, name, password);
+    this.#counts.shared++;
+    return pending;
   }
 
   /** Tells the operator of a denial that no KDC sees. */
@@ -107,7 +137,7 @@ export class Verifications {
       return this.#verifier.verify(name, password);
     };
     const short = this.#home.shorten(name);
-    const verdict = await (this.#throttle?.verify(short, digest, verify) ?? verify());
+    const verdict = await (this.#throttle?.verify(short, password, verify) ?? verify());
     this.#home.learn(name, verdict);
     if (verdict.verified) return this.#rememberVerified(digest, verdict);
     this.#denied?.set(digest, verdict.reason);
@@ -181,7 +211,7 @@ export class Verifications {
       return verdictOfOld(change);
     };
     try {
-      await (this.#throttle?.verify(this.#home.shorten(name), old, ask) ?? ask());
+      await (this.#throttle?.verify(this.#home.shorten(name), passwords[0], ask) ?? ask());
     } catch (error) {
       this.#forget(old, fresh, name); // It may have changed.
       throw error;
@@ -209,13 +239,42 @@ export class Verifications {
     throw new KpassError('ERR_KPASS_CLOSED', 'the verifier is closed', { step: 'close' });
   }
 
-  /** From now on, every verification is refused with ERR_KPASS_CLOSED. Forgets all results. */
-  close(): void {
+  get stats(): VerificationStats {
+    const { throttled = 0, waiting = 0, storeFailed = 0 } = this.#throttle?.stats ?? {};
+    return { ...this.#verifier.stats, ...this.#counts, throttled, waiting, storeFailed };
+  }
+
+  /** Ends a user's throttle. A name that can never be right has none. */
+  async forgive(user: string): Promise<void> {
+    const name = nameUnlessRefused(user, 'x', this.#settings);
+    if (name === null) return;
+    // Passwords that the throttle refused are among the denied ones.
+    this.#denied?.clear();
+    await this.#throttle?.forgive(this.#home.shorten(name));
+  }
+
+  get throttle(): Throttle | undefined {
+    return this.#throttle;
+  }
+
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  /**
+   * From now on, every verification is refused with ERR_KPASS_CLOSED. Forgets all results. Resolves when
+   * none is pending, and the throttle's store knows all ends.
+   */
+  async close(): Promise<void> {
     this.#closed = true;
-    this.#verifier.close();
+    const closed = this.#verifier.close();
     this.#verified?.clear();
     this.#denied?.clear();
-    this.#throttle?.close();
+    await closed;
+    await this.#throttle?.close();
+    // What ended meanwhile has been remembered.
+    this.#verified?.clear();
+    this.#denied?.clear();
   }
 }
 

@@ -67,9 +67,10 @@ bool Abandonable::MaySend() {
   return true;
 }
 
-bool Abandonable::LeaveForNetwork() {
+bool Abandonable::LeaveForNetwork(bool proof) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (abandoned_) return false;
+  if (proof) asked_.proof_left = true;
   computing_ = false;
   WipeDeadStack();
   return true;

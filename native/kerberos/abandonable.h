@@ -47,7 +47,7 @@ class Abandonable : public Sender {
   bool MaySend();
 
   // Once the work is abandoned, these return false.
-  bool LeaveForNetwork() override;
+  bool LeaveForNetwork(bool proof) override;
   bool ReturnFromNetwork() override;
   const Interrupt& interrupt() const override { return *interrupt_; }
 

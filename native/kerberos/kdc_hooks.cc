@@ -90,7 +90,8 @@ krb5_error_code KdcHooks::OnSend(krb5_context, void* data,
   const krb5_error_code code = self->MayLeave(*realm, *message);
   if (code != 0) return code;
   self->slot_.reset();
-  if (!self->sender_.LeaveForNetwork()) return KRB5_KDC_UNREACH;
+  const bool proof = KindOf(View(*message)) == RequestKind::kAsReqWithProof;
+  if (!self->sender_.LeaveForNetwork(proof)) return KRB5_KDC_UNREACH;
   ExitGate::Leave();
   return self->transport_ ? self->Carry(*realm, *message, reply) : 0;
 }

@@ -33,8 +33,9 @@ namespace kpass {
 // The owner of an exchange. Called on the thread that is in libkrb5.
 class Sender {
  public:
-  // Called before a message leaves. Returns false if it must not leave.
-  virtual bool LeaveForNetwork() = 0;
+  // Called before a message leaves. `proof`: it may prove the password, so a
+  // KDC may count it. Returns false if the message must not leave.
+  virtual bool LeaveForNetwork(bool proof) = 0;
   // Called after the wait for the reply. Returns false if libkrb5 must give up.
   virtual bool ReturnFromNetwork() = 0;
   // Ends the wait.

@@ -17,6 +17,7 @@ struct Asked {
   std::vector<std::string> realms;  // of the KDCs asked: the user's first
   std::vector<std::string> kdcs;    // of those realms, as krb5.conf names them
   Trace trace;                      // empty unless asked for
+  bool proof_left = false;  // a message that may prove the password has left
   // Of a change: the password servers asked, and whether a new password has
   // left for one of them.
   std::vector<std::string> password_servers;

@@ -206,7 +206,8 @@ bool ChangeConversation::CheckClient() {
 // DNS may take long, so the wait for it counts as one for the network.
 bool ChangeConversation::FindServers() {
   const std::string realm(View(client_->realm));
-  if (!change_.LeaveForNetwork()) return outcome_.Refuse("abandoned");
+  if (!change_.LeaveForNetwork(/*proof=*/false))
+    return outcome_.Refuse("abandoned");
   {
     const OutsideLibkrb5 outside;
     servers_ = FindPasswordServers(kept_, realm);
@@ -259,7 +260,7 @@ PasswordExchange::Result ChangeConversation::AskServer(const Way& way,
   }
   change_.AddPasswordServer(way.Text());
   outcome_.Refuse("abandoned");
-  if (!change_.LeaveForNetwork()) return Result::kStopped;
+  if (!change_.LeaveForNetwork(/*proof=*/false)) return Result::kStopped;
   Result result = Result::kStopped;
   {
     const OutsideLibkrb5 outside;

@@ -10,7 +10,7 @@ namespace kpass {
 
 class Unattended final : public Sender {
  public:
-  bool LeaveForNetwork() override { return true; }
+  bool LeaveForNetwork(bool) override { return true; }
   bool ReturnFromNetwork() override { return true; }
   const Interrupt& interrupt() const override { return interrupt_; }
 

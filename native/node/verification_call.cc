@@ -36,7 +36,7 @@ void Tell(const Napi::Function& on_settled, uint32_t id,
                    text(outcome.principal), text(outcome.realm),
                    text(outcome.keytab), flag(outcome.keytab_exposed),
                    text(asked.service), list(asked.realms), list(asked.kdcs),
-                   TraceOf(env, asked.trace)});
+                   TraceOf(env, asked.trace), flag(asked.proof_left)});
 }
 
 }  // namespace
@@ -74,6 +74,7 @@ Napi::Object RecordOf(Napi::Env env, const Asked& asked) {
   record.Set("realms", ListOf(env, asked.realms));
   record.Set("kdcs", ListOf(env, asked.kdcs));
   record.Set("trace", TraceOf(env, asked.trace));
+  record.Set("proofLeft", asked.proof_left);
   return record;
 }
 

@@ -53,8 +53,18 @@ const CONFIG = {
     noEmit: true,
     preserveSymlinks: true,
   },
-  include: ['*.mts'],
+  include: ['*.mts', '*.d.ts'],
 };
+
+/** Its own types need other packages. */
+const IOREDIS = `
+declare module 'ioredis' {
+  export class Redis {
+    constructor(url: string);
+    call(command: string, ...args: string[]): Promise<unknown>;
+  }
+}
+`;
 
 interface Part {
   page: string;
@@ -113,6 +123,7 @@ describe('the code in the manual', function () {
     ]);
     const errors = await compile({
       'surroundings.mts': SURROUNDINGS,
+      'ioredis.d.ts': IOREDIS,
       ...Object.fromEntries(files),
     });
     assert.equal(errors, '');

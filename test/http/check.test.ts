@@ -40,7 +40,7 @@ describe('kpass/http', () => {
           close: auth.close,
         },
       );
-      await using web = await Web.start(alone as BasicAuth, { tls });
+      await using web = await Web.start(alone as unknown as BasicAuth, { tls });
       await published(async () => assert.equal(await web.status(authorization), 204));
       assert(result);
       return result;

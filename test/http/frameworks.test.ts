@@ -24,12 +24,16 @@ const EXAMPLES: Record<string, { file: string; reader: Reader }> = {
   'Hono on Node': { file: 'hono.mjs', reader: 'kpass' },
 };
 
-/** Tested in recipes.test.ts. */
+/** Tested in recipes.test.ts and operating-examples.test.ts. */
 const ELSEWHERE = [
   'authjs.mjs',
   'express-form.mjs',
+  'kubernetes.mjs',
   'nest.mts',
+  'opentelemetry.mjs',
   'passport-form.mjs',
+  'pino.mjs',
+  'prometheus.mjs',
   'route-handler.mjs',
   'socket-io.mjs',
   'trpc.mts',

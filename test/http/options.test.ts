@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { basicAuth } from 'kpass/http';
+import { redisStore } from 'kpass/redis';
 import { SERVICE } from '../support/subject';
 
 const TYPE = { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' };
@@ -10,6 +11,9 @@ const VALUE = { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE' };
 describe('kpass/http', () => {
   describe('options', () => {
     const good = { service: 'HTTP', host: 'localhost', keytab: SERVICE, realm: 'x' };
+    const terms = { attempts: 3, window: 1 };
+    const store = { reserve: () => 'granted', settle() {}, forget() {} };
+    const secret = 's'.repeat(32);
     const mistakes: [string, unknown, typeof TYPE][] = [
       ['none', undefined, TYPE],
       ['null', null, TYPE],
@@ -46,6 +50,17 @@ describe('kpass/http', () => {
       ['no attempts', { ...good, throttle: { attempts: 0, window: 1 } }, VALUE],
       ['half an attempt', { ...good, throttle: { attempts: 0.5, window: 1 } }, VALUE],
       ['a throttle.window of 0', { ...good, throttle: { attempts: 3, window: 0 } }, VALUE],
+      ['a store without a secret', { ...good, throttle: { ...terms, store } }, VALUE],
+      ['a short secret', { ...good, throttle: { ...terms, secret: 's'.repeat(31) } }, VALUE],
+      ['a number for the secret', { ...good, throttle: { ...terms, secret: 7 } }, TYPE],
+      ['no store', { ...good, throttle: { ...terms, secret, store: null } }, TYPE],
+      ['half a store', { ...good, throttle: { ...terms, secret, store: { reserve() {} } } }, TYPE],
+      ['another fallback', { ...good, throttle: { ...terms, fallback: 'open' } }, VALUE],
+      [
+        'too many attempts for a store',
+        { ...good, throttle: { ...terms, attempts: 101, store, secret } },
+        VALUE,
+      ],
       ['a boolean for `secure`', { ...good, secure: true }, TYPE],
       ['null for `secure`', { ...good, secure: null }, TYPE],
       ['a wrong option of a Verifier', { ...good, timeout: -1 }, VALUE],
@@ -53,6 +68,19 @@ describe('kpass/http', () => {
     for (const [what, options, error] of mistakes) {
       it(`${error.code} for ${what}`, () => {
         assert.throws(() => basicAuth(options as never), error);
+      });
+    }
+
+    it('do not show a secret that is too short', () => {
+      const throttle = { attempts: 3, window: 1, secret: 'a secret that is short' };
+      const make = () => basicAuth({ service: 'HTTP', realm: 'x', throttle });
+      assert.throws(make, (error: Error) => !error.message.includes('that is short'));
+    });
+
+    const clients: unknown[] = [undefined, null, {}, 'redis://127.0.0.1', { get() {} }];
+    for (const client of clients) {
+      it(`ERR_INVALID_ARG_TYPE for the client ${JSON.stringify(client)}`, () => {
+        assert.throws(() => redisStore(client as never), TYPE);
       });
     }
 

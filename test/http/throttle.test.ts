@@ -284,6 +284,55 @@ describe('the throttle of kpass/http', () => {
       assert.equal(await status('right'), 200);
     });
 
+    it('counts a password whose proof left, if the KDC does not answer', async () => {
+      await start({ throttle: { attempts: 2, window: throttle.window }, timeout: 500 });
+      // The first message has no proof. The KDC gets the proof, and its answer is lost.
+      await proxy.use(({ n }) => (n === 1 ? 'pass' : { reply: () => null }));
+      assert.equal(await status('wrong'), 503);
+      assert.equal(await realm.failedCount(user), 1);
+      await proxy.use('pass');
+      // When its lease is over, it may be tried again. It then counts once more.
+      clock.advance(3_000);
+      assert.equal(await status('wrong'), 401);
+      assert.equal(await reached(() => status('another')), false);
+      assert.equal(await realm.failedCount(user), 2);
+    });
+
+    it('lets the right password in after a lost answer, and forgets that one', async () => {
+      await start({ throttle: { attempts: 2, window: throttle.window }, timeout: 500 });
+      await proxy.use(({ n }) => (n === 1 ? 'pass' : { reply: () => null }));
+      assert.equal(await status('right'), 503);
+      await proxy.use('pass');
+      clock.advance(3_000);
+      assert.equal(await status('right'), 200);
+      await guess(2);
+      assert.equal(await realm.failedCount(user), 2);
+    });
+
+    it('counts nothing if the KDC answers the proof with an error that is no verdict', async () => {
+      await start({ throttle: one });
+      for (const error of [29, 37, 60]) {
+        proxy.reset();
+        await proxy.use(({ n }) => (n === 1 ? 'pass' : { error }));
+        assert.equal(await status('right'), 503);
+      }
+      await proxy.use('pass');
+      assert.equal(await status('right'), 200);
+    });
+
+    it('counts nothing if the KDC takes the password and the keytab fails', async () => {
+      const impostor = await Realm.start({
+        services: ['HTTP/localhost'],
+        users: { [user]: 'right' },
+      });
+      try {
+        await start({ throttle: one, config: impostor.config });
+        for (let n = 0; n < 3; n++) assert.equal(await status('right'), 500);
+      } finally {
+        await impostor.stop();
+      }
+    });
+
     it('answers 503, not 401, to requests that wait for another', async () => {
       await start({ throttle: one, timeout: 500 * SLOW });
       await proxy.use('silent');

@@ -18,7 +18,9 @@ const NATIVE = {
 /** Each layer of lib/ with the layers that its files may import; lib/*.ts are the core. */
 const LIB = {
   core: ['core'],
-  http: ['core', 'http'],
+  redis: ['core', 'redis'],
+  doctor: ['core', 'cli', 'doctor'],
+  http: ['core', 'doctor', 'http'],
   testing: ['testing'],
   cli: ['core', 'testing', 'cli'],
 };

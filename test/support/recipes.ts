@@ -1,12 +1,13 @@
-// The recipes of docs/recipes.md are parts of the examples, line for line. After a change of the
+// The recipes of docs/recipes.md and docs/operating.md are parts of the examples, line for line. After a change of the
 // examples, this command updates the recipes: node --import tsx test/support/recipes.ts
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 const PACKAGE = dirname(require.resolve('kpass/package.json'));
-const PAGE = join(PACKAGE, 'docs', 'recipes.md');
-const RECIPE = /^```(?:js|ts)\n((?:(?!```).*\n)+)```\n\nThe whole server: \[([\w-]+\.m[jt]s)\]/gm;
+const PAGES = ['recipes.md', 'operating.md'].map((name) => join(PACKAGE, 'docs', name));
+const RECIPE =
+  /^```(?:js|ts)\n((?:(?!```).*\n)+)```\n\nThe whole (?:server|module): \[([\w-]+\.m[jt]s)\]/gm;
 
 export interface Recipe {
   /** A file in examples/. */
@@ -16,8 +17,8 @@ export interface Recipe {
 }
 
 export function recipes(): Recipe[] {
-  const found = readFileSync(PAGE, 'utf8').matchAll(RECIPE);
-  return [...found].map(([, code = '', file = '']) => ({ file, code }));
+  const found = PAGES.flatMap((page) => [...readFileSync(page, 'utf8').matchAll(RECIPE)]);
+  return found.map(([, code = '', file = '']) => ({ file, code }));
 }
 
 /**
@@ -39,11 +40,13 @@ export function partOfExample({ file, code }: Recipe): string {
 }
 
 function rewrite(): void {
-  const page = readFileSync(PAGE, 'utf8');
-  const written = page.replace(RECIPE, (recipe, code: string, file: string) =>
-    recipe.replace(code, () => partOfExample({ file, code })),
-  );
-  writeFileSync(PAGE, written);
+  for (const path of PAGES) {
+    const page = readFileSync(path, 'utf8');
+    const written = page.replace(RECIPE, (recipe, code: string, file: string) =>
+      recipe.replace(code, () => partOfExample({ file, code })),
+    );
+    writeFileSync(path, written);
+  }
 }
 
 if (require.main === module) rewrite();

@@ -11,8 +11,8 @@ import { belongsTo } from './processes';
 /** ms that the process may take to end: longer than any deadline that a test leaves behind. */
 const PATIENCE = 15_000;
 
-/** The names of the KDCs' programs: MIT's, Samba's and Heimdal's. */
-const KDCS = ['krb5kdc', 'samba', 'kdc'];
+/** The names of the KDCs' programs, MIT's, Samba's and Heimdal's, and of the throttle's store. */
+const KDCS = ['krb5kdc', 'samba', 'kdc', 'redis-server'];
 
 class Reporter extends reporters.Spec {
   constructor(runner: Runner, options: MochaOptions) {

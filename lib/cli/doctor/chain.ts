@@ -47,7 +47,7 @@ export class BrokenLink extends Error {
 }
 
 /** A link that doctor has dealt with. */
-interface Visited<T> {
+export interface Visited<T> {
   /** The facts for the links that depend on it. If null, doctor does not try those links. */
   readonly facts: T | null;
   /** The broken links that are the reason for null. */

@@ -13,10 +13,11 @@ import { blocking, closedFolder, enter, type Naming, thisUser } from './surround
 
 /** Whether libkrb5 loads, and its version. */
 export async function lookAtLibrary(settings: Settings): Promise<LookResult<Krb5>> {
+  const facts = new Krb5(settings);
   try {
-    const facts = new Krb5(settings);
     return { diagnoses: ok(libraryIn(await facts.ask('libraryFile'))), facts };
   } catch (error) {
+    facts.close();
     const [problem = '', ...remedy] = (error as Error).message.split('\n');
     return { diagnoses: broken(problem, ...remedy), facts: null };
   }

@@ -39,6 +39,7 @@ export function ifLate(diagnosis: Diagnosis): (error: unknown) => never {
 export class Krb5 {
   readonly #settings: Settings;
   #child: ChildProcess | null = null;
+  #release = () => {};
 
   constructor(settings: Settings) {
     this.#settings = settings;
@@ -61,6 +62,7 @@ export class Krb5 {
     try {
       return (await answer) as Awaited<ReturnType<Questions[N]>>;
     } catch (error) {
+      this.#release();
       this.#child = null;
       if (child.signalCode !== 'SIGKILL') throw error;
       throw new Late(broken(`libkrb5 gave no answer in ${timeout} ms (${name})`));
@@ -70,22 +72,45 @@ export class Krb5 {
   }
 
   async #start(): Promise<ChildProcess> {
-    // Advanced: the settings hold a Map.
+    // Advanced: the settings hold a Map. Without the options of this process: a module that it was
+    // started with (--import) is not for doctor.
     const child = fork(CHILD, {
+      execArgv: [],
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
-    // A child that libkrb5 holds would outlive this process.
-    process.once('exit', () => child.kill('SIGKILL'));
-    for (const signal of SIGNALS) {
-      process.once(signal, () => {
-        child.kill('SIGKILL');
-        process.kill(process.pid, signal);
-      });
-    }
+    this.#release = killWithThisProcess(child);
     await answerOf(child);
     return child;
   }
+
+  /** Ends the process that asks. */
+  close(): void {
+    this.#release();
+    this.#child?.kill('SIGKILL');
+    this.#child = null;
+  }
+}
+
+/** A child that libkrb5 holds would outlive this process. Returns the function that ends the watch. */
+function killWithThisProcess(child: ChildProcess): () => void {
+  const listeners = new Map<string, () => void>();
+  const listen = (event: string, listener: () => void) => {
+    listeners.set(event, listener);
+    process.once(event, listener);
+  };
+  listen('exit', () => child.kill('SIGKILL'));
+  for (const signal of SIGNALS) {
+    // A program with a listener of its own decides itself how it ends.
+    if (process.listenerCount(signal) > 0) continue;
+    listen(signal, () => {
+      child.kill('SIGKILL');
+      process.kill(process.pid, signal);
+    });
+  }
+  return () => {
+    for (const [event, listener] of listeners) process.off(event, listener);
+  };
 }
 
 /** The next answer of the child. Rejects if the child fails or ends. */

@@ -4,7 +4,7 @@ import { printable } from '../../errors.js';
 import type { Settings } from '../../settings.js';
 import type { VerifierOptions } from '../../verifier.js';
 import { lookAtBrowser } from './browser.js';
-import type { Chain } from './chain.js';
+import type { Chain, Visited } from './chain.js';
 import { lookAtClock } from './clock.js';
 import { lookAtConfig, lookAtLibrary, lookAtRealm } from './configuration.js';
 import { lookAtHeaders } from './headers.js';
@@ -13,6 +13,7 @@ import { lookForKdcs } from './kdc-names.js';
 import { lookAtKdcs } from './kdcs.js';
 import { lookAtKey } from './key.js';
 import { lookAtKeytab } from './keytab.js';
+import type { Krb5 } from './krb5.js';
 import { lookAtTicket, lookAtUser, type User } from './user.js';
 
 export async function walk(
@@ -22,6 +23,20 @@ export async function walk(
   user: User | null,
 ): Promise<void> {
   const library = await chain.look('libkrb5', 'loading libkrb5', [], () => lookAtLibrary(settings));
+  try {
+    await walkFrom(library, chain, options, settings, user);
+  } finally {
+    library.facts?.close();
+  }
+}
+
+async function walkFrom(
+  library: Visited<Krb5>,
+  chain: Chain,
+  options: VerifierOptions,
+  settings: Settings,
+  user: User | null,
+): Promise<void> {
   const config = await chain.look('krb5.conf', 'reading krb5.conf', [library], (krb5) =>
     lookAtConfig(krb5, settings),
   );
