@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import addon from 'node-gyp-build';
 import { isMusl } from './libc.js';
 import { BUNDLED } from './outside.js';
-import type { Transport } from './settings.js';
+import type { FastRule, Transport } from './settings.js';
 
 /** A pool of threads. The holder of this value owns the pool. */
 export interface Pool {
@@ -35,6 +35,11 @@ interface SettingsRecord {
   canonicalize: boolean;
   trace: boolean;
   transport: Transport;
+  fast: FastRule;
+  /** Null: the service logs in for the armor. */
+  fastPrincipal: string | null;
+  /** ms for a login for the armor. */
+  timeout: number;
   /** kpass's own part of krb5.conf. Its values outrank those of `config`. */
   firstConfig: string;
   config: readonly string[];
@@ -70,6 +75,9 @@ export class NativeOutcome implements NativeAsked {
     readonly realm: string,
     readonly keytab: string,
     readonly keytabExposed: boolean,
+    readonly armored: boolean,
+    /** Why the login was not armored, if that is to be told. */
+    readonly armorMissing: string,
     readonly service: string,
     readonly realms: readonly string[],
     readonly kdcs: readonly string[],

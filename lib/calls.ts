@@ -13,6 +13,8 @@ interface Counts {
   verified: number;
   denied: number;
   failed: number;
+  /** Of the verified and denied ones: those whose login was armored. */
+  armored: number;
 }
 
 /** All that a call needs to know, apart from the user and the password. */
@@ -53,6 +55,8 @@ const REFUSED: NativeOutcome = {
   realm: '',
   keytab: '',
   keytabExposed: false,
+  armored: false,
+  armorMissing: '',
   service: '',
   realms: [],
   kdcs: [],
@@ -68,6 +72,7 @@ class Call<Result> extends PendingCall<
 > {
   /** The name that was asked for; empty if it was refused. */
   #name = '';
+  #armored = false;
 
   constructor(terms: CallTerms<Result>, resolve: Resolve<Result>, reject: Reject) {
     super(terms, resolve, reject, contextForVerify(terms.settings));
@@ -95,12 +100,15 @@ class Call<Result> extends PendingCall<
   }
 
   protected outcomeOf(parts: ConstructorParameters<typeof NativeOutcome>): NativeOutcome {
-    return new NativeOutcome(...parts);
+    const outcome = new NativeOutcome(...parts);
+    this.#armored = outcome.armored;
+    return outcome;
   }
 
   protected resultOf(outcome: NativeOutcome): Result {
     const result = this.terms.conclude(outcome, this.#name);
     this.terms.counts[outcome.verified ? 'verified' : 'denied']++;
+    if (outcome.armored) this.terms.counts.armored++;
     return result;
   }
 
@@ -113,7 +121,7 @@ class Call<Result> extends PendingCall<
   }
 
   protected tellFailure(reason: unknown): void {
-    tellFailure(this.terms.settings, this.started, reason);
+    tellFailure(this.terms.settings, this.started, reason, this.#armored);
   }
 
   protected expired(asked: NativeAsked): KpassError {

@@ -33,7 +33,13 @@ export interface Settings extends NameSettings {
   readonly timeout: number;
   readonly trace: Trace | undefined;
   readonly transport: Transport;
+  readonly fast: FastRule;
+  /** Null: the service's own principal. */
+  readonly fastPrincipal: string | null;
 }
+
+/** Whether users' logins are armored (FAST, RFC 6113). */
+export type FastRule = 'never' | 'try' | 'require';
 
 /** The carrier of the messages to the KDCs: kpass itself, or libkrb5. */
 export type Transport = 'kpass' | 'libkrb5';
@@ -64,6 +70,8 @@ export const VERIFIER_KEYS = [
   'upnSuffixes',
   'domains',
   'transport',
+  'fast',
+  'fastPrincipal',
   'trace',
 ] as const;
 
@@ -76,6 +84,8 @@ export const KPASS_KEYS = [
   'upnSuffixes',
   'domains',
   'transport',
+  'fast',
+  'fastPrincipal',
   'signal',
 ] as const;
 
@@ -105,6 +115,8 @@ export function settingsOf(given: Given<SettingsKey>): Settings {
     timeout: checkTimeout(given.timeout) ?? DEFAULT_TIMEOUT,
     trace: checkTrace(given.trace),
     transport: checkTransport(given.transport),
+    fast: checkFast(given.fast),
+    fastPrincipal: checkFastPrincipal(given.fastPrincipal),
   };
 }
 
@@ -152,6 +164,19 @@ function checkTransport(value: unknown): Transport {
     throw wrongValue('transport', "must be 'kpass' or 'libkrb5'", value);
   }
   return value;
+}
+
+function checkFast(value: unknown): FastRule {
+  if (value === undefined) return 'try';
+  if (typeof value !== 'string') throw wrongType('fast', 'a string', value);
+  if (value !== 'never' && value !== 'try' && value !== 'require') {
+    throw wrongValue('fast', "must be 'never', 'try' or 'require'", value);
+  }
+  return value;
+}
+
+function checkFastPrincipal(value: unknown): string | null {
+  return value === undefined ? null : nonEmptyText('fastPrincipal', value);
 }
 
 function checkTimeout(value: unknown): number | undefined {

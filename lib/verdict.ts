@@ -3,6 +3,7 @@
 import type { NativeOutcome } from './binding.js';
 import type { DenialReason } from './denials.js';
 import { errorFrom, meaningOf } from './errors.js';
+import { warnOfMissingArmor } from './armor-warning.js';
 import { warnOfExposedKeytab } from './keytab-warning.js';
 
 /** The result of a verification. */
@@ -20,6 +21,7 @@ export type Verdict =
 export function verdictOf(outcome: NativeOutcome): Verdict {
   if (outcome.keytabExposed) warnOfExposedKeytab(outcome.keytab);
   if (outcome.verified) {
+    warnOfMissingArmor(outcome);
     return { verified: true, principal: outcome.principal, realm: outcome.realm };
   }
   const meaning = meaningOf(outcome.step, outcome.code);
@@ -28,6 +30,7 @@ export function verdictOf(outcome: NativeOutcome): Verdict {
     case 'expired':
     case 'disabled':
     case 'policy':
+      warnOfMissingArmor(outcome);
       return { verified: false, reason: meaning };
     default:
       throw errorFrom(outcome, meaning);

@@ -8,6 +8,7 @@ import {
   checkCallOptions,
   checkSettings,
   checkSizes,
+  type FastRule,
   type Settings,
   type Trace,
   type Transport,
@@ -61,6 +62,18 @@ export interface VerifierOptions {
    * sends them, as for kinit.
    */
   transport?: Transport | undefined;
+  /**
+   * Armor for users' logins (FAST, RFC 6113), which the service gets with its keytab. Under armor, a
+   * listener gets nothing to guess passwords with, and an impostor neither. Default: 'try': without
+   * armor until the realm has once answered under armor, and never without it afterwards. 'require':
+   * never without it. 'never': always without it.
+   */
+  fast?: FastRule | undefined;
+  /**
+   * The principal in the keytab that logs in for the armor, e.g. 'WEB$'. Default: the service, or the
+   * only principal NAME$ in the keytab if the KDC lets the service not log in, as in Active Directory.
+   */
+  fastPrincipal?: string | undefined;
 }
 
 export interface VerifyOptions {
@@ -85,6 +98,8 @@ export interface VerifierStats {
   denied: number;
   /** Rejections since then. */
   failed: number;
+  /** Verdicts since then whose login was armored. */
+  armored: number;
 }
 
 /**
@@ -95,7 +110,7 @@ export interface VerifierStats {
 export class Verifier {
   readonly #settings: Settings;
   readonly #pool: Pool;
-  readonly #counts = { verified: 0, denied: 0, failed: 0 };
+  readonly #counts = { verified: 0, denied: 0, failed: 0, armored: 0 };
   #closed = false;
 
   constructor(options: VerifierOptions) {

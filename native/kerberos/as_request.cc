@@ -17,6 +17,13 @@ namespace {
 // the clock's second changes: it demands that five minutes remain.
 constexpr krb5_deltat kTicketLife = 600;
 
+// libkrb5 calls the prompter without a look whether there is one, if the KDC
+// offers OTP under armor (preauth_otp.c).
+krb5_error_code RefuseToPrompt(krb5_context, void*, const char*, const char*,
+                               int, krb5_prompt[]) {
+  return KRB5_LIBOS_CANTREADPWD;
+}
+
 // libkrb5 found no mechanism among those that the KDC offers.
 bool IsWithoutProof(krb5_error_code code) {
   return code == KRB5_PREAUTH_FAILED || code == KRB5_PREAUTH_BAD_TYPE ||
@@ -40,9 +47,21 @@ krb5_error_code AsRequest::SetOptions(InitCredsOpt* opt) const {
   krb5_get_init_creds_opt_set_proxiable(opt->get(), 0);
   krb5_get_init_creds_opt_set_address_list(opt->get(), nullptr);
   krb5_get_init_creds_opt_set_canonicalize(opt->get(), canonicalize_);
+  // Where there is a prompter, libkrb5 would change an expired password.
+  krb5_get_init_creds_opt_set_change_password_prompt(opt->get(), 0);
   // If pkinit is loaded in spite of conf/first.conf, it gets no identity.
   return krb5_get_init_creds_opt_set_pa(context_, opt->get(),
                                         "X509_user_identity", "");
+}
+
+// libkrb5 then sends no AS-REQ without armor, whatever a KDC answers.
+krb5_error_code AsRequest::SetArmorOptions(InitCredsOpt* opt) const {
+  if (armor_.empty()) return 0;
+  const krb5_error_code code = krb5_get_init_creds_opt_set_fast_ccache_name(
+      context_, opt->get(), armor_.c_str());
+  if (code != 0) return code;
+  return krb5_get_init_creds_opt_set_fast_flags(context_, opt->get(),
+                                                KRB5_FAST_REQUIRED);
 }
 
 template <typename Get>
@@ -56,8 +75,9 @@ krb5_error_code AsRequest::Request(krb5_const_principal service,
   }
   InitCredsOpt opt(context_);
   code = SetOptions(&opt);
+  if (code == 0) code = SetArmorOptions(&opt);
   if (code != 0) return code;
-  hooks_.BeginTry(client_, key);
+  hooks_.BeginTry(client_, key, !armor_.empty());
   code = get(creds->Out(), name.get(), opt.get());
   if (code != 0) creds->Forget();
   return hooks_.EndTry(code);
@@ -77,8 +97,7 @@ krb5_error_code AsRequest::ByPassword(const char* password,
         krb5_get_init_creds_opt_set_etype_list(opt, list.data(),
                                                static_cast<int>(list.size()));
         return krb5_get_init_creds_password(context_, out, client_, password,
-                                            /*prompter=*/nullptr,
-                                            /*data=*/nullptr,
+                                            RefuseToPrompt, /*data=*/nullptr,
                                             /*start_time=*/0, name, opt);
       });
 }
@@ -92,6 +111,22 @@ krb5_error_code AsRequest::ByKeytab(krb5_keytab keytab,
                        context_, out, client_, keytab,
                        /*start_time=*/0, name, opt);
                  });
+}
+
+krb5_error_code AsRequest::ArmorByKeytab(krb5_keytab keytab, krb5_ccache cache,
+                                         Creds* creds) {
+  return Request(
+      nullptr, KdcHooks::Key::kKeytab, creds,
+      [&](krb5_creds* out, const char*, auto* opt) {
+        // The default is ticket_lifetime in krb5.conf, or a day.
+        opt->flags &= ~KRB5_GET_INIT_CREDS_OPT_TKT_LIFE;
+        const krb5_error_code code =
+            krb5_get_init_creds_opt_set_out_ccache(context_, opt, cache);
+        if (code != 0) return code;
+        return krb5_get_init_creds_keytab(context_, out, client_, keytab,
+                                          /*start_time=*/0,
+                                          /*in_tkt_service=*/nullptr, opt);
+      });
 }
 
 bool AsRequest::CheckPassword(krb5_error_code code,

@@ -6,6 +6,7 @@
 
 #include "base/krb5_ptr.h"
 #include "base/view.h"
+#include "kerberos/armor.h"
 #include "kerberos/as_request.h"
 #include "kerberos/realms.h"
 #include "kerberos/service.h"
@@ -126,8 +127,8 @@ class Conversation {
         creds_(context_) {}
 
   Outcome Hold() {
-    (void)(NameService() && NameClient() && OpenKeytab() && GetTicket() &&
-           CheckClient() && VerifyTicket());
+    (void)(NameService() && NameClient() && OpenKeytab() && PutOnArmor() &&
+           GetTicket() && CheckClient() && VerifyTicket());
     return std::move(outcome_);
   }
 
@@ -135,9 +136,13 @@ class Conversation {
   bool NameService();
   bool NameClient();
   bool OpenKeytab();
+  bool PutOnArmor();
   bool GetTicket();
   bool CheckClient();
   bool VerifyTicket();
+
+  bool Wear(ArmorGrant grant);
+  krb5_error_code RequestTicket(AsRequest& request);
 
   // Records which KDCs the next call waits for, so that an error or a timeout
   // can name them.
@@ -164,6 +169,8 @@ class Conversation {
   Service service_;
   Principal client_;
   Creds creds_;
+  Ref<Armor> armor_;       // null: no armor for this login
+  Ref<ArmorTicket> worn_;  // null: the login is not armored
   Outcome outcome_;
 };
 
@@ -207,12 +214,58 @@ bool Conversation::OpenKeytab() {
   return found;
 }
 
+// Armor is of the service's realm. Its KDC is the only one that takes it.
+bool Conversation::PutOnArmor() {
+  if (settings_.fast == FastRule::kNever) return true;
+  if (View(client_->realm) != service_.realm()) {
+    return settings_.fast == FastRule::kTry ||
+           outcome_.Refuse("armor",
+                           "the user is of another realm than the service, "
+                           "and armor is for the service's realm only");
+  }
+  RecordAsked(service_.realm());
+  armor_ = Armor::For(verification_.settings_, service_.keytab_name(),
+                      service_.name());
+  return Wear(armor_->ForLogin(/*wait=*/false, verification_));
+}
+
+bool Conversation::Wear(ArmorGrant grant) {
+  worn_ = std::move(grant.ticket);
+  outcome_.armored = static_cast<bool>(worn_);
+  if (worn_) return true;
+  if (*grant.report.step == '\0') {
+    outcome_.armor_missing = std::move(grant.report.message);
+    return true;
+  }
+  static_cast<NativeReport&>(outcome_) = std::move(grant.report);
+  return false;
+}
+
+// Armor that the KDC does not take any more is replaced once. No proof of the
+// password has left until then.
+bool Conversation::GetTicket() {
+  if (!armor_) RecordAsked(std::string(View(client_->realm)));
+  AsRequest request(kept_, hooks_, client_.get(), settings_.canonicalize);
+  krb5_error_code code = RequestTicket(request);
+  if (hooks_.armor_refused()) {
+    if (!Wear(armor_->InPlaceOf(worn_, verification_))) return false;
+    code = RequestTicket(request);
+  }
+  if (!hooks_.other_spelling().empty()) {
+    return RefuseSpelling("the KDC was asked for users of " +
+                              std::string(View(client_->realm)) +
+                              ", and answers for " + hooks_.other_spelling(),
+                          &outcome_);
+  }
+  return request.CheckPassword(code, {View(client_->realm), service_.realm()},
+                               &outcome_);
+}
+
 // Asks for the service's own ticket, which takes one exchange less than a TGT.
 // Three cases need a TGT: users of another realm, a KDC that refuses the direct
 // request, and canonicalization, which AD and Samba grant with a TGT only.
-bool Conversation::GetTicket() {
-  RecordAsked(std::string(View(client_->realm)));
-  AsRequest request(kept_, hooks_, client_.get(), settings_.canonicalize);
+krb5_error_code Conversation::RequestTicket(AsRequest& request) {
+  if (worn_) request.SetArmor(worn_->cache_name());
   const auto ticket_for = [&](krb5_const_principal service) {
     return request.ByPassword(verification_.password_.c_str(), service,
                               &creds_);
@@ -222,14 +275,7 @@ bool Conversation::GetTicket() {
       krb5_realm_compare(context_, client_.get(), service_.principal());
   krb5_error_code code = ticket_for(direct ? service_.principal() : nullptr);
   if (direct && MayBeAboutService(code)) code = ticket_for(nullptr);
-  if (!hooks_.other_spelling().empty()) {
-    return RefuseSpelling("the KDC was asked for users of " +
-                              std::string(View(client_->realm)) +
-                              ", and answers for " + hooks_.other_spelling(),
-                          &outcome_);
-  }
-  return request.CheckPassword(code, {View(client_->realm), service_.realm()},
-                               &outcome_);
+  return code;
 }
 
 // The ticket must be for the client that was asked for, but canonicalization

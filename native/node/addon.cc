@@ -127,6 +127,14 @@ Napi::Value MakeSettings(const Napi::CallbackInfo& info) {
   settings->canonicalize = from.Get("canonicalize").ToBoolean();
   settings->trace = from.Get("trace").ToBoolean();
   settings->libkrb5_transport = TextOf(from.Get("transport")) == "libkrb5";
+  const std::string fast = TextOf(from.Get("fast"));
+  settings->fast = fast == "never" ? FastRule::kNever
+                   : fast == "try" ? FastRule::kTry
+                                   : FastRule::kRequire;
+  settings->fast_principal =
+      OptionalText(from.Get("fastPrincipal")).value_or("");
+  settings->timeout = std::chrono::milliseconds(
+      static_cast<int64_t>(from.Get("timeout").ToNumber().DoubleValue()));
   settings->config.first = TextOf(from.Get("firstConfig"));
   settings->config.files = TextsOf(from.Get("config"));
   settings->config.last = TextOf(from.Get("lastConfig"));

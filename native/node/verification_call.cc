@@ -48,6 +48,7 @@ void VerificationCall::TellJavaScript(const Napi::Function& on_settled) const {
                    number(outcome.code), text(outcome.message),
                    text(outcome.principal), text(outcome.realm),
                    text(outcome.keytab), flag(outcome.keytab_exposed),
+                   flag(outcome.armored), text(outcome.armor_missing),
                    text(asked.service), ListOf(env, asked.realms),
                    ListOf(env, asked.kdcs), TraceOf(env, asked.trace)});
 }
