@@ -1,9 +1,9 @@
 // Turns the native side's outcome into the caller's verdict or error.
 
+import { warnOfMissingArmor } from './armor-warning.js';
 import type { NativeOutcome } from './binding.js';
 import type { DenialReason } from './denials.js';
 import { errorFrom, meaningOf } from './errors.js';
-import { warnOfMissingArmor } from './armor-warning.js';
 import { warnOfExposedKeytab } from './keytab-warning.js';
 
 /** The result of a verification. */

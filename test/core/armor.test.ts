@@ -1,0 +1,276 @@
+// Armor (FAST): users' logins under a ticket that the service gets with its keytab.
+
+import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { Verifier, VerifyEvent } from 'kpass';
+import { Realm } from 'kpass/testing';
+import {
+  isArmored,
+  isFrom,
+  PA_ENC_TIMESTAMP,
+  padataTypes,
+  unarmoredOf,
+  withErrorNumber,
+} from '../support/armor';
+import { type Fault, FaultProxy, type Request } from '../support/fault-proxy';
+import { errorCode, replyType } from '../support/messages';
+import { demandInError, PREAUTH_REQUIRED } from '../support/padata';
+import { failureOf, kpassIn, SERVICE, verifierFor } from '../support/subject';
+
+const VERIFIED = { verified: true, principal: 'alice@EXAMPLE.COM', realm: 'EXAMPLE.COM' };
+const AES256_SHA1 = 18;
+const GENERIC = 60;
+
+const TRANSPORTS = ['kpass', 'libkrb5'] as const;
+
+describe('logins under armor', () => {
+  let realm: Realm;
+  let proxy: FaultProxy;
+  before(async () => {
+    realm = await Realm.start({
+      users: {
+        alice: { password: 'wonderland', lockout: 50 },
+        bob: { password: 'builder', preauth: false },
+        disabled: { password: 'right', state: 'disabled' },
+        'must-change': { password: 'right', state: 'must-change' },
+        expired: { password: 'right', state: 'expired' },
+      },
+    });
+    proxy = await FaultProxy.start(realm);
+  });
+  after(async () => {
+    await proxy?.stop();
+    await realm?.stop();
+  });
+
+  let verifiers: Verifier[] = [];
+  afterEach(async () => {
+    for (const verifier of verifiers) verifier.close();
+    verifiers = [];
+    await proxy.use('pass');
+    proxy.reset();
+    await realm.unlock('alice');
+  });
+  function verifier(more: Parameters<typeof verifierFor>[1] = {}): Verifier {
+    const made = verifierFor(realm, { config: proxy.config, fast: 'require', ...more });
+    verifiers.push(made);
+    return made;
+  }
+
+  for (const transport of TRANSPORTS) {
+    for (const canonicalize of [false, true]) {
+      const how = `${transport}${canonicalize ? ', canonicalized' : ''}`;
+
+      it(`are verified, in two exchanges that show no proof (${how})`, async () => {
+        const subject = verifier({ transport, canonicalize });
+        deepEqual(await subject.verify('alice', 'wonderland'), VERIFIED);
+        proxy.reset();
+        deepEqual(await subject.verify('alice', 'wonderland'), VERIFIED);
+        equal(proxy.requests['AS-REQ'], 2);
+        for (const { type, bytes } of proxy.log) {
+          if (type !== 'AS-REQ') continue;
+          ok(isArmored(bytes) && !padataTypes(bytes).includes(PA_ENC_TIMESTAMP));
+        }
+      });
+
+      for (const [user, password, reason] of [
+        ['nobody', 'wonderland', 'credentials'],
+        ['disabled', 'right', 'disabled'],
+        ['must-change', 'right', 'expired'],
+        ['expired', 'right', 'disabled'],
+        ['bob', 'wrong', 'credentials'],
+      ] as const) {
+        it(`deny ${user} with '${password}': ${reason} (${how})`, async () => {
+          deepEqual(await verifier({ transport, canonicalize }).verify(user, password), {
+            verified: false,
+            reason,
+          });
+        });
+      }
+
+      it(`count a wrong password once (${how})`, async () => {
+        deepEqual(await verifier({ transport, canonicalize }).verify('alice', 'wrong'), {
+          verified: false,
+          reason: 'credentials',
+        });
+        equal(await realm.failedCount('alice'), 1);
+      });
+    }
+  }
+
+  it('verify a user without preauthentication', async () => {
+    equal((await verifier().verify('bob', 'builder')).verified, true);
+  });
+
+  it('are what stats and the channel say', async () => {
+    const events: boolean[] = [];
+    const note = ({ armored }: VerifyEvent) => events.push(armored);
+    subscribe('kpass:verify', note);
+    try {
+      const [armored, bare] = [verifier(), verifier({ fast: 'never' })];
+      for (const each of [armored, bare]) {
+        await each.verify('alice', 'wonderland');
+        await each.verify('alice', 'wrong');
+      }
+      equal(armored.stats.armored, 2);
+      equal(bare.stats.armored, 0);
+      deepEqual(events, [true, true, false, false]);
+    } finally {
+      unsubscribe('kpass:verify', note);
+    }
+  });
+
+  it('need a user of the service’s realm', async () => {
+    const realms = ['EXAMPLE.COM', 'OTHER.EXAMPLE'];
+    const { code, step } = await failureOf(verifier({ realms }).verify('x@OTHER.EXAMPLE', 'y'));
+    deepEqual([code, step], ['ERR_KPASS_CONFIG', 'armor']);
+    deepEqual(proxy.log, []);
+  });
+
+  describe('with a forged reply', () => {
+    /** Answers this client's requests, from the nth on, in the KDC's place. */
+    function forging(fault: Fault, from = 1) {
+      let seen = 0;
+      return (request: Request): Fault => {
+        if (!isFrom('alice', request)) return 'pass';
+        if (request.again === 0) seen++;
+        return seen >= from ? fault : 'pass';
+      };
+    }
+
+    /** No verdict, no count, and nothing of the user's without armor. */
+    async function fails(subject: Verifier, fault: Fault, from = 1) {
+      await proxy.use('pass');
+      deepEqual(await subject.verify('alice', 'wonderland'), VERIFIED);
+      proxy.reset();
+      await proxy.use(forging(fault, from));
+      const { code } = await failureOf(subject.verify('alice', 'wonderland'));
+      equal(code, 'ERR_KPASS_KDC');
+      deepEqual(unarmoredOf('alice', proxy.log), []);
+      equal(await realm.failedCount('alice'), 0);
+    }
+
+    for (const transport of TRANSPORTS) {
+      for (const error of [1, 6, 12, 18, 23, 24, 25, 37, 52, 60, 68]) {
+        it(`of error ${error} have no verdict (${transport})`, async () => {
+          await fails(verifier({ transport }), { error });
+        });
+
+        it(`of error ${error} to the proof have no verdict (${transport})`, async () => {
+          await fails(verifier({ transport }), { error }, 2);
+        });
+      }
+
+      it(`that asks for a timestamp have no verdict (${transport})`, async () => {
+        const subject = verifier({ transport });
+        await subject.verify('alice', 'wonderland');
+        const reply = (genuine: Buffer) =>
+          replyType(genuine) === 'KRB-ERROR'
+            ? demandInError(withErrorNumber(genuine, PREAUTH_REQUIRED), { etypes: [AES256_SHA1] })
+            : genuine;
+        await fails(subject, { reply });
+      });
+
+      it(`of another login without armor have no verdict (${transport})`, async () => {
+        const replies: Buffer[] = [];
+        await proxy.use({
+          reply: (reply) => {
+            replies.push(reply);
+            return reply;
+          },
+        });
+        await verifier({ fast: 'never' }).verify('alice', 'wonderland');
+        const bare = replies.find((reply) => replyType(reply) === 'AS-REP');
+        ok(bare);
+        await fails(verifier({ transport }), { reply: () => bare });
+      });
+
+      // An armored error has two numbers. Only the inner one is the KDC's word.
+      for (const error of [1, 6, 18, 23, 24, 68]) {
+        it(`that says ${error} outside of an armored error have no verdict (${transport})`, async () => {
+          const subject = verifier({ transport });
+          await subject.verify('alice', 'wonderland');
+          await proxy.use({
+            reply: (reply) =>
+              errorCode(reply) === PREAUTH_REQUIRED && isArmored(reply)
+                ? withErrorNumber(reply, error)
+                : reply,
+          });
+          const end = await subject.verify('alice', 'wonderland').catch(({ code }) => code);
+          // The number is a hint for kpass to stop. It never decides.
+          if (end !== 'ERR_KPASS_KDC') deepEqual(end, VERIFIED);
+          equal(await realm.failedCount('alice'), 0);
+        });
+      }
+
+      it(`that hides a wrong password have a verdict (${transport})`, async () => {
+        const subject = verifier({ transport });
+        await subject.verify('alice', 'wonderland');
+        await proxy.use({
+          reply: (reply) =>
+            errorCode(reply) === 24 && isArmored(reply) ? withErrorNumber(reply, GENERIC) : reply,
+        });
+        deepEqual(await subject.verify('alice', 'wrong'), {
+          verified: false,
+          reason: 'credentials',
+        });
+      });
+    }
+  });
+
+  it('are verified again right after forged errors', async () => {
+    const subject = verifier();
+    await proxy.use((request) => (isFrom('alice', request) ? { error: 18 } : 'pass'));
+    await failureOf(subject.verify('alice', 'wonderland'));
+    await proxy.use('pass');
+    deepEqual(await subject.verify('alice', 'wonderland'), VERIFIED);
+  });
+
+  it('are true in kpass() for any name that the KDC says is the account’s', async () => {
+    const more = { service: 'HTTP', canonicalize: true, fast: 'require' } as const;
+    equal(await kpassIn(realm, 'alice', 'wonderland', more), true);
+    equal(await kpassIn(realm, 'alice', 'wrong', more), false);
+  });
+
+  describe('that an impostor answers', () => {
+    it('show it nothing that holds the password', async () => {
+      await using impostor = await realm.impostor({ users: { alice: 'hijacked' } });
+      await using between = await FaultProxy.start(impostor);
+      const { code } = await failureOf(
+        verifier({ config: between.config }).verify('alice', 'hijacked'),
+      );
+      match(code, /^ERR_KPASS_(CONFIG|KDC)$/);
+      ok(between.log.length > 0);
+      deepEqual(
+        between.log.filter((request) => isFrom('alice', request)),
+        [],
+      );
+    });
+
+    it('show it only armored requests, once the service has armor', async () => {
+      await using impostor = await realm.impostor({ users: { alice: 'hijacked' } });
+      await using between = await FaultProxy.start(realm);
+      const subject = verifier({ config: between.config });
+      deepEqual(await subject.verify('alice', 'wonderland'), VERIFIED);
+      between.reset();
+      between.lead(impostor);
+      const { code } = await failureOf(subject.verify('alice', 'hijacked'));
+      match(code, /^ERR_KPASS_(CONFIG|KDC)$/);
+      ok(between.log.some((request) => isFrom('alice', request)));
+      deepEqual(unarmoredOf('alice', between.log), []);
+    });
+  });
+
+  it('of a forged error to the service are refused, and not without armor', async () => {
+    await using between = await FaultProxy.start(realm);
+    await between.use((request) => (isFrom(SERVICE, request) ? { error: 6 } : 'pass'));
+    const { code } = await failureOf(
+      verifier({ config: between.config }).verify('alice', 'wonderland'),
+    );
+    equal(code, 'ERR_KPASS_CONFIG');
+    deepEqual(
+      between.log.filter((request) => isFrom('alice', request)),
+      [],
+    );
+  });
+});
