@@ -126,7 +126,9 @@ class Login {
     Creds proof(context_);
     const krb5_error_code code =
         request.ByKeytab(service_.keytab(), nullptr, &proof);
-    result_.without_fast = hooks_.armor_ignored();
+    // The KDC asks for proof, or gives a ticket, as if there were no armor.
+    result_.without_fast =
+        hooks_.armor_ignored() || code == KRB5_ERR_FAST_REQUIRED;
     if (!result_.without_fast) CheckLogin(code);
   }
 
