@@ -27,6 +27,7 @@
         "native/net/site.cc",
         "native/net/transport.cc",
         "native/kerberos/acceptor.cc",
+        "native/kerberos/answers.cc",
         "native/kerberos/armor.cc",
         "native/kerberos/armor_login.cc",
         "native/kerberos/armor_ticket.cc",

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import addon from 'node-gyp-build';
 import { isMusl } from './libc.js';
 import { BUNDLED } from './outside.js';
-import type { FastRule, Transport } from './settings.js';
+import type { FastRule, OtpRule, Transport } from './settings.js';
 
 /** A pool of threads. The holder of this value owns the pool. */
 export interface Pool {
@@ -38,6 +38,7 @@ interface SettingsRecord {
   fast: FastRule;
   /** Null: the service logs in for the armor. */
   fastPrincipal: string | null;
+  otp: OtpRule;
   /** ms for a login for the armor. */
   timeout: number;
   /** kpass's own part of krb5.conf. Its values outrank those of `config`. */
@@ -76,6 +77,8 @@ export class NativeOutcome implements NativeAsked {
     readonly keytab: string,
     readonly keytabExposed: boolean,
     readonly armored: boolean,
+    /** The KDC got the value of a token. */
+    readonly byToken: boolean,
     /** Why the login was not armored, if that is to be told. */
     readonly armorMissing: string,
     readonly service: string,
@@ -192,6 +195,7 @@ interface Binding {
     user: string,
     password: string | Uint8Array,
     timeout: number,
+    token: string | null,
   ): number;
   acceptorSettings(
     services: readonly NativeSettings[],

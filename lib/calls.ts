@@ -1,7 +1,7 @@
 // Verifications, on a pool of threads.
 
 import { binding, type NativeAsked, NativeOutcome, type Pool } from './binding.js';
-import { nameUnlessRefused } from './credentials.js';
+import { nameUnlessRefused, tokenCanBeRight } from './credentials.js';
 import { deadlinePassed, type KpassError } from './errors.js';
 import { contextForVerify, tellFailure, tellVerdict } from './events.js';
 import { nativeSettings } from './native-settings.js';
@@ -29,8 +29,8 @@ interface CallTerms<Result> extends PendingTerms {
 }
 
 /**
- * One verification, on a thread of `pool`. The arguments must have been checked. The password has been
- * read when this returns. Rejects with a KpassError if there is no verdict, and with the signal's
+ * One verification, on a thread of `pool`. The arguments must have been checked. `token`: the value of
+ * the user's token. The password has been read when this returns. Rejects with a KpassError if there is no verdict, and with the signal's
  * reason if the signal is aborted.
  */
 export function verify<Result>(
@@ -38,10 +38,11 @@ export function verify<Result>(
   terms: CallTerms<Result>,
   user: string,
   password: string | Uint8Array,
+  token: string | null = null,
 ): Promise<Result> {
   // One promise for each call: an async function or a chain of promises would make more.
   return new Promise((resolve, reject) => {
-    new Call(terms, resolve, reject).start(pool, user, password);
+    new Call(terms, resolve, reject).start(pool, user, password, token);
   });
 }
 
@@ -56,6 +57,7 @@ const REFUSED: NativeOutcome = {
   keytab: '',
   keytabExposed: false,
   armored: false,
+  byToken: false,
   armorMissing: '',
   service: '',
   realms: [],
@@ -78,23 +80,24 @@ class Call<Result> extends PendingCall<
     super(terms, resolve, reject, contextForVerify(terms.settings));
   }
 
-  start(pool: Pool, user: string, password: string | Uint8Array): void {
+  start(pool: Pool, user: string, password: string | Uint8Array, token: string | null): void {
     try {
       if (!this.watched()) return;
       const name = nameUnlessRefused(user, password, this.terms.settings);
-      if (name === null) this.conclude(REFUSED);
-      else this.#submit(pool, name, password);
+      const refused = name === null || (token !== null && !tokenCanBeRight(token));
+      if (refused) this.conclude(REFUSED);
+      else this.#submit(pool, name, password, token);
     } catch (error) {
       this.abort(error);
     }
   }
 
-  #submit(pool: Pool, name: string, password: string | Uint8Array): void {
+  #submit(pool: Pool, name: string, password: string | Uint8Array, token: string | null): void {
     const { settings, timeout } = this.terms;
     this.#name = name;
     const native = nativeSettings(settings);
     const id = withBytesOffHeap(password, (bytes) =>
-      binding.submit(pool, native, name, bytes, timeout),
+      binding.submit(pool, native, name, bytes, timeout, token),
     );
     this.wait(id);
   }

@@ -173,6 +173,8 @@ const MEANINGS: readonly Row<Meaning>[] = [
   // reply that names only types which the request did not list.
   { steps: ['enctypes'], codes: ['KRB5_CONFIG_ETYPE_NOSUPP'], meaning: 'ERR_KPASS_KDC' },
   { steps: ['enctypes'], codes: 'any', meaning: 'policy' },
+  // as_request.cc: the KDC asks for a token's value, and there was none.
+  { steps: ['otp'], codes: 'any', meaning: 'second-factor' },
   // 12: a policy of the KDC. The others: the KDC wants something other than a password from this
   // account, such as a certificate or a token. krb5_get_init_creds then returns -1765328174.
   {

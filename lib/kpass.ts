@@ -23,6 +23,7 @@ export type KpassOptions = Pick<
   | 'domains'
   | 'fast'
   | 'fastPrincipal'
+  | 'otp'
 > &
   Pick<VerifyOptions, 'signal'>;
 
@@ -69,6 +70,7 @@ export async function kpass(
     transport: given.transport,
     fast: given.fast,
     fastPrincipal: given.fastPrincipal,
+    otp: given.otp,
     trace: undefined,
   });
   const pool = binding.sharedPool(DEFAULT_SIZES.threads, DEFAULT_SIZES.queue);

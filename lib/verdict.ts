@@ -17,12 +17,21 @@ export type Verdict =
     }
   | { verified: false; reason: DenialReason };
 
+const byToken = new WeakSet<Verdict>();
+
+/** True if the value of a token was verified. The same value does not serve again. */
+export function isByToken(verdict: Verdict): boolean {
+  return byToken.has(verdict);
+}
+
 /** Throws a KpassError if the outcome is no verdict. */
 export function verdictOf(outcome: NativeOutcome): Verdict {
   if (outcome.keytabExposed) warnOfExposedKeytab(outcome.keytab);
   if (outcome.verified) {
     warnOfMissingArmor(outcome);
-    return { verified: true, principal: outcome.principal, realm: outcome.realm };
+    const verdict = { verified: true, principal: outcome.principal, realm: outcome.realm } as const;
+    if (outcome.byToken) byToken.add(verdict);
+    return verdict;
   }
   const meaning = meaningOf(outcome.step, outcome.code);
   switch (meaning) {
@@ -30,6 +39,7 @@ export function verdictOf(outcome: NativeOutcome): Verdict {
     case 'expired':
     case 'disabled':
     case 'policy':
+    case 'second-factor':
       warnOfMissingArmor(outcome);
       return { verified: false, reason: meaning };
     default:

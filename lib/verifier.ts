@@ -5,10 +5,11 @@ import { verify } from './calls.js';
 import { checkCredentials } from './credentials.js';
 import { KpassError } from './errors.js';
 import {
-  checkCallOptions,
   checkSettings,
   checkSizes,
+  checkVerifyOptions,
   type FastRule,
+  type OtpRule,
   type Settings,
   type Trace,
   type Transport,
@@ -74,6 +75,14 @@ export interface VerifierOptions {
    * only principal NAME$ in the keytab if the KDC lets the service not log in, as in Active Directory.
    */
   fastPrincipal?: string | undefined;
+  /**
+   * The value for a KDC that asks for the user's token (OTP, RFC 6560). 'joined': the password, with
+   * the `otp` of the call after it, as FreeIPA wants it. Without an `otp`, it is the password itself,
+   * and only if the KDC takes no password from this user: then people type both into one field.
+   * 'alone': the `otp` of the call by itself. Default: 'never', and such a user is denied with the
+   * reason `second-factor`. Needs armor.
+   */
+  otp?: OtpRule | undefined;
 }
 
 export interface VerifyOptions {
@@ -81,6 +90,8 @@ export interface VerifyOptions {
   signal?: AbortSignal | undefined;
   /** ms, instead of the verifier's timeout. */
   timeout?: number | undefined;
+  /** The value that the user's token shows. '': none. Needs the verifier's option `otp`. */
+  otp?: string | undefined;
 }
 
 export interface VerifierStats {
@@ -131,13 +142,14 @@ export class Verifier {
   verify(user: string, password: string | Uint8Array, options?: VerifyOptions): Promise<Verdict> {
     try {
       checkCredentials(user, password);
-      const { signal, timeout = this.#settings.timeout } = checkCallOptions(options);
+      const { otp, timeout: usual } = this.#settings;
+      const { signal, timeout = usual, token } = checkVerifyOptions(options, otp);
       if (this.#closed) {
         throw new KpassError('ERR_KPASS_CLOSED', 'the verifier is closed', { step: 'close' });
       }
       const counts = this.#counts;
       const terms = { settings: this.#settings, timeout, signal, counts, conclude: verdictOf };
-      return verify(this.#pool, terms, user, password);
+      return verify(this.#pool, terms, user, password, token);
     } catch (error) {
       this.#counts.failed++;
       return Promise.reject(error);

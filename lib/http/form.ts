@@ -3,7 +3,7 @@
 import { isUint8Array } from 'node:util/types';
 import { MAX_PASSWORD_BYTES, passwordCanBeRight } from '../credentials.js';
 import { bytesOffHeap } from '../off-heap.js';
-import { checkCallOptions } from '../settings.js';
+import { checkAcceptOptions } from '../settings.js';
 import { optionsObject } from '../validate.js';
 import type { Verdict } from '../verdict.js';
 import type { Verifications } from './verifications.js';
@@ -30,7 +30,7 @@ const LENGTH = Object.getOwnPropertyDescriptor(
 /** What `auth.verify` does, with these verifications. */
 export function formOf(verifications: Verifications): VerifyForm {
   return async (user, password, options) => {
-    const { signal } = checkCallOptions(optionsObject('options', options, ['signal']));
+    const { signal } = checkAcceptOptions(optionsObject('options', options, ['signal']));
     // A field that is missing, sent twice or an object comes from the network: no mistake of the program.
     const bytes = typeof user === 'string' ? bytesOf(password) : null;
     if (typeof user !== 'string' || bytes === null) {

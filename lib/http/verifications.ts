@@ -8,7 +8,7 @@ import { KpassError } from '../errors.js';
 import { tellDenial } from '../events.js';
 import { bytesOffHeap } from '../off-heap.js';
 import type { Settings } from '../settings.js';
-import type { Verdict } from '../verdict.js';
+import { isByToken, type Verdict } from '../verdict.js';
 import type { Verifier } from '../verifier.js';
 import { Cache } from './cache.js';
 import { digestOf } from './digest.js';
@@ -73,7 +73,9 @@ export class Verifications {
     if (identity !== undefined) return identity;
     const denial = this.#denied?.get(digest);
     if (denial !== undefined) return this.deny('cache', denial);
-    return this.#pending.get(digest) ?? this.#begin(digest, name, password);
+    // A token's value serves once. So with tokens, no two requests share a verification.
+    const shared = this.#settings.otp === 'never' ? this.#pending.get(digest) : undefined;
+    return shared ?? this.#begin(digest, name, password);
   }
 
   /** Tells the operator of a denial that no KDC sees. */
@@ -104,15 +106,19 @@ export class Verifications {
     const short = this.#home.shorten(name);
     const verdict = await (this.#throttle?.verify(short, digest, verify) ?? verify());
     this.#home.learn(name, verdict);
-    if (verdict.verified) return this.#rememberVerified(digest, verdict);
+    if (verdict.verified) return this.#rememberVerified(digest, verdict, isByToken(verdict));
     this.#denied?.set(digest, verdict.reason);
     return asked ? verdict.reason : this.deny('throttle', verdict.reason);
   }
 
-  #rememberVerified(digest: string, { principal, realm }: Verdict & { verified: true }): Result {
+  #rememberVerified(
+    digest: string,
+    { principal, realm }: Verdict & { verified: true },
+    byToken: boolean,
+  ): Result {
     const user = principal.slice(0, -`@${realm}`.length);
     const identity = Object.freeze({ user, principal, realm });
-    this.#verified?.set(digest, identity);
+    if (!byToken) this.#verified?.set(digest, identity);
     return identity;
   }
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,17 +18,25 @@ namespace {
 // the clock's second changes: it demands that five minutes remain.
 constexpr krb5_deltat kTicketLife = 600;
 
-// libkrb5 calls the prompter without a look whether there is one, if the KDC
-// offers OTP under armor (preauth_otp.c).
-krb5_error_code RefuseToPrompt(krb5_context, void*, const char*, const char*,
-                               int, krb5_prompt[]) {
-  return KRB5_LIBOS_CANTREADPWD;
-}
-
 // libkrb5 found no mechanism among those that the KDC offers.
 bool IsWithoutProof(krb5_error_code code) {
   return code == KRB5_PREAUTH_FAILED || code == KRB5_PREAUTH_BAD_TYPE ||
-         code == KRB5KDC_ERR_PREAUTH_REQUIRED;
+         code == KRB5KDC_ERR_PREAUTH_REQUIRED || code == KRB5_LIBOS_CANTREADPWD;
+}
+
+// Whether krb5.conf keeps libkrb5 from proving a password under armor. There,
+// the KDC's offers are encrypted.
+bool ShutsOutChallenges(const KeptContext& kept) {
+  const auto names = [&](const char* tag) {
+    return kept.List("plugins", "clpreauth", tag);
+  };
+  const auto has = [](const std::vector<std::string>& list, const char* name) {
+    return std::find(list.begin(), list.end(), name) != list.end();
+  };
+  constexpr const char* kChallenge = "encrypted_challenge";
+  const std::vector<std::string> only = names("enable_only");
+  return has(names("disable"), kChallenge) ||
+         (!only.empty() && !has(only, kChallenge));
 }
 
 // The KDC, or libkrb5, found no encryption type in common.
@@ -83,7 +92,7 @@ krb5_error_code AsRequest::Request(krb5_const_principal service,
   return hooks_.EndTry(code);
 }
 
-krb5_error_code AsRequest::ByPassword(const char* password,
+krb5_error_code AsRequest::ByPassword(Answers& answers,
                                       krb5_const_principal service,
                                       Creds* creds) {
   enctypes_.emplace(kept_);
@@ -96,9 +105,14 @@ krb5_error_code AsRequest::ByPassword(const char* password,
         std::vector<krb5_enctype>& list = enctypes_->list();
         krb5_get_init_creds_opt_set_etype_list(opt, list.data(),
                                                static_cast<int>(list.size()));
-        return krb5_get_init_creds_password(context_, out, client_, password,
-                                            RefuseToPrompt, /*data=*/nullptr,
-                                            /*start_time=*/0, name, opt);
+        const bool armored = !armor_.empty();
+        if (armored) {
+          const krb5_error_code code = answers.Install(context_, opt);
+          if (code != 0) return code;
+        }
+        return krb5_get_init_creds_password(
+            context_, out, client_, answers.Given(armored), Answers::Prompt,
+            &answers, /*start_time=*/0, name, opt);
       });
 }
 
@@ -129,14 +143,23 @@ krb5_error_code AsRequest::ArmorByKeytab(krb5_keytab keytab, krb5_ccache cache,
       });
 }
 
-bool AsRequest::CheckPassword(krb5_error_code code,
+bool AsRequest::CheckPassword(krb5_error_code code, const Answers& answers,
                               std::initializer_list<std::string_view> realms,
                               NativeReport* report) const {
   if (CheckExchange(kept_, "krb5_get_init_creds_password", code, realms,
                     report)) {
     return true;
   }
-  if (!hooks_.fault().empty()) {
+  if (IsWithoutProof(code) && answers.token_missing()) {
+    report->step = "otp";
+  } else if (!armor_.empty() && IsWithoutProof(code) &&
+             ShutsOutChallenges(kept_)) {
+    report->step = "krb5.conf";
+    report->message =
+        "krb5.conf shuts out the mechanism that proves a password under armor "
+        "(encrypted_challenge, in clpreauth of [plugins]): " +
+        report->message;
+  } else if (!hooks_.fault().empty()) {
     report->step = "etype-info2";
     report->message = hooks_.fault();
   } else if (IsWithoutProof(code) &&

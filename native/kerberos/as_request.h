@@ -14,6 +14,7 @@
 #include "base/context.h"
 #include "base/krb5_ptr.h"
 #include "base/report.h"
+#include "kerberos/answers.h"
 #include "kerberos/enctypes.h"
 #include "kerberos/kdc_hooks.h"
 
@@ -36,7 +37,7 @@ class AsRequest {
 
   // Each asks for a ticket for `service`. If `service` is null, each asks for a
   // TGT of the client's realm.
-  krb5_error_code ByPassword(const char* password, krb5_const_principal service,
+  krb5_error_code ByPassword(Answers& answers, krb5_const_principal service,
                              Creds* creds);
   krb5_error_code ByKeytab(krb5_keytab keytab, krb5_const_principal service,
                            Creds* creds);
@@ -50,7 +51,7 @@ class AsRequest {
   // Does the same as CheckExchange(), after ByPassword(). It also distinguishes
   // a verdict on the user from a fault of the KDC, and from a mechanism or type
   // that this machine's krb5.conf shuts out.
-  bool CheckPassword(krb5_error_code code,
+  bool CheckPassword(krb5_error_code code, const Answers& answers,
                      std::initializer_list<std::string_view> realms,
                      NativeReport* report) const;
 

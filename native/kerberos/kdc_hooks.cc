@@ -90,7 +90,6 @@ void KdcHooks::BeginTry(krb5_const_principal client, Key key, bool armored) {
   as_reqs_ = 0;
   armor_refused_ = false;
   armor_ignored_ = false;
-  answered_under_armor_ = false;
   fault_.clear();
   proof_asked_ = ProofAsked::kNone;
   ended_ = false;
@@ -263,7 +262,6 @@ krb5_error_code KdcHooks::ReadErrorUnderArmor(krb5_error* error, bool armored,
   // Sent without armor: the reply is too big for UDP.
   if (code == KRB5KRB_ERR_RESPONSE_TOO_BIG) return 0;
   if (armored) {
-    answered_under_armor_ = true;
     if (IsRefusal(code)) ended_ = proof_refused_ = true;
   } else {
     ended_ = true;

@@ -85,8 +85,6 @@ class KdcHooks {
   // armor: the realm does not support FAST, or somebody pretends so. No proof
   // has left.
   bool armor_ignored() const { return armor_ignored_; }
-  // The last try was armored, and a KDC's error was, too.
-  bool answered_under_armor() const { return answered_under_armor_; }
 
   // The fault in a reply that ended the last request; empty: there was none.
   const std::string& fault() const { return fault_; }
@@ -133,7 +131,6 @@ class KdcHooks {
   bool proof_refused_ = false;
   bool armor_refused_ = false;
   bool armor_ignored_ = false;
-  bool answered_under_armor_ = false;
   std::string fault_;
   ProofAsked proof_asked_ = ProofAsked::kNone;
 

@@ -16,6 +16,10 @@ namespace kpass {
 // Whether users' logins are armored (armor.h).
 enum class FastRule { kNever, kTry, kRequire };
 
+// The value for a KDC that asks for a user's token (answers.h): none, the
+// password with the token's value after it, or the token's value alone.
+enum class OtpRule { kNever, kJoined, kAlone };
+
 // No Settings changes after it is shared.
 struct Settings : public RefCounted {
   std::string service;                // 'HTTP'
@@ -28,6 +32,7 @@ struct Settings : public RefCounted {
   bool trace = false;              // keep libkrb5's account of each step
   bool libkrb5_transport = false;  // libkrb5 carries the messages itself
   FastRule fast = FastRule::kNever;
+  OtpRule otp = OtpRule::kNever;
   std::string fast_principal;  // logs in for the armor; empty: the service
   std::chrono::milliseconds timeout{10'000};  // of a login for the armor
   Config config;

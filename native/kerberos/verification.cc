@@ -63,8 +63,13 @@ void Verification::End() {
   const std::lock_guard<std::mutex> lock(mutex_);
   computing_ = false;
   interrupt_.reset();
-  password_.Wipe();
+  WipeSecrets();
   WipeDeadStack();
+}
+
+void Verification::WipeSecrets() {
+  password_.Wipe();
+  token_.Wipe();
 }
 
 void Verification::SetService(std::string service) {
@@ -106,7 +111,7 @@ Asked Verification::Abandon() {
     const std::lock_guard<std::mutex> lock(mutex_);
     abandoned_ = true;
     if (interrupt_) interrupt_->Raise();
-    if (!computing_) password_.Wipe();
+    if (!computing_) WipeSecrets();
   }
   return TakeAsked();
 }
@@ -124,7 +129,8 @@ class Conversation {
         hooks_(settings_, kept, verification, TraceLogOf(verification)),
         service_(context_, settings_),
         client_(context_),
-        creds_(context_) {}
+        creds_(context_),
+        answers_(settings_.otp, verification.password_, verification.token_) {}
 
   Outcome Hold() {
     (void)(NameService() && NameClient() && OpenKeytab() && PutOnArmor() &&
@@ -171,6 +177,7 @@ class Conversation {
   Creds creds_;
   Ref<Armor> armor_;       // null: no armor for this login
   Ref<ArmorTicket> worn_;  // null: the login is not armored
+  Answers answers_;
   Outcome outcome_;
 };
 
@@ -226,7 +233,9 @@ bool Conversation::PutOnArmor() {
   RecordAsked(service_.realm());
   armor_ = Armor::For(verification_.settings_, service_.keytab_name(),
                       service_.name());
-  return Wear(armor_->ForLogin(/*wait=*/false, verification_));
+  // A token's value goes to the KDC under armor only.
+  const bool wait = settings_.otp != OtpRule::kNever;
+  return Wear(armor_->ForLogin(wait, verification_));
 }
 
 bool Conversation::Wear(ArmorGrant grant) {
@@ -257,8 +266,9 @@ bool Conversation::GetTicket() {
                               ", and answers for " + hooks_.other_spelling(),
                           &outcome_);
   }
-  return request.CheckPassword(code, {View(client_->realm), service_.realm()},
-                               &outcome_);
+  outcome_.by_token = answers_.token_given();
+  return request.CheckPassword(
+      code, answers_, {View(client_->realm), service_.realm()}, &outcome_);
 }
 
 // Asks for the service's own ticket, which takes one exchange less than a TGT.
@@ -267,8 +277,7 @@ bool Conversation::GetTicket() {
 krb5_error_code Conversation::RequestTicket(AsRequest& request) {
   if (worn_) request.SetArmor(worn_->cache_name());
   const auto ticket_for = [&](krb5_const_principal service) {
-    return request.ByPassword(verification_.password_.c_str(), service,
-                              &creds_);
+    return request.ByPassword(answers_, service, &creds_);
   };
   const bool direct =
       !settings_.canonicalize &&

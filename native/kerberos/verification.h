@@ -22,11 +22,14 @@ namespace kpass {
 
 class Verification final : private Sender {
  public:
-  // `user`: 'alice', 'alice/admin' or 'alice@REALM', in UTF-8.
-  Verification(Ref<Settings> settings, std::string user, Secret password)
+  // `user`: 'alice', 'alice/admin' or 'alice@REALM', in UTF-8. `token`: the
+  // value of the user's token, or empty.
+  Verification(Ref<Settings> settings, std::string user, Secret password,
+               Secret token = Secret())
       : settings_(std::move(settings)),
         user_(std::move(user)),
-        password_(std::move(password)) {}
+        password_(std::move(password)),
+        token_(std::move(token)) {}
 
   // Talks to the KDCs, on the calling thread. May be called only once. The
   // thread must be inside libkrb5 (exit_gate.h). Run() holds the thread until
@@ -44,6 +47,7 @@ class Verification final : private Sender {
   friend class Conversation;
 
   bool PasswordWellFormed() const;
+  void WipeSecrets();
   bool Begin();
   void End();
   void SetService(std::string service);
@@ -58,7 +62,9 @@ class Verification final : private Sender {
   const std::string user_;
   TraceLog trace_;
   std::mutex mutex_;
-  Secret password_;  // changed only under mutex_
+  // Both change only under mutex_.
+  Secret password_;
+  Secret token_;
   // Exists only during Run(): there can be too many queued calls for one
   // descriptor each.
   std::optional<Interrupt> interrupt_;

@@ -114,7 +114,10 @@ bool HasArmor(std::string_view message) {
     list = MethodsOf(message);
   }
   while (const auto entry = list ? Take(&*list) : std::nullopt) {
-    if (Integer(entry->content, Context(1)) == kFast) return true;
+    if (Integer(entry->content, Context(1)) != kFast) continue;
+    const auto field = Find(entry->content, Context(2));
+    const auto value = field ? Find(*field, der::kOctetString) : std::nullopt;
+    if (value && !value->empty()) return true;
   }
   return false;
 }

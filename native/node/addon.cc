@@ -131,6 +131,10 @@ Napi::Value MakeSettings(const Napi::CallbackInfo& info) {
   settings->fast = fast == "never" ? FastRule::kNever
                    : fast == "try" ? FastRule::kTry
                                    : FastRule::kRequire;
+  const std::string otp = TextOf(from.Get("otp"));
+  settings->otp = otp == "joined"  ? OtpRule::kJoined
+                  : otp == "alone" ? OtpRule::kAlone
+                                   : OtpRule::kNever;
   settings->fast_principal =
       OptionalText(from.Get("fastPrincipal")).value_or("");
   settings->timeout = std::chrono::milliseconds(
@@ -188,9 +192,10 @@ double Admit(Environment& environment, const Ref<Call>& call) {
   return admission == Pool::Admission::kFull ? kFull : kNoThread;
 }
 
-// submit(pool, settings, user, password, timeout): the call's number, or a
-// Refusal. submit() has read the password when it returns. JavaScript keeps the
-// deadline: after `timeout` ms the record may not come any more.
+// submit(pool, settings, user, password, timeout, token): the call's number, or
+// a Refusal. `token`: the value of the user's token, or null. submit() has read
+// the password when it returns. JavaScript keeps the deadline: after `timeout`
+// ms the record may not come any more.
 Napi::Value Submit(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Environment& environment = Of(env);
@@ -201,7 +206,8 @@ Napi::Value Submit(const Napi::CallbackInfo& info) {
         std::chrono::milliseconds(info[4].ToNumber().Int64Value()),
         PoolOf(info[0]), environment.mailbox,
         Ref<Settings>(info[1].As<Napi::External<Settings>>().Data()),
-        TextOf(info[2]), SecretOf(env, info[3])));
+        TextOf(info[2]), SecretOf(env, info[3]),
+        info[5].IsNull() ? Secret() : SecretOf(env, info[5])));
     answer = Admit(environment, call);
   } catch (const std::bad_alloc&) {  // no exception may pass through Node
   }

@@ -22,10 +22,10 @@ VerificationCall::VerificationCall(uint32_t id,
                                    std::chrono::milliseconds timeout,
                                    Ref<Pool> pool, Ref<Mailbox> mailbox,
                                    Ref<Settings> settings, std::string user,
-                                   Secret password)
+                                   Secret password, Secret token)
     : Call(id, timeout, std::move(pool), std::move(mailbox)),
-      verification_(std::move(settings), std::move(user), std::move(password)) {
-}
+      verification_(std::move(settings), std::move(user), std::move(password),
+                    std::move(token)) {}
 
 void VerificationCall::Run(KeptContext& kept) {
   outcome_ = std::make_unique<Outcome>(verification_.Run(kept));
@@ -48,9 +48,10 @@ void VerificationCall::TellJavaScript(const Napi::Function& on_settled) const {
                    number(outcome.code), text(outcome.message),
                    text(outcome.principal), text(outcome.realm),
                    text(outcome.keytab), flag(outcome.keytab_exposed),
-                   flag(outcome.armored), text(outcome.armor_missing),
-                   text(asked.service), ListOf(env, asked.realms),
-                   ListOf(env, asked.kdcs), TraceOf(env, asked.trace)});
+                   flag(outcome.armored), flag(outcome.by_token),
+                   text(outcome.armor_missing), text(asked.service),
+                   ListOf(env, asked.realms), ListOf(env, asked.kdcs),
+                   TraceOf(env, asked.trace)});
 }
 
 Napi::Value VerificationCall::Abandoned(Napi::Env env) const {

@@ -218,6 +218,44 @@ describe('logins under armor', () => {
     }
   });
 
+  it('send the proof to one KDC, even if that becomes silent', async () => {
+    await using second = await FaultProxy.start(realm);
+    const kdcs = [proxy, second].map(({ port }) => `127.0.0.1:${port}`);
+    const config = await realm.writeConfig({ kdcs });
+    const subject = verifier({ config, timeout: 4_000 });
+    deepEqual(await subject.verify('alice', 'wonderland'), VERIFIED);
+    for (const each of [proxy, second]) each.reset();
+    const answered = (request: Request) =>
+      isFrom('alice', request) && request.n > 1 ? 'silent' : 'pass';
+    for (const each of [proxy, second]) await each.use(answered);
+    const { code } = await failureOf(subject.verify('alice', 'wrong'));
+    equal(code, 'ERR_KPASS_TIMEOUT');
+    const asked = [proxy, second].map((each) => each.log.length > 1);
+    deepEqual(asked, [true, false]);
+  });
+
+  for (const transport of TRANSPORTS) {
+    for (const fault of ['garbage', 'truncated', 'swapped', 'duplicate', { delay: 100 }] as const) {
+      it(`are verified, or have no verdict, with replies ${JSON.stringify(fault)} (${transport})`, async () => {
+        const subject = verifier({ transport, timeout: 3_000 });
+        await subject.verify('alice', 'wonderland');
+        await subject.verify('alice', 'wonderland');
+        for (const from of [1, 2]) {
+          let seen = 0;
+          await proxy.use((request) => {
+            if (!isFrom('alice', request)) return 'pass';
+            if (request.again === 0) seen++;
+            return seen >= from ? fault : 'pass';
+          });
+          const end = await subject.verify('alice', 'wonderland').catch(({ code }) => code);
+          if (typeof end === 'string') match(end, /^ERR_KPASS_(KDC|TIMEOUT)$/);
+          else deepEqual(end, VERIFIED);
+        }
+        equal(await realm.failedCount('alice'), 0);
+      });
+    }
+  }
+
   it('are verified again right after forged errors', async () => {
     const subject = verifier();
     await proxy.use((request) => (isFrom('alice', request) ? { error: 18 } : 'pass'));

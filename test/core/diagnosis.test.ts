@@ -30,6 +30,7 @@ describe('the addon tells doctor', () => {
     transport: 'kpass' as const,
     fast: 'never' as const,
     fastPrincipal: null,
+    otp: 'never' as const,
     timeout: 10_000,
     firstConfig: FIRST_CONFIG,
     config: [config],
