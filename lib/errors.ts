@@ -98,6 +98,8 @@ const MEANINGS: readonly Row<Meaning>[] = [
     codes: 'any',
     meaning: 'ERR_KPASS_CONFIG',
   },
+  // as_request.cc: the armor's key does not decrypt the reply.
+  { steps: ['fast'], codes: 'any', meaning: 'ERR_KPASS_KDC' },
   // kdc_hooks.cc: the reply asks for too much work, or for a weak key. Anyone can forge such a reply.
   { steps: ['etype-info2'], codes: 'any', meaning: 'ERR_KPASS_KDC' },
   // KRB5_CONFIG_NODEFREALM: neither [domain_realm] nor default_realm names the realm.

@@ -143,6 +143,17 @@ krb5_error_code AsRequest::ArmorByKeytab(krb5_keytab keytab, krb5_ccache cache,
       });
 }
 
+// Whether an AS-REP to an armored request does not decrypt with the armor's
+// key: the KDC has not sent it. libkrb5 returns the same code for an AS-REP
+// that does not decrypt with the password, which is then wrong. That can only
+// be the reply to the first request, of a user without preauthentication.
+bool AsRequest::IsForgedTicket(krb5_error_code code,
+                               const std::string& words) const {
+  if (armor_.empty() || code != KRB5KRB_AP_ERR_BAD_INTEGRITY) return false;
+  const int at = hooks_.ticket_at();
+  return at > 1 || (at == 1 && words.find("FAST reply") != std::string::npos);
+}
+
 bool AsRequest::CheckPassword(krb5_error_code code, const Answers& answers,
                               std::initializer_list<std::string_view> realms,
                               NativeReport* report) const {
@@ -159,6 +170,8 @@ bool AsRequest::CheckPassword(krb5_error_code code, const Answers& answers,
         "krb5.conf shuts out the mechanism that proves a password under armor "
         "(encrypted_challenge, in clpreauth of [plugins]): " +
         report->message;
+  } else if (IsForgedTicket(code, report->message)) {
+    report->step = "fast";
   } else if (!hooks_.fault().empty()) {
     report->step = "etype-info2";
     report->message = hooks_.fault();

@@ -61,6 +61,7 @@ class AsRequest {
                           Creds* creds, Get get);
   krb5_error_code SetOptions(InitCredsOpt* opt) const;
   krb5_error_code SetArmorOptions(InitCredsOpt* opt) const;
+  bool IsForgedTicket(krb5_error_code code, const std::string& words) const;
 
   const KeptContext& kept_;
   const krb5_context context_;

@@ -19,6 +19,29 @@ namespace {
 // The last number that libkrb5's table has for an error of the protocol.
 constexpr krb5_ui_4 kMaxProtocolError = 127;
 
+// KRB_ERR_GENERIC, which is no verdict.
+constexpr krb5_ui_4 kGeneric = KRB5KRB_ERR_GENERIC - ERROR_TABLE_BASE_krb5;
+
+// The errors of RFC 4120, 7.5.9 that are a verdict on a user.
+bool IsAboutClient(krb5_ui_4 error) {
+  switch (static_cast<krb5_error_code>(error) + ERROR_TABLE_BASE_krb5) {
+    case KRB5KDC_ERR_NAME_EXP:
+    case KRB5KDC_ERR_C_PRINCIPAL_UNKNOWN:
+    case KRB5KDC_ERR_NULL_KEY:
+    case KRB5KDC_ERR_POLICY:
+    case KRB5KDC_ERR_PADATA_TYPE_NOSUPP:
+    case KRB5KDC_ERR_CLIENT_REVOKED:
+    case KRB5KDC_ERR_CLIENT_NOTYET:
+    case KRB5KDC_ERR_KEY_EXP:
+    case KRB5KDC_ERR_PREAUTH_FAILED:
+    case KRB5KDC_ERR_PREAUTH_REQUIRED:
+    case KRB5KDC_ERR_MORE_PREAUTH_DATA_REQUIRED:
+      return true;
+    default:
+      return false;
+  }
+}
+
 bool Is(MessageType type, const krb5_data& data) {
   return kpass::Is(type, View(data));
 }
@@ -88,6 +111,7 @@ void KdcHooks::BeginTry(krb5_const_principal client, Key key, bool armored) {
   key_ = key;
   armored_ = armored;
   as_reqs_ = 0;
+  ticket_at_ = 0;
   armor_refused_ = false;
   armor_ignored_ = false;
   fault_.clear();
@@ -198,13 +222,14 @@ krb5_error_code KdcHooks::ReadReply(const krb5_data& message,
     if (code == 0) code = ReadAsReply(View(reply));
     if (code != 0) return code;
   }
+  if (as_reply && Is(MessageType::kAsRep, reply)) ticket_at_ = as_reqs_;
   if (!Is(MessageType::kKrbError, reply)) return 0;
   KrbError error(context_);
   if (krb5_rd_error(context_, &reply, error.Out()) != 0) return 0;
   if (error->error > kMaxProtocolError) return KRB5KRB_AP_ERR_MSG_TYPE;
-  if (!as_reply) return ReplaceTgsError(error.get(), replacement);
-  return armored_ ? ReadErrorUnderArmor(error.get(), HasArmor(View(reply)),
-                                        replacement)
+  const bool armored = HasArmor(View(reply));
+  if (!as_reply) return ReplaceTgsError(error.get(), armored, replacement);
+  return armored_ ? ReadErrorUnderArmor(error.get(), armored, replacement)
                   : ReadAsError(*error.get());
 }
 
@@ -268,7 +293,7 @@ krb5_error_code KdcHooks::ReadErrorUnderArmor(krb5_error* error, bool armored,
     armor_refused_ = as_reqs_ == 1 && IsAboutArmor(code);
     armor_ignored_ = as_reqs_ == 1 && code == KRB5KDC_ERR_PREAUTH_REQUIRED;
   }
-  error->error = KRB5KRB_ERR_GENERIC - ERROR_TABLE_BASE_krb5;
+  error->error = kGeneric;
   Data bare(context_);
   const krb5_error_code made = krb5_mk_error(context_, error, bare.Out());
   return made != 0 ? made : krb5_copy_data(context_, bare.get(), replacement);
@@ -280,9 +305,17 @@ krb5_error_code KdcHooks::ReadErrorUnderArmor(krb5_error* error, bool armored,
 // that number. But the maker of the TGT can also put the number into e-data
 // (RFC 6113, 5.4.4), and libkrb5 prefers that one to the outer one. So e-data
 // is left out.
-krb5_error_code KdcHooks::ReplaceTgsError(krb5_error* error,
+//
+// After an armored login, the maker of the TGT is the realm's KDC, and its
+// errors may be armored too. Then the inner number is its word. Without armor,
+// an error is no verdict on the user.
+krb5_error_code KdcHooks::ReplaceTgsError(krb5_error* error, bool armored,
                                           krb5_data** replacement) {
-  error->e_data.length = 0;
+  const bool trusted = armored_ && armored;
+  if (!trusted) error->e_data.length = 0;
+  if (trusted || (armored_ && IsAboutClient(error->error))) {
+    error->error = kGeneric;
+  }
   Data bare(context_);
   const krb5_error_code code = krb5_mk_error(context_, error, bare.Out());
   return code != 0 ? code : krb5_copy_data(context_, bare.get(), replacement);

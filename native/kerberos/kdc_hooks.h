@@ -86,6 +86,10 @@ class KdcHooks {
   // has left.
   bool armor_ignored() const { return armor_ignored_; }
 
+  // The number of the last try's AS-REQ that was answered by an AS-REP; 0: none
+  // was. Counted under armor only.
+  int ticket_at() const { return ticket_at_; }
+
   // The fault in a reply that ended the last request; empty: there was none.
   const std::string& fault() const { return fault_; }
   // The proof that a KDC has asked for in the last request.
@@ -116,7 +120,8 @@ class KdcHooks {
   krb5_error_code ReadAsError(const krb5_error& error);
   krb5_error_code ReadErrorUnderArmor(krb5_error* error, bool armored,
                                       krb5_data** replacement);
-  krb5_error_code ReplaceTgsError(krb5_error* error, krb5_data** replacement);
+  krb5_error_code ReplaceTgsError(krb5_error* error, bool armored,
+                                  krb5_data** replacement);
 
   const krb5_context context_;
   Sender& sender_;
@@ -128,6 +133,7 @@ class KdcHooks {
   bool armored_ = false;
   int as_reqs_ = 0;                         // of this try
   RequestKind kind_ = RequestKind::kOther;  // of the last message
+  int ticket_at_ = 0;
   bool proof_refused_ = false;
   bool armor_refused_ = false;
   bool armor_ignored_ = false;

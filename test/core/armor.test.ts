@@ -185,6 +185,39 @@ describe('logins under armor', () => {
         await fails(verifier({ transport }), { reply: () => bare });
       });
 
+      for (const [user, password] of [
+        ['alice', 'wonderland'],
+        ['bob', 'builder'],
+      ] as const) {
+        it(`that is ${user}'s ticket under another armor have no verdict (${transport})`, async () => {
+          const subject = verifier({ transport });
+          await subject.verify(user, password);
+          const replies: Buffer[] = [];
+          const reply = (genuine: Buffer) => {
+            replies.push(genuine);
+            return genuine;
+          };
+          await proxy.use({ reply });
+          await subject.verify(user, password);
+          const ticket = replies.find((each) => replyType(each) === 'AS-REP');
+          ok(ticket);
+          await proxy.use({
+            reply: (genuine) => (replyType(genuine) === 'AS-REP' ? ticket : genuine),
+          });
+          const { code } = await failureOf(subject.verify(user, password));
+          equal(code, 'ERR_KPASS_KDC');
+        });
+      }
+
+      for (const error of [1, 6, 12, 18, 23, 24]) {
+        it(`of error ${error} to the request for the service's ticket have no verdict (${transport})`, async () => {
+          const subject = verifier({ transport, canonicalize: true });
+          await proxy.use(({ type }) => (type === 'TGS-REQ' ? { error } : 'pass'));
+          const { code } = await failureOf(subject.verify('alice', 'wonderland'));
+          equal(code, 'ERR_KPASS_KDC');
+        });
+      }
+
       // An armored error has two numbers. Only the inner one is the KDC's word.
       for (const error of [1, 6, 18, 23, 24, 68]) {
         it(`that says ${error} outside of an armored error have no verdict (${transport})`, async () => {
@@ -255,6 +288,27 @@ describe('logins under armor', () => {
       });
     }
   }
+
+  it('have the KDC’s own word for what is wrong with the service', async () => {
+    const other = 'HTTP/other';
+    await realm.addService(other);
+    await realm.kadmin('modprinc', '-allow_svr', other);
+    const codes = ['never', 'require'] as const;
+    const [bare, armored] = await Promise.all(
+      codes.map((fast) =>
+        failureOf(
+          verifier({
+            fast,
+            canonicalize: true,
+            host: 'other',
+            keytab: realm.keytab(other),
+          }).verify('alice', 'wonderland'),
+        ),
+      ),
+    );
+    equal(bare?.code, 'ERR_KPASS_CONFIG');
+    deepEqual([armored?.code, armored?.krb5Name], [bare?.code, bare?.krb5Name]);
+  });
 
   it('are verified again right after forged errors', async () => {
     const subject = verifier();
