@@ -198,7 +198,7 @@ void Armor::Finish(ArmorLogin login) {
   const std::lock_guard<std::mutex> lock(mutex_);
   const Ref<Fetch> ended = std::exchange(fetch_, {});
   const auto now = std::chrono::steady_clock::now();
-  failure_ = login;
+  failure_ = static_cast<const NativeReport&>(login);
   refused_ = login.refused;
   if (login.ticket && !login.without_fast) {
     old = std::exchange(ticket_, login.ticket);

@@ -35,7 +35,11 @@ Pool::Admission Pool::Submit(Ref<Job> job) {
 // Returns false if the system refuses to start a thread.
 bool Pool::StartThreadIfUseful() {
   if (idle_ >= queue_.size() || active_ + idle_ >= Places()) return true;
-  if (!StartThread([pool = Ref<Pool>(this)] { pool->Work(); })) return false;
+  try {
+    if (!StartThread([pool = Ref<Pool>(this)] { pool->Work(); })) return false;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
   ++idle_;
   return true;
 }

@@ -55,7 +55,8 @@ describe('a hostile reply', () => {
     proxy.reset();
   });
   function verifier(more: Parameters<typeof verifierFor>[1] = {}): Verifier {
-    const made = verifierFor(realm, { config: proxy.config, ...more });
+    // Without armor: under armor, libkrb5 does not read these replies.
+    const made = verifierFor(realm, { config: proxy.config, fast: 'never', ...more });
     verifiers.push(made);
     return made;
   }
