@@ -171,6 +171,15 @@ export interface LoginReport extends NativeReport {
   trace: string[];
 }
 
+export interface ArmorReport extends NativeReport {
+  /** The principal that logged in, or tried to last. */
+  principal: string;
+  /** A KDC has answered under the armor. */
+  fast: boolean;
+  /** The end of the armor's ticket, in s since 1970. */
+  end: number;
+}
+
 interface PoolStats {
   threads: number;
   active: number;
@@ -226,6 +235,7 @@ interface Binding {
   locateKdcs(settings: NativeSettings, realm: string): KdcsReport;
   keytabKeys(settings: NativeSettings): KeytabReport;
   keytabLogin(settings: NativeSettings, service: string, client: string): LoginReport;
+  armorLogin(settings: NativeSettings): ArmorReport;
 }
 
 /** The package's folder. This file is in its dist/. */

@@ -62,6 +62,7 @@ bool ArmorTicket::AnnouncesFast(krb5_const_principal tgs) const {
 void ArmorTicket::SetEnd(time_t end) {
   const time_t now = time(nullptr);
   const time_t left = std::max<time_t>(end - now, 0);
+  end_ = end;
   usable_until_ = end - std::min(kMargin, left / 4);
   renew_at_ = now + left / 2;
 }

@@ -35,6 +35,7 @@ class ArmorTicket : public RefCounted {
 
   // The ticket is in the cache, and ends at this time of the system's clock.
   void SetEnd(time_t end);
+  time_t end() const { return end_; }
   bool IsUsable(time_t now) const { return now < usable_until_; }
   // Half of its life is over.
   bool IsToRenew(time_t now) const { return now >= renew_at_; }
@@ -46,6 +47,7 @@ class ArmorTicket : public RefCounted {
   const krb5_context context_;
   krb5_ccache cache_ = nullptr;
   std::string name_;
+  time_t end_ = 0;
   time_t usable_until_ = 0;
   time_t renew_at_ = 0;
 };

@@ -93,6 +93,16 @@ Napi::Value KeytabLogin(const Napi::CallbackInfo& info) {
   return record;
 }
 
+// armorLogin(settings): { step, code, message, principal, fast, end }.
+Napi::Value ArmorLoginOf(const Napi::CallbackInfo& info) {
+  const ArmorReport report = LogInForArmor(SettingsOf(info[0]));
+  Napi::Object record = RecordOf(info.Env(), report);
+  record.Set("principal", report.principal);
+  record.Set("fast", report.fast);
+  record.Set("end", report.end);
+  return record;
+}
+
 }  // namespace
 
 void ExportDiagnosis(Napi::Env env, Napi::Object exports) {
@@ -101,6 +111,7 @@ void ExportDiagnosis(Napi::Env env, Napi::Object exports) {
   exports.Set("locateKdcs", Napi::Function::New(env, LocateKdcsOf));
   exports.Set("keytabKeys", Napi::Function::New(env, KeytabKeys));
   exports.Set("keytabLogin", Napi::Function::New(env, KeytabLogin));
+  exports.Set("armorLogin", Napi::Function::New(env, ArmorLoginOf));
 }
 
 }  // namespace kpass

@@ -4,6 +4,7 @@
 
 import { lookup, lookupService } from 'node:dns/promises';
 import {
+  type ArmorReport,
   binding,
   type ConfigReport,
   type KdcsReport,
@@ -49,6 +50,9 @@ export const questions = {
   /** Logs the client in with the keytab, for a ticket for the service. */
   keytabLogin: (settings: Settings, service: string, client: string): LoginReport =>
     binding.keytabLogin(nativeSettings(settings), service, client),
+
+  /** Logs the service in for the armor of users' logins, and again under that armor. */
+  armorLogin: (settings: Settings): ArmorReport => binding.armorLogin(nativeSettings(settings)),
 
   /** The addresses of each host; null if the resolver does not answer. */
   addressesOf: ({ timeout }: Settings, hosts: readonly string[]) =>
