@@ -4,7 +4,7 @@ import { DENIALS } from '../denials.js';
 import { type KpassError, printable } from '../errors.js';
 import type { Verdict } from '../verdict.js';
 import type { VerifierOptions } from '../verifier.js';
-import { readPassword } from './password.js';
+import { readPassword, readToken } from './password.js';
 import { Progress, painter, printJson } from './terminal.js';
 import {
   COMMON,
@@ -23,12 +23,15 @@ Checks a user's password against Kerberos, and proves with the keytab that the
 KDC is genuine. Asks for the password at a prompt that does not show it.
 
 ${SERVICE_HELP}
+      --otp RULE       where the KDC asks for the value of the user's token, check
+                       asks for it, and sends it after the password (joined, as
+                       FreeIPA needs it) or by itself (alone; default: joined)
 Exit codes: 0 the password is right, 1 the login is denied, 2 there is no
 verdict, or the usage is wrong.
 `;
 
 export async function check(args: string[]): Promise<number> {
-  const { values, positionals } = parse(args, { ...COMMON, ...SERVICE });
+  const { values, positionals } = parse(args, { ...COMMON, ...SERVICE, otp: { type: 'string' } });
   if (values.help) {
     process.stdout.write(USAGE);
     return 0;
@@ -37,13 +40,20 @@ export async function check(args: string[]): Promise<number> {
   if (user === undefined) throw new UsageError('the user is missing');
 
   const { Verifier } = await import('../verifier.js');
-  const options = verifierOptions(values);
+  // 'alone': without a value, nothing is sent as one. But the login waits for the armor.
+  const options = { ...verifierOptions(values), otp: 'alone' } as const;
+  const rule = ruleOf(values.otp);
   const verifier = new Verifier(options);
   const password = await readPassword(user, values['password-stdin'] ?? false);
   const progress = new Progress(!values.json);
   progress.show('asking the KDC');
   try {
-    const verdict = await verifier.verify(user, password).finally(() => progress.clear());
+    let verdict = await verifier.verify(user, password).finally(() => progress.clear());
+    if (wantsToken(verdict) && !values['password-stdin']) {
+      const otp = await readToken(user);
+      const second = new Verifier({ ...options, otp: rule });
+      verdict = await second.verify(user, password, { otp }).finally(() => second.close());
+    }
     if (values.json) printJson(verdict);
     else printVerdict(user, verdict);
     return verdict.verified ? 0 : 1;
@@ -55,6 +65,13 @@ export async function check(args: string[]): Promise<number> {
     password.fill(0);
     verifier.close();
   }
+}
+
+const wantsToken = (verdict: Verdict) => !verdict.verified && verdict.reason === 'second-factor';
+
+function ruleOf(text = 'joined'): 'joined' | 'alone' {
+  if (text === 'joined' || text === 'alone') return text;
+  throw new UsageError(`--otp is joined or alone, not ${text}`);
 }
 
 function printVerdict(user: string, verdict: Verdict): void {

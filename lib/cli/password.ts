@@ -32,6 +32,14 @@ export function readPassword(user: string, fromStdin: boolean): Promise<Buffer> 
   return fromStdin ? readStdin() : prompt(`Password of ${printable(user)}: `);
 }
 
+/** The value that the user's token shows, from the terminal. */
+export async function readToken(user: string): Promise<string> {
+  const typed = await prompt(`Token of ${printable(user)}: `);
+  const token = typed.toString();
+  typed.fill(0);
+  return token;
+}
+
 /** All of stdin, without one end of line. */
 async function readStdin(): Promise<Buffer> {
   const chunks: Buffer[] = [];
