@@ -24,6 +24,26 @@ const GENERIC = 60;
 
 const TRANSPORTS = ['kpass', 'libkrb5'] as const;
 
+/** Numbers from 0 to 1, the same for each seed (mulberry32). */
+function randomOf(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** A copy with one to three other bytes. */
+function changed(reply: Buffer, random: () => number): Buffer {
+  const copy = Buffer.from(reply);
+  for (let n = 1 + Math.floor(random() * 3); n > 0; n--) {
+    copy[Math.floor(random() * copy.length)] = Math.floor(random() * 256);
+  }
+  return copy;
+}
+
 describe('logins under armor', () => {
   let realm: Realm;
   let proxy: FaultProxy;
@@ -312,6 +332,26 @@ describe('logins under armor', () => {
     );
     equal(bare?.code, 'ERR_KPASS_CONFIG');
     deepEqual([armored?.code, armored?.krb5Name], [bare?.code, bare?.krb5Name]);
+  });
+
+  it('are never denied, whichever bytes of the replies are changed', async function () {
+    this.timeout(60_000);
+    const subject = verifier({ timeout: 5_000 });
+    await subject.verify('alice', 'wonderland');
+    const codes = new Set<string>();
+    for (let seed = 0; seed < 300; seed++) {
+      const random = randomOf(seed);
+      await proxy.use((request) =>
+        isFrom('alice', request) && random() < 0.7
+          ? { reply: (it) => changed(it, random) }
+          : 'pass',
+      );
+      const end = await subject.verify('alice', 'wonderland').catch(({ code }) => String(code));
+      if (typeof end === 'string') codes.add(end);
+      else deepEqual(end, VERIFIED, `seed ${seed}`);
+    }
+    for (const code of codes) match(code, /^ERR_KPASS_(KDC|TIMEOUT)$/);
+    equal(await realm.failedCount('alice'), 0);
   });
 
   it('are verified again right after forged errors', async () => {
