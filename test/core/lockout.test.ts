@@ -43,6 +43,33 @@ describe('one wrong password, with a replica and a primary', () => {
     });
   }
 
+  for (const transport of ['kpass', 'libkrb5'] as const) {
+    it(`counts once under armor (${transport})`, async () => {
+      const user = `armored-${transport}`;
+      for (const kdc of [primary, replica]) await kdc.addUser(user, 'x');
+      const { config } = replica;
+      const verifier = verifierFor(primary, { config, transport, fast: 'require' });
+      for (const count of [1, 2]) {
+        assert.deepEqual(await verifier.verify(user, 'wrong'), {
+          verified: false,
+          reason: 'credentials',
+        });
+        assert.equal(await failures(user, primary, replica), count);
+      }
+      assert.equal(verifier.stats.armored, 2);
+    });
+
+    it(`is sent to the primary under armor for a user that the replica does not know (${transport})`, async () => {
+      const user = `newcomer-${transport}`;
+      await primary.addUser(user, 'here I am');
+      const { config } = replica;
+      const verifier = verifierFor(primary, { config, transport, fast: 'require' });
+      assert.equal((await verifier.verify(user, 'here I am')).verified, true);
+      assert.equal((await verifier.verify(user, 'wrong')).verified, false);
+      assert.equal(await failures(user, primary), 1);
+    });
+  }
+
   it('counts once for an enterprise name', async () => {
     const principal = 'erin\\@corp.example@EXAMPLE.COM';
     for (const kdc of [primary, replica]) {
