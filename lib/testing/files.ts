@@ -38,6 +38,8 @@ const NO_CHANGES: Changes = Object.create(null);
 export class RealmFiles {
   /** The KDC's port on 127.0.0.1. */
   port = 0;
+  /** What kdc.conf says about tokens. */
+  tokens = '';
   readonly folder: string;
   readonly #options: RealmOptions & { name: string };
   readonly #primary: RealmFiles | null;
@@ -75,7 +77,8 @@ export class RealmFiles {
 
   /** Writes krb5.conf and kdc.conf for the present port. */
   async writeConfigs(): Promise<void> {
-    const { name: realm, enctypes = ENCTYPES, kdcConfig: more = '' } = this.#options;
+    const { name: realm, enctypes = ENCTYPES, kdcConfig = '' } = this.#options;
+    const more = `${kdcConfig}\n${this.tokens}`;
     const kdc = { realm, port: this.port, folder: this.folder, enctypes, more };
     await writeFile(this.config, this.krb5Conf());
     await writeFile(join(this.folder, 'kdc.conf'), kdcConf(kdc));

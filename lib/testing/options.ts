@@ -30,6 +30,11 @@ export interface RealmOptions {
   /** More text for kdc.conf, in its own syntax; its values win. Default none. */
   kdcConfig?: string;
   /**
+   * Whether users may have tokens. Default false. It needs MIT's plugin for OTP (krb5-otp). The realm
+   * brings a RADIUS server of its own, which accepts what `realm.tokens` allows.
+   */
+  tokens?: boolean;
+  /**
    * The folder of the programs krb5kdc, kdb5_util and kadmin.local, for example of a krb5 that you
    * built. Default: PATH, and the usual folders of systems.
    */
@@ -53,6 +58,7 @@ const REALM_OPTIONS: Names<RealmOptions> = {
   clock: true,
   config: true,
   kdcConfig: true,
+  tokens: true,
   programs: true,
 };
 

@@ -25,6 +25,7 @@ import {
   WHOLE_USER,
 } from './principals.js';
 import { findKdcPrograms, type KdcPrograms } from './programs.js';
+import { Radius, type Tokens } from './radius.js';
 import { Services } from './services.js';
 import type { TicketOptions } from './tickets.js';
 import type { TokenOptions } from './token.js';
@@ -89,6 +90,7 @@ export class Realm implements AsyncDisposable {
   readonly #services: Services;
   readonly #clients: Clients;
   readonly #trusts: Trusts;
+  readonly #radius: Radius | null;
   #stopped: Promise<void> | null = null;
 
   private constructor(
@@ -96,7 +98,9 @@ export class Realm implements AsyncDisposable {
     programs: KdcPrograms,
     options: RealmOptions,
     original: Realm | null,
+    radius: Radius | null,
   ) {
+    this.#radius = radius;
     this.name = options.name ?? 'EXAMPLE.COM';
     this.folder = folder.path;
     this.#options = options;
@@ -128,7 +132,8 @@ export class Realm implements AsyncDisposable {
     const options = checkRealmOptions(given);
     const programs = findKdcPrograms(options.programs);
     const folder = await LeashedFolder.make(join(await temporaryFolder(), 'kpass-realm-'));
-    const realm = new Realm(folder, programs, options, original);
+    const radius = options.tokens === true ? await Radius.start() : null;
+    const realm = new Realm(folder, programs, options, original, radius);
     try {
       await realm.#create();
       await realm.#database.alone(() => realm.#kdc.open(realm.env));
@@ -196,6 +201,12 @@ export class Realm implements AsyncDisposable {
   /** Resets a user's count of wrong passwords, which ends a lockout. */
   unlock(name: string): Promise<void> {
     return this.#accounts.unlock(name);
+  }
+
+  /** What users' tokens show. Throws an Error if the realm has not the option `tokens`. */
+  get tokens(): Tokens {
+    if (this.#radius === null) throw new Error('the realm has no tokens: start it with `tokens`');
+    return this.#radius;
   }
 
   /** Adds a service with a random key, and its keytab. */
@@ -356,6 +367,7 @@ export class Realm implements AsyncDisposable {
   }
 
   async #stop(): Promise<void> {
+    this.#radius?.stop();
     await this.#kdc.kill(); // first: a task may wait for a paused KDC
     await this.#database.idle();
     await this.#kdc.kill(); // a task may have started the KDC
@@ -363,6 +375,7 @@ export class Realm implements AsyncDisposable {
   }
 
   async #create(): Promise<void> {
+    this.#files.tokens = (await this.#radius?.writeConfig(this.folder)) ?? '';
     await this.#files.writeConfigs();
     if (this.#original !== null) return await this.#copy(this.#original);
     await this.#database.alone(({ kdb5Util }) => kdb5Util('-P', 'master', 'create', '-s'));

@@ -172,6 +172,11 @@ bool AsRequest::CheckPassword(krb5_error_code code, const Answers& answers,
         report->message;
   } else if (IsForgedTicket(code, report->message)) {
     report->step = "fast";
+  } else if (hooks_.armor_ignored()) {
+    report->step = "fast";
+    report->message =
+        "the reply asks for proof as if the login had no armor: the KDC does "
+        "not support FAST, or somebody else answers";
   } else if (!hooks_.fault().empty()) {
     report->step = "etype-info2";
     report->message = hooks_.fault();

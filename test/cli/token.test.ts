@@ -1,18 +1,18 @@
 // kpass check for a user with a token.
 
 import { deepEqual, equal, match } from 'node:assert/strict';
+import { Realm } from 'kpass/testing';
 import { COMMAND, runCommand } from '../support/command';
-import { type OtpRealm, startOtpRealm } from '../support/otp';
 import { SERVICE } from '../support/subject';
 import { atTerminal } from '../support/terminal';
 
 describe('kpass check, for a user with a token', () => {
-  let scene: OtpRealm;
+  let realm: Realm;
   before(async () => {
-    scene = await startOtpRealm();
-    await scene.addTokenUser('token');
+    const users = { token: { password: 'unused', token: 'only' } } as const;
+    realm = await Realm.start({ tokens: true, users });
   });
-  after(() => scene?.[Symbol.asyncDispose]());
+  after(() => realm?.stop());
 
   const common = () => [
     'check',
@@ -20,9 +20,9 @@ describe('kpass check, for a user with a token', () => {
     '-H',
     'localhost',
     '-k',
-    scene.realm.keytab(SERVICE),
+    realm.keytab(SERVICE),
     '-c',
-    scene.realm.config,
+    realm.config,
   ];
   const STEPS = [
     { wait: 'Password of token: ', type: 'secret\r' },
@@ -35,22 +35,22 @@ describe('kpass check, for a user with a token', () => {
     ['with --otp alone by itself', '123456', ['--otp', 'alone']],
   ] as const) {
     it(`asks for the value, and sends it ${rule}`, async () => {
-      scene.radius.allow('token', value);
+      realm.tokens.allow('token', value);
       const session = await atTerminal([process.execPath, COMMAND, ...common(), ...more], STEPS);
       equal(session.code, 0, session.shown);
       deepEqual(session.echo, [false, false]);
       match(session.shown, /token@EXAMPLE\.COM: the password is right/);
-      equal(scene.radius.asked.at(-1), `token:${value}`);
+      equal(realm.tokens.asked.at(-1), `token:${value}`);
     });
   }
 
   it('does not ask with --password-stdin, and sends nothing as a value', async () => {
-    const before = scene.radius.asked.length;
+    const before = realm.tokens.asked.length;
     const args = [...common(), '--password-stdin', '--json'];
     const { code, stdout } = await runCommand(args, { input: 'secret' });
     equal(code, 1);
     deepEqual(JSON.parse(stdout), { verified: false, reason: 'second-factor' });
-    equal(scene.radius.asked.length, before);
+    equal(realm.tokens.asked.length, before);
   });
 
   it('knows two rules', async () => {

@@ -2,8 +2,8 @@
 
 import { deepEqual, equal, rejects, throws } from 'node:assert/strict';
 import { Verifier } from 'kpass';
+import { Realm } from 'kpass/testing';
 import { runProgram } from '../support/child';
-import { type OtpRealm, startOtpRealm } from '../support/otp';
 import { kpassIn, optionsFor, verifierFor } from '../support/subject';
 
 const verified = (user: string) => ({
@@ -14,37 +14,40 @@ const verified = (user: string) => ({
 const denied = (reason: string) => ({ verified: false, reason });
 
 describe('a user with a token', () => {
-  let scene: OtpRealm;
+  let realm: Realm;
   before(async () => {
-    scene = await startOtpRealm({
-      users: { both: { password: 'wonderland', lockout: 50 }, plain: 'builder' },
+    realm = await Realm.start({
+      tokens: true,
+      users: {
+        both: { password: 'wonderland', lockout: 50, token: 'also' },
+        token: { password: 'unused', token: 'only' },
+        plain: 'builder',
+      },
     });
-    await scene.addTokenUser('token');
-    await scene.allowToken('both');
   });
-  after(() => scene?.[Symbol.asyncDispose]());
-  afterEach(() => scene.realm.unlock('both'));
+  after(() => realm?.stop());
+  afterEach(() => realm.unlock('both'));
 
   let last = 100_000;
   /** A value that the user's token shows now, with the password before it if that is asked for. */
   function value(user: string, before = ''): string {
     const shown = String(last++);
-    scene.radius.allow(user, before + shown);
+    realm.tokens.allow(user, before + shown);
     return shown;
   }
   const verifier = (otp: 'never' | 'joined' | 'alone', fast: 'try' | 'require' = 'require') =>
-    verifierFor(scene.realm, { fast, otp });
+    verifierFor(realm, { fast, otp });
 
   describe("with otp: 'never'", () => {
     it('alone is denied, and nothing is sent', async () => {
-      const before = scene.radius.asked.length;
+      const before = realm.tokens.asked.length;
       deepEqual(await verifier('never').verify('token', 'any'), denied('second-factor'));
-      equal(scene.radius.asked.length, before);
+      equal(realm.tokens.asked.length, before);
     });
 
     it('alone is denied, and the process lives', async () => {
       const { code, stdout } = await runProgram(
-        scene.realm,
+        realm,
         `new Verifier({ ...options, fast: 'require' }).verify('token', 'any')
            .then(({ reason }) => console.log(reason));`,
       );
@@ -54,12 +57,12 @@ describe('a user with a token', () => {
     it('as well as a password logs in by the password', async () => {
       deepEqual(await verifier('never').verify('both', 'wonderland'), verified('both'));
       deepEqual(await verifier('never').verify('both', 'wrong'), denied('credentials'));
-      equal(await scene.realm.failedCount('both'), 1);
+      equal(await realm.failedCount('both'), 1);
     });
 
     it('makes kpass() reject with ERR_KPASS_ACCOUNT', async () => {
       const more = { service: 'HTTP', fast: 'require' } as const;
-      await rejects(kpassIn(scene.realm, 'token', 'any', more), {
+      await rejects(kpassIn(realm, 'token', 'any', more), {
         code: 'ERR_KPASS_ACCOUNT',
         reason: 'second-factor',
       });
@@ -81,11 +84,11 @@ describe('a user with a token', () => {
     });
 
     it('is denied with a wrong value, which counts once', async () => {
-      const before = scene.radius.asked.length;
+      const before = realm.tokens.asked.length;
       const subject = verifier('alone');
       deepEqual(await subject.verify('both', 'x', { otp: '000000' }), denied('credentials'));
-      equal(scene.radius.asked.length, before + 1);
-      equal(await scene.realm.failedCount('both'), 1);
+      equal(realm.tokens.asked.length, before + 1);
+      equal(await realm.failedCount('both'), 1);
     });
 
     for (const otp of [undefined, '']) {
@@ -102,9 +105,9 @@ describe('a user with a token', () => {
 
     for (const otp of ['12\x003456', 'x'.repeat(129), '\ud800']) {
       it(`is denied with the malformed value ${JSON.stringify(otp.slice(0, 8))}`, async () => {
-        const before = scene.radius.asked.length;
+        const before = realm.tokens.asked.length;
         deepEqual(await verifier('alone').verify('token', 'x', { otp }), denied('credentials'));
-        equal(scene.radius.asked.length, before);
+        equal(realm.tokens.asked.length, before);
       });
     }
   });
@@ -113,7 +116,7 @@ describe('a user with a token', () => {
     it('logs in by the password with the value after it', async () => {
       const otp = value('token', 'secret');
       deepEqual(await verifier('joined').verify('token', 'secret', { otp }), verified('token'));
-      equal(scene.radius.asked.at(-1), `token:secret${otp}`);
+      equal(realm.tokens.asked.at(-1), `token:secret${otp}`);
     });
 
     it('logs in by both in one field', async () => {
@@ -122,12 +125,12 @@ describe('a user with a token', () => {
     });
 
     it('as well as a password logs in by the password alone, unless a value is given', async () => {
-      const before = scene.radius.asked.length;
+      const before = realm.tokens.asked.length;
       deepEqual(await verifier('joined').verify('both', 'wonderland'), verified('both'));
-      equal(scene.radius.asked.length, before);
+      equal(realm.tokens.asked.length, before);
       const otp = value('both', 'wonderland');
       deepEqual(await verifier('joined').verify('both', 'wonderland', { otp }), verified('both'));
-      equal(scene.radius.asked.at(-1), `both:wonderland${otp}`);
+      equal(realm.tokens.asked.at(-1), `both:wonderland${otp}`);
     });
 
     it('and other users log in by their passwords', async () => {
@@ -136,15 +139,15 @@ describe('a user with a token', () => {
     });
 
     it('and users without preauthentication log in by their passwords', async () => {
-      await scene.realm.addUser('early', 'bird', { preauth: false });
+      await realm.addUser('early', 'bird', { preauth: false });
       deepEqual(await verifier('joined').verify('early', 'bird'), verified('early'));
       deepEqual(await verifier('joined').verify('early', 'worm'), denied('credentials'));
     });
   });
 
   it("waits for the armor at the first login with fast: 'try'", async () => {
-    const config = await scene.realm.writeConfig();
-    const subject = verifierFor(scene.realm, { config, otp: 'alone' });
+    const config = await realm.writeConfig();
+    const subject = verifierFor(realm, { config, otp: 'alone' });
     const otp = value('token');
     deepEqual(await subject.verify('token', 'any', { otp }), verified('token'));
   });
@@ -158,7 +161,7 @@ describe('a user with a token', () => {
   });
 
   it('needs armor', () => {
-    const options = optionsFor(scene.realm, { fast: 'never', otp: 'joined' });
+    const options = optionsFor(realm, { fast: 'never', otp: 'joined' });
     throws(() => new Verifier(options), { code: 'ERR_INVALID_ARG_VALUE' });
   });
 });

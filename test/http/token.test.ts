@@ -2,23 +2,23 @@
 
 import { deepEqual, equal } from 'node:assert/strict';
 import { type BasicAuth, basicAuth } from 'kpass/http';
-import { type OtpRealm, startOtpRealm } from '../support/otp';
+import { Realm } from 'kpass/testing';
 import { optionsFor } from '../support/subject';
 
 describe("kpass/http with otp: 'joined'", () => {
-  let scene: OtpRealm;
+  let realm: Realm;
   let auth: BasicAuth;
   before(async () => {
-    scene = await startOtpRealm({ users: { plain: 'builder' } });
-    await scene.addTokenUser('token');
+    const token = { password: 'unused', token: 'only' } as const;
+    realm = await Realm.start({ tokens: true, users: { plain: 'builder', token } });
     auth = basicAuth({
-      ...optionsFor(scene.realm, { fast: 'require', otp: 'joined' }),
+      ...optionsFor(realm, { fast: 'require', otp: 'joined' }),
       realm: 'the staff',
     });
   });
   after(async () => {
     auth?.close();
-    await scene?.[Symbol.asyncDispose]();
+    await realm?.stop();
   });
 
   const verified = (user: string) => ({
@@ -29,17 +29,17 @@ describe("kpass/http with otp: 'joined'", () => {
   const DENIED = { verified: false, reason: 'credentials' };
 
   it('verifies a value, and does not remember it', async () => {
-    scene.radius.allow('token', 'secret123456');
+    realm.tokens.allow('token', 'secret123456');
     deepEqual(await auth.verify('token', 'secret123456'), verified('token'));
-    scene.radius.allow('token', 'secret123456');
-    const before = scene.radius.asked.length;
+    realm.tokens.allow('token', 'secret123456');
+    const before = realm.tokens.asked.length;
     deepEqual(await auth.verify('token', 'secret123456'), verified('token'));
-    equal(scene.radius.asked.length, before + 1);
+    equal(realm.tokens.asked.length, before + 1);
     deepEqual(await auth.verify('token', 'secret123456'), DENIED);
   });
 
   it('does not share a value between requests at the same time', async () => {
-    scene.radius.allow('token', 'secret234567');
+    realm.tokens.allow('token', 'secret234567');
     const verdicts = await Promise.all(
       Array.from({ length: 4 }, () => auth.verify('token', 'secret234567')),
     );
@@ -48,7 +48,7 @@ describe("kpass/http with otp: 'joined'", () => {
 
   it('remembers a password', async () => {
     deepEqual(await auth.verify('plain', 'builder'), verified('plain'));
-    await scene.realm.changePassword('plain', 'architect');
+    await realm.changePassword('plain', 'architect');
     deepEqual(await auth.verify('plain', 'builder'), verified('plain'));
   });
 });

@@ -1,13 +1,11 @@
-// A realm whose users have tokens: MIT's KDC asks a RADIUS server (RFC 2865) for each value. The server
-// here is a stand-in. It accepts the values that a test names, each once.
+// A stand-in for the RADIUS server (RFC 2865) that MIT's KDC asks whether a token's value is right. It
+// accepts the values that a test names, each once.
 
 import { createHash, randomBytes } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Realm, type RealmOptions } from 'kpass/testing';
 
 const ACCESS_REQUEST = 1;
 const ACCESS_ACCEPT = 2;
@@ -19,8 +17,15 @@ const HEADER = 20;
 const md5 = (...parts: (Buffer | string)[]) =>
   parts.reduce((hash, part) => hash.update(part), createHash('md5')).digest();
 
-export class Radius {
-  /** The values that were asked for, in order: 'alice:123456'. */
+/** What users' tokens show. */
+export interface Tokens {
+  /** From now on, the user's token shows this value. It serves once. */
+  allow(user: string, value: string): void;
+  /** The user and the value of each login by a token so far: 'alice:123456'. */
+  readonly asked: readonly string[];
+}
+
+export class Radius implements Tokens {
   readonly asked: string[] = [];
   readonly #socket: Socket;
   readonly #secret: string;
@@ -35,17 +40,28 @@ export class Radius {
     });
   }
 
-  static async start(secret: string): Promise<Radius> {
+  /** It must not keep the process alive: the realm's owner may forget to stop it. */
+  static async start(): Promise<Radius> {
     const socket = createSocket('udp4').bind(0, '127.0.0.1');
     await once(socket, 'listening');
-    return new Radius(socket, secret);
+    return new Radius(socket.unref(), randomBytes(16).toString('hex'));
   }
 
-  get port(): number {
-    return this.#socket.address().port;
+  /** Writes the secret into the realm's folder. Resolves to kdc.conf's lines about this server. */
+  async writeConfig(folder: string): Promise<string> {
+    const file = join(folder, 'radius');
+    await writeFile(file, this.#secret, { mode: 0o600 });
+    return `[otp]
+  DEFAULT = {
+    server = 127.0.0.1:${this.#socket.address().port}
+    secret = ${file}
+    timeout = 3
+    retries = 1
+    strip_realm = true
+  }
+`;
   }
 
-  /** From now on, the user may log in with this value, once. */
   allow(user: string, value: string): void {
     const values = this.#valid.get(user) ?? new Set();
     this.#valid.set(user, values.add(value));
@@ -91,49 +107,4 @@ function attributesOf(request: Buffer): Map<number, Buffer> {
     at += length;
   }
   return found;
-}
-
-export interface OtpRealm extends AsyncDisposable {
-  realm: Realm;
-  radius: Radius;
-  /** Adds a user who must give a token's value, and has no password at the KDC. */
-  addTokenUser(name: string): Promise<void>;
-  /** Lets a user of the realm give a token's value in place of the password. */
-  allowToken(name: string): Promise<void>;
-}
-
-/** Needs MIT's plugin for OTP (krb5-otp). */
-export async function startOtpRealm(options: RealmOptions = {}): Promise<OtpRealm> {
-  const secret = randomBytes(16).toString('hex');
-  const radius = await Radius.start(secret);
-  const secretFile = join(tmpdir(), `kpass-radius-${process.pid}-${radius.port}`);
-  await writeFile(secretFile, secret, { mode: 0o600 });
-  const realm = await Realm.start({
-    ...options,
-    kdcConfig: `[otp]
-  DEFAULT = {
-    server = 127.0.0.1:${radius.port}
-    secret = ${secretFile}
-    timeout = 3
-    retries = 1
-    strip_realm = true
-  }`,
-  });
-  const allowToken = async (name: string) => {
-    await realm.kadmin('setstr', name, 'otp', '[{"type":"DEFAULT"}]');
-  };
-  return {
-    realm,
-    radius,
-    allowToken,
-    async addTokenUser(name) {
-      await realm.kadmin('addprinc', '-nokey', '+requires_preauth', name);
-      await allowToken(name);
-    },
-    async [Symbol.asyncDispose]() {
-      await realm.stop();
-      radius.stop();
-      await rm(secretFile, { force: true });
-    },
-  };
 }
