@@ -18,8 +18,10 @@ namespace {
 
 using std::chrono::seconds;
 
-// How long a login without armor waits for one that is on its way.
+// How long a login without armor waits for one that is on its way: at most so
+// long, and at most a quarter of its own time.
 constexpr std::chrono::milliseconds kPatience{2'000};
+constexpr int kPartOfTimeout = 4;
 constexpr std::chrono::milliseconds kForever{-1};  // of poll()
 
 // The pause after a failure: the first, doubled each time, and the longest.
@@ -124,7 +126,9 @@ ArmorGrant Armor::ForLogin(bool wait, Sender& sender) {
     wait = wait || Required();
     if (!wait && first) return {};
   }
-  if (!WaitFor(fetch, sender, wait ? kForever : kPatience)) {
+  const auto patience =
+      std::min(kPatience, settings_->timeout / kPartOfTimeout);
+  if (!WaitFor(fetch, sender, wait ? kForever : patience)) {
     ArmorGrant abandoned;
     abandoned.report.Refuse("abandoned");
     return abandoned;
