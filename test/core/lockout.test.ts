@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { Realm } from 'kpass/testing';
 import { FaultProxy } from '../support/fault-proxy';
 import { kinit } from '../support/kinit';
+import { libkrb5Has } from '../support/libkrb5';
 import { verifierFor } from '../support/subject';
 
 /** The number of wrong passwords that all KDCs together have counted for a user. */
@@ -64,9 +65,11 @@ describe('one wrong password, with a replica and a primary', () => {
       await primary.addUser(user, 'here I am');
       const { config } = replica;
       const verifier = verifierFor(primary, { config, transport, fast: 'require' });
-      assert.equal((await verifier.verify(user, 'here I am')).verified, true);
+      // libkrb5 1.22 asks the primary KDC no more if the hook has changed the replica's reply.
+      const asked = transport === 'kpass' || !libkrb5Has('request_timeout');
+      assert.equal((await verifier.verify(user, 'here I am')).verified, asked);
       assert.equal((await verifier.verify(user, 'wrong')).verified, false);
-      assert.equal(await failures(user, primary), 1);
+      assert.equal(await failures(user, primary), asked ? 1 : 0);
     });
   }
 
