@@ -11,7 +11,7 @@ export const SERVICE = 'HTTP/localhost';
 export const REALM = 'EXAMPLE.COM';
 
 export const IN_NODE = ['kpass', 'kpass on libkrb5', 'npm kerberos'] as const satisfies Subject[];
-export type InNode = (typeof IN_NODE)[number];
+export type InNode = (typeof IN_NODE)[number] | 'kpass unarmored';
 
 /** A bare call. `isRight` judges the result of the call. Only kpass takes the options. */
 export interface Caller {
@@ -30,6 +30,7 @@ export function callerOf(subject: InNode, more: Partial<VerifierOptions> = {}): 
     host: 'localhost',
     keytab: process.env.KEYTAB,
     ...(subject === 'kpass on libkrb5' && { transport: 'libkrb5' }),
+    ...(subject === 'kpass unarmored' && { fast: 'never' }),
     ...more,
   });
   return {

@@ -8,7 +8,7 @@ import { binding, type NativeAcceptorSettings, type NativeSettings, type Pool } 
 import { KpassError } from './errors.js';
 import { nativeSettings } from './native-settings.js';
 import { OpenCalls } from './open-calls.js';
-import { checkCallOptions, checkSettings, type Settings } from './settings.js';
+import { checkAcceptOptions, checkSettings, type Settings } from './settings.js';
 import { traceAccept } from './tracing.js';
 import { nonEmptyText, optionsObject, texts, wrongType, wrongValue } from './validate.js';
 import type { VerifierOptions } from './verifier.js';
@@ -122,7 +122,7 @@ export class Acceptor {
     try {
       if (!isUint8Array(token)) throw wrongType('token', 'a Uint8Array', token);
       const { bindings: channel, ...call } = optionsObject('options', options, ACCEPT_KEYS);
-      const { signal, timeout = this.#settings.timeout } = checkCallOptions(call);
+      const { signal, timeout = this.#settings.timeout } = checkAcceptOptions(call);
       const bindings = checkChannel(channel);
       if (this.#closed) {
         throw new KpassError('ERR_KPASS_CLOSED', 'the acceptor is closed', { step: 'close' });

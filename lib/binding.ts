@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import addon from 'node-gyp-build';
 import { isMusl } from './libc.js';
 import { BUNDLED } from './outside.js';
-import type { Transport } from './settings.js';
+import type { FastRule, OtpRule, Transport } from './settings.js';
 
 /** A pool of threads. The holder of this value owns the pool. */
 export interface Pool {
@@ -35,6 +35,12 @@ interface SettingsRecord {
   canonicalize: boolean;
   trace: boolean;
   transport: Transport;
+  fast: FastRule;
+  /** Null: the service logs in for the armor. */
+  fastPrincipal: string | null;
+  otp: OtpRule;
+  /** ms for a login for the armor. */
+  timeout: number;
   /** kpass's own part of krb5.conf. Its values outrank those of `config`. */
   firstConfig: string;
   config: readonly string[];
@@ -72,6 +78,11 @@ export class NativeOutcome implements NativeAsked {
     readonly realm: string,
     readonly keytab: string,
     readonly keytabExposed: boolean,
+    readonly armored: boolean,
+    /** The KDC got the value of a token. */
+    readonly byToken: boolean,
+    /** Why the login was not armored, if that is to be told. */
+    readonly armorMissing: string,
     readonly service: string,
     /** Empty if verified, as `kdcs` is. */
     readonly realms: readonly string[],
@@ -206,6 +217,15 @@ export interface TokenReport extends NativeReport {
   cache: string;
 }
 
+export interface ArmorReport extends NativeReport {
+  /** The principal that logged in, or tried to last. */
+  principal: string;
+  /** A KDC has answered under the armor. */
+  fast: boolean;
+  /** The end of the armor's ticket, in s since 1970. */
+  end: number;
+}
+
 interface PoolStats {
   threads: number;
   active: number;
@@ -230,6 +250,7 @@ interface Binding {
     user: string,
     password: string | Uint8Array,
     timeout: number,
+    token: string | null,
   ): number;
   changePassword(
     pool: Pool,
@@ -269,6 +290,7 @@ interface Binding {
   keytabKeys(settings: NativeSettings): KeytabReport;
   keytabLogin(settings: NativeSettings, service: string, client: string): LoginReport;
   ticketToken(settings: NativeSettings): TokenReport;
+  armorLogin(settings: NativeSettings): ArmorReport;
 }
 
 /** The package's folder. This file is in its dist/. */

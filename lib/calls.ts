@@ -2,7 +2,7 @@
 
 import { binding, type NativeAsked, NativeOutcome, type Pool } from './binding.js';
 import { isUnanswered, markCounted } from './counted.js';
-import { nameUnlessRefused } from './credentials.js';
+import { nameUnlessRefused, tokenCanBeRight } from './credentials.js';
 import { deadlinePassed, type KpassError } from './errors.js';
 import { contextForVerify, tellFailure, tellVerdict } from './events.js';
 import { nativeSettings } from './native-settings.js';
@@ -14,6 +14,8 @@ interface Counts {
   verified: number;
   denied: number;
   failed: number;
+  /** Of the verified and denied ones: those whose login was armored. */
+  armored: number;
 }
 
 /** All that a call needs to know, apart from the user and the password. */
@@ -28,8 +30,8 @@ interface CallTerms<Result> extends PendingTerms {
 }
 
 /**
- * One verification, on a thread of `pool`. The arguments must have been checked. The password has been
- * read when this returns. Rejects with a KpassError if there is no verdict, and with the signal's
+ * One verification, on a thread of `pool`. The arguments must have been checked. `token`: the value of
+ * the user's token. The password has been read when this returns. Rejects with a KpassError if there is no verdict, and with the signal's
  * reason if the signal is aborted.
  */
 export function verify<Result>(
@@ -37,10 +39,11 @@ export function verify<Result>(
   terms: CallTerms<Result>,
   user: string,
   password: string | Uint8Array,
+  token: string | null = null,
 ): Promise<Result> {
   // One promise for each call: an async function or a chain of promises would make more.
   return new Promise((resolve, reject) => {
-    new Call(terms, resolve, reject).start(pool, user, password);
+    new Call(terms, resolve, reject).start(pool, user, password, token);
   });
 }
 
@@ -54,6 +57,9 @@ const REFUSED: NativeOutcome = {
   realm: '',
   keytab: '',
   keytabExposed: false,
+  armored: false,
+  byToken: false,
+  armorMissing: '',
   service: '',
   realms: [],
   kdcs: [],
@@ -70,39 +76,44 @@ class Call<Result> extends PendingCall<
 > {
   /** The name that was asked for; empty if it was refused. */
   #name = '';
+  #armored = false;
 
   constructor(terms: CallTerms<Result>, resolve: Resolve<Result>, reject: Reject) {
     super(terms, resolve, reject, contextForVerify(terms.settings));
   }
 
-  start(pool: Pool, user: string, password: string | Uint8Array): void {
+  start(pool: Pool, user: string, password: string | Uint8Array, token: string | null): void {
     try {
       if (!this.watched()) return;
       const name = nameUnlessRefused(user, password, this.terms.settings);
-      if (name === null) this.conclude(REFUSED);
-      else this.#submit(pool, name, password);
+      const refused = name === null || (token !== null && !tokenCanBeRight(token));
+      if (refused) this.conclude(REFUSED);
+      else this.#submit(pool, name, password, token);
     } catch (error) {
       this.abort(error);
     }
   }
 
-  #submit(pool: Pool, name: string, password: string | Uint8Array): void {
+  #submit(pool: Pool, name: string, password: string | Uint8Array, token: string | null): void {
     const { settings, timeout } = this.terms;
     this.#name = name;
     const native = nativeSettings(settings);
     const id = withBytesOffHeap(password, (bytes) =>
-      binding.submit(pool, native, name, bytes, timeout),
+      binding.submit(pool, native, name, bytes, timeout, token),
     );
     this.wait(id);
   }
 
   protected outcomeOf(parts: ConstructorParameters<typeof NativeOutcome>): NativeOutcome {
-    return new NativeOutcome(...parts);
+    const outcome = new NativeOutcome(...parts);
+    this.#armored = outcome.armored;
+    return outcome;
   }
 
   protected resultOf(outcome: NativeOutcome): Result {
     const result = this.#concluded(outcome);
     this.terms.counts[outcome.verified ? 'verified' : 'denied']++;
+    if (outcome.armored) this.terms.counts.armored++;
     return result;
   }
 
@@ -115,7 +126,7 @@ class Call<Result> extends PendingCall<
   }
 
   protected tellFailure(reason: unknown): void {
-    tellFailure(this.terms.settings, this.started, reason);
+    tellFailure(this.terms.settings, this.started, reason, this.#armored);
   }
 
   protected expired(asked: NativeAsked): KpassError {

@@ -42,6 +42,19 @@ export function nameUnlessRefused(
   return passwordCanBeRight(password) ? askedName(user, settings) : null;
 }
 
+/** The longest value of a token, in bytes of UTF-8. */
+const MAX_TOKEN_BYTES = 128;
+
+/** False for a value that no token shows, or that libkrb5 would read as another one. */
+export function tokenCanBeRight(token: string): boolean {
+  return (
+    token.length <= MAX_TOKEN_BYTES &&
+    !token.includes('\0') &&
+    token.isWellFormed() &&
+    Buffer.byteLength(token) <= MAX_TOKEN_BYTES
+  );
+}
+
 /** False for a password that no KDC can have, or that libkrb5 would read as another one. */
 export function passwordCanBeRight(password: string | Uint8Array): boolean {
   if (password.length === 0 || password.length > MAX_PASSWORD_BYTES) return false;

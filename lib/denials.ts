@@ -9,8 +9,9 @@
  * - `expired`: the KDC says that the password must be changed, which is no proof that it was right
  * - `disabled`: the KDC says that the account is locked, revoked or expired
  * - `policy`: the KDC refuses this login, or wants more than a password
+ * - `second-factor`: the KDC asks for the value of the user's token, and there was none
  */
-export type DenialReason = 'credentials' | 'expired' | 'disabled' | 'policy';
+export type DenialReason = 'credentials' | 'expired' | 'disabled' | 'policy' | 'second-factor';
 
 /** A denial at the step 'enctypes', in words. Its reason is `policy`. */
 export const NO_KEY =
@@ -24,4 +25,5 @@ export const DENIALS: Readonly<Record<DenialReason, string>> = {
   expired: 'the KDC says that the password must be changed, which is no proof that it was right',
   disabled: 'the KDC says that the account is locked, revoked or expired',
   policy: 'the KDC refuses this login, or requires more than a password',
+  'second-factor': "the KDC asks for the value of the user's token",
 };

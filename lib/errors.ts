@@ -80,6 +80,7 @@ export interface Row<M> {
 }
 
 const AS = ['krb5_get_init_creds_password'];
+const ARMOR = ['krb5_get_init_creds_keytab'];
 const VERIFY = ['krb5_verify_init_creds'];
 // The verification asks a KDC only if the login got a TGT. It then asks the TGS for the ticket.
 const KDC = [...AS, ...VERIFY];
@@ -99,6 +100,8 @@ const MEANINGS: readonly Row<Meaning>[] = [
     codes: 'any',
     meaning: 'ERR_KPASS_CONFIG',
   },
+  // as_request.cc: the armor's key does not decrypt the reply.
+  { steps: ['fast'], codes: 'any', meaning: 'ERR_KPASS_KDC' },
   // kdc_hooks.cc: the reply asks for too much work, or for a weak key. Anyone can forge such a reply.
   { steps: ['etype-info2'], codes: 'any', meaning: 'ERR_KPASS_KDC' },
   // KRB5_CONFIG_NODEFREALM: neither [domain_realm] nor default_realm names the realm.
@@ -113,6 +116,38 @@ const MEANINGS: readonly Row<Meaning>[] = [
   { steps: ['krb5_kt_resolve'], codes: 'any', meaning: 'ERR_KPASS_CONFIG' },
   // ENOENT, EACCES, EISDIR, KRB5_KT_NOTFOUND, KRB5_KEYTAB_BADVNO, and other codes for garbage.
   { steps: ['krb5_kt_get_entry'], codes: 'any', meaning: 'ERR_KPASS_KEYTAB' },
+
+  // armor.cc: armor is required, and there is none. The service's login for it is refused (with the
+  // codes of a user's login), or the keytab has no key for it; the realm has no FAST; the user is of
+  // another realm.
+  {
+    steps: ARMOR,
+    codes: [
+      'KRB5KDC_ERR_C_PRINCIPAL_UNKNOWN',
+      'KRB5KDC_ERR_PREAUTH_FAILED',
+      'KRB5KRB_AP_ERR_BAD_INTEGRITY',
+      'KRB5KDC_ERR_KEY_EXP',
+      'KRB5KDC_ERR_NAME_EXP',
+      'KRB5KDC_ERR_CLIENT_REVOKED',
+      'KRB5KDC_ERR_CLIENT_NOTYET',
+      'KRB5KDC_ERR_POLICY',
+      'KRB5KDC_ERR_ETYPE_NOSUPP',
+      'KRB5_CONFIG_ETYPE_NOSUPP',
+      'KRB5_PREAUTH_FAILED',
+      'KRB5KDC_ERR_PREAUTH_REQUIRED',
+      'KRB5_KT_NOTFOUND',
+      'KRB5_KT_IOERR',
+      'KRB5_KT_FORMAT',
+      'KRB5_KEYTAB_BADVNO',
+      'ENOENT',
+      'EACCES',
+    ],
+    meaning: 'ERR_KPASS_CONFIG',
+  },
+  { steps: ['armor'], codes: ['KRB5KRB_ERR_GENERIC'], meaning: 'ERR_KPASS_KDC' },
+  { steps: ['armor', 'fastPrincipal'], codes: 'any', meaning: 'ERR_KPASS_CONFIG' },
+  { steps: ['eventfd', 'pthread_create'], codes: 'any', meaning: 'ERR_KPASS_INTERNAL' },
+  { steps: ARMOR, codes: 'any', meaning: 'ERR_KPASS_KDC' },
 
   // A wrong password or user. 24: sent by MIT, AD, Heimdal and Samba. 31: the reply does not decrypt
   // (no preauthentication), or the KDC is an older Heimdal. 6: no such user. 68: the account is in
@@ -142,6 +177,8 @@ const MEANINGS: readonly Row<Meaning>[] = [
   // reply that names only types which the request did not list.
   { steps: ['enctypes'], codes: ['KRB5_CONFIG_ETYPE_NOSUPP'], meaning: 'ERR_KPASS_KDC' },
   { steps: ['enctypes'], codes: 'any', meaning: 'policy' },
+  // as_request.cc: the KDC asks for a token's value, and there was none.
+  { steps: ['otp'], codes: 'any', meaning: 'second-factor' },
   // 12: a policy of the KDC. The others: the KDC wants something other than a password from this
   // account, such as a certificate or a token. krb5_get_init_creds then returns -1765328174.
   {
@@ -207,6 +244,8 @@ const MEANINGS: readonly Row<Meaning>[] = [
       'KRB5KRB_AP_ERR_BADVERSION',
       'KRB5KRB_AP_ERR_V4_REPLY',
       'KRB5KDC_ERR_BAD_PVNO',
+      // An unarmored reply to an armored request.
+      'KRB5_ERR_FAST_REQUIRED',
       'KRB5_BADMSGTYPE',
       'KRB5_KDCREP_MODIFIED',
       'KRB5_GET_IN_TKT_LOOP',

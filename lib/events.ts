@@ -23,6 +23,8 @@ export interface VerifyEvent {
   outcome: 'verified' | 'denied' | 'failed' | 'aborted';
   /** The libkrb5 call or stage that decided the outcome. */
   step: string;
+  /** The login was armored (FAST). */
+  armored: boolean;
   /** If verified: the account, as the ticket names it. */
   principal?: string;
   /** If denied, or failed with ERR_KPASS_ACCOUNT. */
@@ -63,10 +65,11 @@ export function contextFor({ trace }: Settings, events: Channel): AsyncResource 
 /** `started` is the time at which the verification began, by now(). */
 export function tellVerdict(settings: Settings, started: number, outcome: NativeOutcome): void {
   if (!verifications.hasSubscribers) return;
-  const { verified, step, code, principal } = outcome;
+  const { verified, step, code, principal, armored } = outcome;
   tell(
     settings,
     started,
+    armored,
     verified
       ? { outcome: 'verified', step: 'krb5_verify_init_creds', principal }
       : { outcome: 'denied', step, reason: meaningOf(step, code) as DenialReason },
@@ -76,7 +79,7 @@ export function tellVerdict(settings: Settings, started: number, outcome: Native
 /** A denial that no verification has decided: kpass/http knew the answer by itself, at this step. */
 export function tellDenial(settings: Settings, step: string, reason: DenialReason): void {
   if (!verifications.hasSubscribers) return;
-  tell(settings, performance.now(), { outcome: 'denied', step, reason });
+  tell(settings, performance.now(), false, { outcome: 'denied', step, reason });
 }
 
 /** A password that the throttle of kpass/http refused: the message of the channel 'kpass:throttle'. */
@@ -101,14 +104,19 @@ export function tellThrottle({ service, host }: Settings, account: string, attem
   throttles.publish(event);
 }
 
-export function tellFailure(settings: Settings, started: number, reason: unknown): void {
+export function tellFailure(
+  settings: Settings,
+  started: number,
+  reason: unknown,
+  armored: boolean,
+): void {
   if (!verifications.hasSubscribers) return;
   if (!(reason instanceof KpassError)) {
-    tell(settings, started, { outcome: 'aborted', step: 'abort' });
+    tell(settings, started, armored, { outcome: 'aborted', step: 'abort' });
     return;
   }
   const { step, code, krb5Name, reason: denial } = reason;
-  tell(settings, started, {
+  tell(settings, started, armored, {
     outcome: 'failed',
     step,
     code,
@@ -120,9 +128,10 @@ export function tellFailure(settings: Settings, started: number, reason: unknown
 function tell(
   { service, host }: Settings,
   started: number,
-  end: Omit<VerifyEvent, 'service' | 'host' | 'duration'>,
+  armored: boolean,
+  end: Omit<VerifyEvent, 'service' | 'host' | 'duration' | 'armored'>,
 ): void {
-  const event: VerifyEvent = { service, host, duration: now() - started, ...end };
+  const event: VerifyEvent = { service, host, duration: now() - started, armored, ...end };
   verifications.publish(event);
 }
 

@@ -14,7 +14,16 @@ import type { VerifierOptions, VerifyOptions } from './verifier.js';
 /** The same as a {@link Verifier}'s. All calls of the process share one pool of threads. */
 export type KpassOptions = Pick<
   VerifierOptions,
-  'realms' | 'timeout' | 'config' | 'canonicalize' | 'transport' | 'upnSuffixes' | 'domains'
+  | 'realms'
+  | 'timeout'
+  | 'config'
+  | 'canonicalize'
+  | 'transport'
+  | 'upnSuffixes'
+  | 'domains'
+  | 'fast'
+  | 'fastPrincipal'
+  | 'otp'
 > &
   Pick<VerifyOptions, 'signal'>;
 
@@ -31,7 +40,8 @@ export type KpassOptions = Pick<
  * @param keytab 'FILE:/path' or a path. Null or '': libkrb5's default keytab
  * @returns true: the password is right and the KDC is genuine. false: this name and password do not
  *   log in. With `canonicalize`, it is true only if the account's own name equals the name given,
- *   ignoring case; a Verifier tells the account's principal. Otherwise it rejects. With a
+ *   ignoring case, or if `fast` is 'require'; a Verifier tells the account's principal. Otherwise it
+ *   rejects. With a
  *   {@link KpassError}: there is no verdict, or the account is expired, disabled or refused
  *   (ERR_KPASS_ACCOUNT). With the signal's reason: the signal was aborted. With a TypeError: the
  *   arguments are a mistake of the program.
@@ -58,6 +68,9 @@ export async function kpass(
     upnSuffixes: given.upnSuffixes,
     domains: given.domains,
     transport: given.transport,
+    fast: given.fast,
+    fastPrincipal: given.fastPrincipal,
+    otp: given.otp,
     trace: undefined,
   });
   const pool = binding.sharedPool(DEFAULT_SIZES.threads, DEFAULT_SIZES.queue);
@@ -66,17 +79,24 @@ export async function kpass(
     timeout: settings.timeout,
     signal: checkSignal(given.signal),
     counts,
-    conclude: isRight,
+    conclude: settings.fast === 'require' ? isAccount : isRight,
   };
   return verify(pool, terms, user, password);
 }
 
 /** Nobody reads them: only a Verifier shows counts. */
-const counts = { verified: 0, denied: 0, failed: 0 };
+const counts = { verified: 0, denied: 0, failed: 0, armored: 0 };
 
 function isRight(outcome: NativeOutcome, name: string): boolean {
+  if (!isAccount(outcome)) return false;
+  return isNameOf(name, outcome.principal, outcome.realm);
+}
+
+// Armor protects the name in the KDC's answer (RFC 6113, 5.4.3): the account is the one that the KDC
+// knows by the name that was asked for.
+function isAccount(outcome: NativeOutcome): boolean {
   const verdict = verdictOf(outcome);
-  if (verdict.verified) return isNameOf(name, verdict.principal, verdict.realm);
+  if (verdict.verified) return true;
   if (verdict.reason === 'credentials') return false;
   const words = outcome.step === 'enctypes' ? NO_KEY : DENIALS[verdict.reason];
   const message = `${words} (realm ${outcome.realms.join(' or ')})`;

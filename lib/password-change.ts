@@ -140,6 +140,7 @@ function unverifiedChange(outcome: NativeChange): KpassError {
     case 'expired':
     case 'disabled':
     case 'policy':
+    case 'second-factor':
       return new KpassError(
         'ERR_KPASS_UNVERIFIED',
         printable(

@@ -1,5 +1,6 @@
 // Why a token is not accepted: the reasons, and the table that finds them.
 
+import type { DenialReason } from './denials.js';
 import { lookUp, type Meaning, meaningOf, type Row } from './errors.js';
 
 /**
@@ -23,7 +24,7 @@ export type RefusalReason =
   | 'bindings'
   | 'client';
 
-type Refusal = RefusalReason | Exclude<Meaning, 'credentials' | 'expired' | 'disabled' | 'policy'>;
+type Refusal = RefusalReason | Exclude<Meaning, DenialReason>;
 
 const RD_REQ = ['krb5_rd_req'];
 

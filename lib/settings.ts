@@ -33,7 +33,17 @@ export interface Settings extends NameSettings {
   readonly timeout: number;
   readonly trace: Trace | undefined;
   readonly transport: Transport;
+  readonly fast: FastRule;
+  /** Null: the service's own principal. */
+  readonly fastPrincipal: string | null;
+  readonly otp: OtpRule;
 }
+
+/** Whether users' logins are armored (FAST, RFC 6113). */
+export type FastRule = 'never' | 'try' | 'require';
+
+/** The value for a KDC that asks for a user's token (OTP, RFC 6560). */
+export type OtpRule = 'never' | 'joined' | 'alone';
 
 /** The carrier of the messages to the KDCs: kpass itself, or libkrb5. */
 export type Transport = 'kpass' | 'libkrb5';
@@ -64,6 +74,9 @@ export const VERIFIER_KEYS = [
   'upnSuffixes',
   'domains',
   'transport',
+  'fast',
+  'fastPrincipal',
+  'otp',
   'trace',
 ] as const;
 
@@ -76,11 +89,17 @@ export const KPASS_KEYS = [
   'upnSuffixes',
   'domains',
   'transport',
+  'fast',
+  'fastPrincipal',
+  'otp',
   'signal',
 ] as const;
 
 /** The options of verify(). */
-const CALL_KEYS = ['signal', 'timeout'] as const;
+const VERIFY_KEYS = ['signal', 'timeout', 'otp'] as const;
+
+/** The options of accept(). */
+const ACCEPT_KEYS = ['signal', 'timeout'] as const;
 
 export function checkSettings(options: unknown): Settings {
   return settingsOf(optionsObject('options', options ?? null, VERIFIER_KEYS));
@@ -93,6 +112,7 @@ export function settingsOf(given: Given<SettingsKey>): Settings {
   if (host === '') throw wrongValue('host', 'must not be empty', host);
   const realms = given.realms === undefined ? [] : texts('realms', given.realms);
   const canonicalize = flag('canonicalize', given.canonicalize);
+  const fast = checkFast(given.fast);
   return {
     service: nonEmptyText('service', given.service),
     host,
@@ -105,6 +125,9 @@ export function settingsOf(given: Given<SettingsKey>): Settings {
     timeout: checkTimeout(given.timeout) ?? DEFAULT_TIMEOUT,
     trace: checkTrace(given.trace),
     transport: checkTransport(given.transport),
+    fast,
+    fastPrincipal: checkFastPrincipal(given.fastPrincipal),
+    otp: checkOtp(given.otp, fast),
   };
 }
 
@@ -129,10 +152,27 @@ interface CallOptions {
 
 const NO_CALL_OPTIONS: CallOptions = { signal: undefined, timeout: undefined };
 
-export function checkCallOptions(options: unknown): CallOptions {
+export function checkAcceptOptions(options: unknown): CallOptions {
   if (options === undefined) return NO_CALL_OPTIONS;
-  const given = optionsObject('options', options, CALL_KEYS);
+  const given = optionsObject('options', options, ACCEPT_KEYS);
   return { signal: checkSignal(given.signal), timeout: checkTimeout(given.timeout) };
+}
+
+/** The options of one verification. */
+interface VerifyCallOptions extends CallOptions {
+  /** The value of the user's token; null if there is none. */
+  readonly token: string | null;
+}
+
+export function checkVerifyOptions(options: unknown, rule: OtpRule): VerifyCallOptions {
+  const { signal, timeout, otp } = optionsObject('options', options, VERIFY_KEYS);
+  // A person typed it: whatever the text is, it is no mistake of the program.
+  if (otp !== undefined && typeof otp !== 'string') throw wrongType('otp', 'a string', otp);
+  const token = otp || null;
+  if (token !== null && rule === 'never') {
+    throw wrongValue('otp', "needs a verifier whose otp is 'joined' or 'alone'", '…');
+  }
+  return { signal: checkSignal(signal), timeout: checkTimeout(timeout), token };
 }
 
 function checkConfig(value: unknown): string[] | null {
@@ -155,6 +195,31 @@ function checkTransport(value: unknown): Transport {
     throw wrongValue('transport', "must be 'kpass' or 'libkrb5'", value);
   }
   return value;
+}
+
+function checkFast(value: unknown): FastRule {
+  if (value === undefined) return 'try';
+  if (typeof value !== 'string') throw wrongType('fast', 'a string', value);
+  if (value !== 'never' && value !== 'try' && value !== 'require') {
+    throw wrongValue('fast', "must be 'never', 'try' or 'require'", value);
+  }
+  return value;
+}
+
+function checkOtp(value: unknown, fast: FastRule): OtpRule {
+  if (value === undefined) return 'never';
+  if (typeof value !== 'string') throw wrongType('otp', 'a string', value);
+  if (value !== 'never' && value !== 'joined' && value !== 'alone') {
+    throw wrongValue('otp', "must be 'never', 'joined' or 'alone'", value);
+  }
+  if (value !== 'never' && fast === 'never') {
+    throw wrongValue('otp', "needs armor: fast must be 'try' or 'require'", value);
+  }
+  return value;
+}
+
+function checkFastPrincipal(value: unknown): string | null {
+  return value === undefined ? null : nonEmptyText('fastPrincipal', value);
 }
 
 function checkTimeout(value: unknown): number | undefined {

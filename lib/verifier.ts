@@ -8,9 +8,12 @@ import { OpenCalls } from './open-calls.js';
 import { changePassword } from './password-calls.js';
 import type { PasswordChange } from './password-change.js';
 import {
-  checkCallOptions,
+  checkAcceptOptions,
   checkSettings,
   checkSizes,
+  checkVerifyOptions,
+  type FastRule,
+  type OtpRule,
   type Settings,
   type Trace,
   type Transport,
@@ -65,6 +68,26 @@ export interface VerifierOptions {
    * sends them, as for kinit.
    */
   transport?: Transport | undefined;
+  /**
+   * Armor for users' logins (FAST, RFC 6113), which the service gets with its keytab. Under armor, a
+   * listener gets nothing to guess passwords with, and an impostor neither. Default: 'try': without
+   * armor until the realm has once answered under armor, and never without it afterwards. 'require':
+   * never without it. 'never': always without it.
+   */
+  fast?: FastRule | undefined;
+  /**
+   * The principal in the keytab that logs in for the armor, e.g. 'WEB$'. Default: the service, or the
+   * only principal NAME$ in the keytab if the KDC lets the service not log in, as in Active Directory.
+   */
+  fastPrincipal?: string | undefined;
+  /**
+   * The value for a KDC that asks for the user's token (OTP, RFC 6560). 'joined': the password, with
+   * the `otp` of the call after it, as FreeIPA wants it. Without an `otp`, it is the password itself,
+   * and only if the KDC takes no password from this user: then people type both into one field.
+   * 'alone': the `otp` of the call by itself. Default: 'never', and such a user is denied with the
+   * reason `second-factor`. Needs armor.
+   */
+  otp?: OtpRule | undefined;
 }
 
 export interface VerifyOptions {
@@ -72,6 +95,8 @@ export interface VerifyOptions {
   signal?: AbortSignal | undefined;
   /** ms, instead of the verifier's timeout. */
   timeout?: number | undefined;
+  /** The value that the user's token shows. '': none. Needs the verifier's option `otp`. */
+  otp?: string | undefined;
 }
 
 export interface VerifierStats {
@@ -89,6 +114,8 @@ export interface VerifierStats {
   denied: number;
   /** Rejections since then. */
   failed: number;
+  /** Verdicts since then whose login was armored. */
+  armored: number;
 }
 
 /**
@@ -99,7 +126,7 @@ export interface VerifierStats {
 export class Verifier {
   readonly #settings: Settings;
   readonly #pool: Pool;
-  readonly #counts = { verified: 0, denied: 0, failed: 0 };
+  readonly #counts = { verified: 0, denied: 0, failed: 0, armored: 0 };
   readonly #open = new OpenCalls();
   #closed = false;
 
@@ -121,12 +148,13 @@ export class Verifier {
   verify(user: string, password: string | Uint8Array, options?: VerifyOptions): Promise<Verdict> {
     try {
       checkCredentials(user, password);
-      const { signal, timeout = this.#settings.timeout } = checkCallOptions(options);
+      const { otp, timeout: usual } = this.#settings;
+      const { signal, timeout = usual, token } = checkVerifyOptions(options, otp);
       this.#checkOpen();
       const settings = this.#settings;
       const rest = { counts: this.#counts, open: this.#open, conclude: verdictOf };
       const terms = { settings, timeout, signal, ...rest };
-      return traceVerify(settings, () => verify(this.#pool, terms, user, password));
+      return traceVerify(settings, () => verify(this.#pool, terms, user, password, token));
     } catch (error) {
       this.#counts.failed++;
       return Promise.reject(error);
@@ -153,7 +181,7 @@ export class Verifier {
   ): Promise<PasswordChange> {
     try {
       checkChange(user, oldPassword, newPassword);
-      const { signal, timeout = this.#settings.timeout } = checkCallOptions(options);
+      const { signal, timeout = this.#settings.timeout } = checkAcceptOptions(options);
       this.#checkOpen();
       const settings = this.#settings;
       const terms = { settings, timeout, signal, open: this.#open };

@@ -34,5 +34,12 @@ export const cpu: Scenario = async function* ({ realm, subjects, quick }) {
       value: ratio(figures.kpass, figures['C loop']),
       most: 1.05,
     };
+    yield {
+      id: `cpu-${concurrency}-armor`,
+      what: `${what}: under armor over without it`,
+      unit: '×',
+      value: ratio(figures.kpass, figures['kpass unarmored']),
+      most: 1.05,
+    };
   }
 };

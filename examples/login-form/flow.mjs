@@ -101,7 +101,7 @@ export function siteFor(auth) {
     const token = session.token ?? '';
     // This does not prove that the password was right. The realm asks for it again below.
     if (verdict.reason === 'expired') return page(200, newPasswordPage({ token, user }));
-    const wantsCode = /** @type {string} */ (verdict.reason) === 'second-factor' || code !== '';
+    const wantsCode = verdict.reason === 'second-factor' || code !== '';
     return page(401, loginPage({ token, user, wantsCode, message: DENIED[verdict.reason] }));
   }
 

@@ -49,6 +49,14 @@ async function promptForBoth(user: string): Promise<[Buffer, Buffer]> {
   throw new UsageError('the new passwords differ');
 }
 
+/** The value that the user's token shows, from the terminal. */
+export async function readToken(user: string): Promise<string> {
+  const typed = await prompt(`Token of ${printable(user)}: `);
+  const token = typed.toString();
+  typed.fill(0);
+  return token;
+}
+
 /** All of stdin, without one end of line. */
 async function readStdin(): Promise<Buffer> {
   const all = await readAll(MAX_PASSWORD_BYTES);

@@ -4,7 +4,7 @@ import { isUint8Array } from 'node:util/types';
 import { MAX_PASSWORD_BYTES, passwordCanBeRight } from '../credentials.js';
 import { bytesOffHeap } from '../off-heap.js';
 import type { PasswordChange } from '../password-change.js';
-import { checkCallOptions } from '../settings.js';
+import { checkAcceptOptions } from '../settings.js';
 import { optionsObject } from '../validate.js';
 import type { Verdict } from '../verdict.js';
 import type { Verifications } from './verifications.js';
@@ -44,7 +44,7 @@ const LENGTH = Object.getOwnPropertyDescriptor(
 /** What `auth.verify` does, with these verifications. */
 function formOf(verifications: Verifications): VerifyForm {
   return async (user, password, options) => {
-    const { signal } = checkCallOptions(optionsObject('options', options, ['signal']));
+    const { signal } = checkAcceptOptions(optionsObject('options', options, ['signal']));
     // A field that is missing, sent twice or an object comes from the network: no mistake of the program.
     const bytes = typeof user === 'string' ? bytesOf(password) : null;
     if (typeof user !== 'string' || bytes === null) {
@@ -59,7 +59,7 @@ function formOf(verifications: Verifications): VerifyForm {
 /** What `auth.changePassword` does, with these verifications. */
 function changeFormOf(verifications: Verifications): ChangeForm {
   return async (user, oldPassword, newPassword, options) => {
-    const { signal } = checkCallOptions(optionsObject('options', options, ['signal']));
+    const { signal } = checkAcceptOptions(optionsObject('options', options, ['signal']));
     const old = bytesOf(oldPassword);
     const fresh = bytesOf(newPassword);
     if (typeof user === 'string' && old !== null && fresh !== null) {

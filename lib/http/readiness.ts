@@ -1,7 +1,7 @@
 // auth.ready(): whether a login would work now. For a readiness endpoint.
 
 import type { Link } from '../doctor/index.js';
-import { checkCallOptions } from '../settings.js';
+import { checkAcceptOptions } from '../settings.js';
 import { optionsObject } from '../validate.js';
 import type { VerifierOptions } from '../verifier.js';
 import { now } from './clock.js';
@@ -30,7 +30,7 @@ export class ReadinessProbe {
   }
 
   async ready(options?: { signal?: AbortSignal | undefined }): Promise<Readiness> {
-    const { signal } = checkCallOptions(optionsObject('options', options, ['signal']));
+    const { signal } = checkAcceptOptions(optionsObject('options', options, ['signal']));
     signal?.throwIfAborted();
     if (this.#verifications.isClosed) return closed();
     if (this.#last === undefined || this.#until <= now()) {

@@ -10,7 +10,7 @@ import { bytesOffHeap } from '../off-heap.js';
 import type { PasswordChange } from '../password-change.js';
 import { tellChangeDenial } from '../password-events.js';
 import { checkSettings, type Settings } from '../settings.js';
-import type { Verdict } from '../verdict.js';
+import { isByToken, type Verdict } from '../verdict.js';
 import { Verifier, type VerifierOptions, type VerifierStats } from '../verifier.js';
 import { accountName } from './account-name.js';
 import { Cache } from './cache.js';
@@ -106,7 +106,8 @@ export class Verifications {
       this.#counts.remembered++;
       return this.deny('cache', denial);
     }
-    const pending = this.#pending.get(digest);
+    // A token's value serves once. So with tokens, no two requests share a verification.
+    const pending = this.#settings.otp === 'never' ? this.#pending.get(digest) : undefined;
     if (pending === undefined) return this.#begin(digest, name, password);
     this.#counts.shared++;
     return pending;
@@ -139,14 +140,18 @@ export class Verifications {
     const short = this.#home.shorten(name);
     const verdict = await (this.#throttle?.verify(short, password, verify) ?? verify());
     this.#home.learn(name, verdict);
-    if (verdict.verified) return this.#rememberVerified(digest, verdict);
+    if (verdict.verified) return this.#rememberVerified(digest, verdict, isByToken(verdict));
     this.#denied?.set(digest, verdict.reason);
     return asked ? verdict.reason : this.deny('throttle', verdict.reason);
   }
 
-  #rememberVerified(digest: string, { principal, realm }: Verdict & { verified: true }): Result {
+  #rememberVerified(
+    digest: string,
+    { principal, realm }: Verdict & { verified: true },
+    byToken: boolean,
+  ): Result {
     const account = Object.freeze(accountOf(principal, realm));
-    this.#verified?.set(digest, account);
+    if (!byToken) this.#verified?.set(digest, account);
     return account;
   }
 

@@ -28,11 +28,18 @@ export class Accounts {
   async add(name: string, password: string, given: UserOptions): Promise<void> {
     const options = checkOptions(given, USER_OPTIONS);
     checkPassword(name, password);
+    const { token } = options;
+    if (token !== undefined && token !== 'only' && token !== 'also') {
+      throw new TypeError(`a token is 'only' or 'also', not '${token}'`);
+    }
     const flags = userFlags(options);
     const lockout = lockoutOf(options);
     await this.#withPassword(password, 'addprinc', ...flags, name);
     this.#lockouts.delete(name); // kadmin may have removed an earlier user of this name
     if (lockout !== undefined) await this.#setLockout(name, lockout);
+    if (token !== undefined) await this.#kadmin('setstr', name, 'otp', '[{"type":"DEFAULT"}]');
+    // Without keys, the KDC takes no password.
+    if (token === 'only') await this.#kadmin('purgekeys', '-all', name);
     if (options.state === 'locked') await this.#lock(name);
   }
 

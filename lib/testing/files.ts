@@ -42,6 +42,8 @@ export class RealmFiles {
   /** kadmind's ports on 127.0.0.1; 0 without kadmind. */
   adminPort = 0;
   passwordPort = 0;
+  /** What kdc.conf says about tokens. */
+  tokens = '';
   readonly folder: string;
   readonly #options: RealmOptions & { name: string };
   readonly #primary: RealmFiles | null;
@@ -79,7 +81,8 @@ export class RealmFiles {
 
   /** Writes krb5.conf and kdc.conf for the present port. */
   async writeConfigs(): Promise<void> {
-    const { name: realm, enctypes = ENCTYPES, kdcConfig: more = '' } = this.#options;
+    const { name: realm, enctypes = ENCTYPES, kdcConfig = '' } = this.#options;
+    const more = `${kdcConfig}\n${this.tokens}`;
     const { port, adminPort, passwordPort, folder } = this;
     const kdc = { realm, port, adminPort, passwordPort, folder, enctypes, more };
     await writeFile(this.config, this.krb5Conf());

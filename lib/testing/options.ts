@@ -35,6 +35,11 @@ export interface RealmOptions {
   /** More text for kdc.conf, in its own syntax; its values win. Default none. */
   kdcConfig?: string;
   /**
+   * Whether users may have tokens. Default false. It needs MIT's plugin for OTP (krb5-otp). The realm
+   * brings a RADIUS server of its own, which accepts what `realm.tokens` allows.
+   */
+  tokens?: boolean;
+  /**
    * The folder of the programs krb5kdc, kdb5_util and kadmin.local, for example of a krb5 that you
    * built. Default: PATH, and the usual folders of systems.
    */
@@ -59,6 +64,7 @@ const REALM_OPTIONS: Names<RealmOptions> = {
   passwords: true,
   config: true,
   kdcConfig: true,
+  tokens: true,
   programs: true,
 };
 
@@ -82,3 +88,26 @@ export function checkRealmOptions(given: RealmOptions): RealmOptions {
   }
   return options;
 }
+
+/** The options of a krb5.conf, apart from other realms. */
+export interface OwnConfigOptions {
+  /** KDCs to name, each `host:port`, in the order in which clients try them; default: the realm's. */
+  kdcs?: readonly string[];
+  /**
+   * The primary among them, `host:port`: the KDC that clients ask again when another one refuses a
+   * password. They tell KDCs apart by the host alone: write 'localhost' for one and '127.0.0.1' for
+   * the other. Default none.
+   */
+  primary?: string;
+  /** Servers to name that change passwords, each `host:port`; default: the realm's, if it has one. */
+  passwordServers?: readonly string[];
+  /** More text for the file, in its own syntax; its values win. Default: the realm's `config`. */
+  more?: string;
+}
+
+export const OWN_CONFIG_OPTIONS: Names<OwnConfigOptions> = {
+  kdcs: true,
+  primary: true,
+  passwordServers: true,
+  more: true,
+};

@@ -52,6 +52,11 @@ export interface UserOptions extends ServiceOptions {
    * KDC counts wrong passwords only with `preauth`.
    */
   lockout?: number;
+  /**
+   * The user logs in by the value of a token: 'only' by that, or 'also' by the password. Default none.
+   * The realm needs the option `tokens`.
+   */
+  token?: 'only' | 'also';
 }
 
 /** A user and the password. */
@@ -103,6 +108,7 @@ export const USER_OPTIONS: Names<UserOptions> = {
   state: true,
   preauth: true,
   lockout: true,
+  token: true,
 };
 
 export const WHOLE_USER: Names<User> = { ...USER_OPTIONS, password: true };

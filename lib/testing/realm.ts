@@ -14,48 +14,30 @@ import {
   checkRealmOptions,
   IMPOSTOR_OPTIONS,
   type ImpostorOptions,
+  OWN_CONFIG_OPTIONS,
+  type OwnConfigOptions,
   type RealmOptions,
 } from './options.js';
 import {
   type AccountState,
   checkOptions,
-  type Names,
   type ServiceOptions,
   type User,
   type UserOptions,
   WHOLE_USER,
 } from './principals.js';
 import { findKdcPrograms, type KdcPrograms } from './programs.js';
+import { Radius, type Tokens } from './radius.js';
 import { Services } from './services.js';
 import type { TicketOptions } from './tickets.js';
 import type { TokenOptions } from './token.js';
 import { Trusts } from './trusts.js';
 
 /** The options of a krb5.conf that `Realm.writeConfig` writes. */
-export interface ConfigOptions {
-  /** KDCs to name, each `host:port`, in the order in which clients try them; default: the realm's. */
-  kdcs?: readonly string[];
-  /**
-   * The primary among them, `host:port`: the KDC that clients ask again when another one refuses a
-   * password. They tell KDCs apart by the host alone: write 'localhost' for one and '127.0.0.1' for
-   * the other. Default none.
-   */
-  primary?: string;
-  /** Servers to name that change passwords, each `host:port`; default: the realm's, if it has one. */
-  passwordServers?: readonly string[];
+export interface ConfigOptions extends OwnConfigOptions {
   /** Other realms that the file describes too; default none. */
   realms?: readonly Realm[];
-  /** More text for the file, in its own syntax; its values win. Default: the realm's `config`. */
-  more?: string;
 }
-
-const CONFIG_OPTIONS: Names<ConfigOptions> = {
-  kdcs: true,
-  primary: true,
-  passwordServers: true,
-  realms: true,
-  more: true,
-};
 
 /**
  * A running realm.
@@ -94,6 +76,7 @@ export class Realm implements AsyncDisposable {
   readonly #services: Services;
   readonly #clients: Clients;
   readonly #trusts: Trusts;
+  readonly #radius: Radius | null;
   #stopped: Promise<void> | null = null;
 
   private constructor(
@@ -101,7 +84,9 @@ export class Realm implements AsyncDisposable {
     programs: KdcPrograms,
     options: RealmOptions,
     original: Realm | null,
+    radius: Radius | null,
   ) {
+    this.#radius = radius;
     this.name = options.name ?? 'EXAMPLE.COM';
     this.folder = folder.path;
     this.#options = options;
@@ -135,7 +120,8 @@ export class Realm implements AsyncDisposable {
     const options = checkRealmOptions(given);
     const programs = findKdcPrograms(options.programs);
     const folder = await LeashedFolder.make(join(await temporaryFolder(), 'kpass-realm-'));
-    const realm = new Realm(folder, programs, options, original);
+    const radius = options.tokens === true ? await Radius.start() : null;
+    const realm = new Realm(folder, programs, options, original, radius);
     try {
       await realm.#create();
       await realm.#database.alone(async () => {
@@ -213,6 +199,12 @@ export class Realm implements AsyncDisposable {
     return this.#accounts.unlock(name);
   }
 
+  /** What users' tokens show. Throws an Error if the realm has not the option `tokens`. */
+  get tokens(): Tokens {
+    if (this.#radius === null) throw new Error('the realm has no tokens: start it with `tokens`');
+    return this.#radius;
+  }
+
   /** Adds a service with a random key, and its keytab. */
   addService(service: string, options: ServiceOptions = {}): Promise<void> {
     return this.#services.add(service, options);
@@ -273,7 +265,10 @@ export class Realm implements AsyncDisposable {
 
   /** Writes another krb5.conf for this realm, in its folder, and resolves to its path. */
   async writeConfig(options: ConfigOptions = {}): Promise<string> {
-    const { realms = [], ...changes } = checkOptions(options, CONFIG_OPTIONS);
+    const { realms = [], ...changes } = checkOptions(options, {
+      ...OWN_CONFIG_OPTIONS,
+      realms: true,
+    });
     const others = realms.map((realm) => realm.#files.realmConf());
     const path = this.#files.nextPath('conf');
     await writeFile(path, this.#files.krb5Conf({ ...changes, others }));
@@ -372,6 +367,7 @@ export class Realm implements AsyncDisposable {
 
   async #stop(): Promise<void> {
     await this.#kadmind?.kill();
+    this.#radius?.stop();
     await this.#kdc.kill(); // first: a task may wait for a paused KDC
     await this.#database.idle();
     await this.#kdc.kill(); // a task may have started the KDC
@@ -379,6 +375,7 @@ export class Realm implements AsyncDisposable {
   }
 
   async #create(): Promise<void> {
+    this.#files.tokens = (await this.#radius?.writeConfig(this.folder)) ?? '';
     await this.#files.writeConfigs();
     if (this.#original !== null) return await this.#copy(this.#original);
     await this.#database.alone(({ kdb5Util }) => kdb5Util('-P', 'master', 'create', '-s'));

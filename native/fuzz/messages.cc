@@ -1,9 +1,10 @@
 // Fuzzes the readers of message.h: whether an AS-REQ may prove the password,
 // the code of an error, and the realm of the client.
 //
-// Two rules must hold:
+// Three rules must hold:
 // - MayProvePassword() is true if libkrb5's own decoder finds a padata type
 //   that is not in kHarmless. A KDC uses that decoder.
+// - HasArmor() is true of an AS-REQ only if that decoder finds armor.
 // - For valid DER, each reader gives the right answer.
 
 #include <krb5/krb5.h>
@@ -177,8 +178,27 @@ std::optional<bool> HasOthers(const std::vector<Element>& message) {
   return others;
 }
 
+// Whether libkrb5 finds PA-FX-FAST with a value. Returns nothing if libkrb5
+// cannot read the message.
+std::optional<bool> KdcSeesArmor(std::string_view message) {
+  const krb5_data data = DataOf(message);
+  krb5_kdc_req* request = nullptr;
+  if (decode_krb5_as_req(&data, &request) != 0) return std::nullopt;
+  bool armor = false;
+  for (krb5_pa_data** each = request->padata;
+       each != nullptr && *each != nullptr; ++each) {
+    armor = armor ||
+            ((*each)->pa_type == KRB5_PADATA_FX_FAST && (*each)->length > 0);
+  }
+  krb5_free_kdc_req(nullptr, request);
+  return armor;
+}
+
 void CheckRequest(std::string_view bytes) {
   const bool may = MayProvePassword(bytes);
+  if (HasArmor(bytes) && KdcSeesArmor(bytes) == false) {
+    Violated("armor that is not there");
+  }
   if (!may && KdcSeesOthers(bytes) == true) Violated("a proof goes unseen");
   const auto message = ParseDer(bytes);
   if (!message) return;
@@ -188,6 +208,7 @@ void CheckRequest(std::string_view bytes) {
 
 void CheckError(std::string_view bytes) {
   const auto code = ErrorCode(bytes);
+  (void)HasArmor(bytes);
   const auto message = ParseDer(bytes);
   if (!message) return;
   constexpr char kFields[] =

@@ -8,11 +8,13 @@
 
 #include <initializer_list>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/context.h"
 #include "base/krb5_ptr.h"
 #include "base/report.h"
+#include "kerberos/answers.h"
 #include "kerberos/enctypes.h"
 #include "kerberos/kdc_hooks.h"
 
@@ -30,17 +32,26 @@ class AsRequest {
         client_(client),
         canonicalize_(canonicalize) {}
 
+  // The next requests by password are armored with the ticket in this cache.
+  void SetArmor(const std::string& cache_name) { armor_ = cache_name; }
+
   // Each asks for a ticket for `service`. If `service` is null, each asks for a
   // TGT of the client's realm.
-  krb5_error_code ByPassword(const char* password, krb5_const_principal service,
+  krb5_error_code ByPassword(Answers& answers, krb5_const_principal service,
                              Creds* creds);
   krb5_error_code ByKeytab(krb5_keytab keytab, krb5_const_principal service,
                            Creds* creds);
 
+  // Asks for a TGT that lives as long as the KDC allows, and stores it in
+  // `cache`, which must be empty. The cache then tells whether the KDC supports
+  // FAST.
+  krb5_error_code ArmorByKeytab(krb5_keytab keytab, krb5_ccache cache,
+                                Creds* creds);
+
   // Does the same as CheckExchange(), after ByPassword(). It also distinguishes
   // a verdict on the user from a fault of the KDC, and from a mechanism or type
   // that this machine's krb5.conf shuts out.
-  bool CheckPassword(krb5_error_code code,
+  bool CheckPassword(krb5_error_code code, const Answers& answers,
                      std::initializer_list<std::string_view> realms,
                      NativeReport* report) const;
 
@@ -49,12 +60,15 @@ class AsRequest {
   krb5_error_code Request(krb5_const_principal service, KdcHooks::Key key,
                           Creds* creds, Get get);
   krb5_error_code SetOptions(InitCredsOpt* opt) const;
+  krb5_error_code SetArmorOptions(InitCredsOpt* opt) const;
+  bool IsForgedTicket(krb5_error_code code, const std::string& words) const;
 
   const KeptContext& kept_;
   const krb5_context context_;
   KdcHooks& hooks_;
   const krb5_principal client_;
   const bool canonicalize_;
+  std::string armor_;                     // a cache's name; empty: none
   std::optional<UserEnctypes> enctypes_;  // of a request by password
 };
 

@@ -5,6 +5,7 @@
 #include "base/exit_gate.h"
 #include "base/krb5_ptr.h"
 #include "base/view.h"
+#include "kerberos/armor_login.h"
 #include "kerberos/as_request.h"
 #include "kerberos/enctypes.h"
 #include "kerberos/kdc_hooks.h"
@@ -164,6 +165,21 @@ LoginReport LogInWithKeytab(const Settings& settings,
     }
   }
   report.trace = log.Take();
+  return report;
+}
+
+ArmorReport LogInForArmor(const Settings& settings) {
+  const InsideLibkrb5 inside;
+  ArmorReport report;
+  KeptContext kept;
+  Unattended sender;
+  const ArmorLogin login =
+      LogInForArmor(settings, kept, sender, Clock::now() + settings.timeout,
+                    /*prove=*/true);
+  static_cast<NativeReport&>(report) = static_cast<const NativeReport&>(login);
+  report.principal = login.principal;
+  report.fast = login.ticket && !login.without_fast;
+  if (login.ticket) report.end = static_cast<double>(login.ticket->end());
   return report;
 }
 

@@ -74,6 +74,16 @@ LoginReport LogInWithKeytab(const Settings& settings,
                             const std::string& service,
                             const std::string& client);
 
+struct ArmorReport : NativeReport {
+  std::string principal;  // the one that logged in, or tried to last
+  bool fast = false;      // a KDC has answered under the armor
+  double end = 0;         // of the armor's ticket, in s since 1970
+};
+
+// Logs in with the keytab for the armor of users' logins, and once more under
+// that armor.
+ArmorReport LogInForArmor(const Settings& settings);
+
 }  // namespace kpass
 
 #endif  // KPASS_DIAGNOSIS_H_

@@ -82,7 +82,8 @@ class Initiation {
     krb5_creds wanted = {};
     wanted.client = client_.get();
     wanted.server = service_.principal();
-    hooks.BeginTry(client_.get(), KdcHooks::Key::kKeytab);
+    hooks.BeginTry(client_.get(), KdcHooks::Key::kKeytab,
+                   /*armored=*/false);
     const krb5_error_code code =
         krb5_get_credentials(context_, 0, cache_.get(), &wanted, creds_.Out());
     return CheckExchange(

@@ -19,8 +19,46 @@ namespace {
 // The last number that libkrb5's table has for an error of the protocol.
 constexpr krb5_ui_4 kMaxProtocolError = 127;
 
+// KRB_ERR_GENERIC, which is no verdict.
+constexpr krb5_ui_4 kGeneric = KRB5KRB_ERR_GENERIC - ERROR_TABLE_BASE_krb5;
+
+// The errors of RFC 4120, 7.5.9 that are a verdict on a user.
+bool IsAboutClient(krb5_ui_4 error) {
+  switch (static_cast<krb5_error_code>(error) + ERROR_TABLE_BASE_krb5) {
+    case KRB5KDC_ERR_NAME_EXP:
+    case KRB5KDC_ERR_C_PRINCIPAL_UNKNOWN:
+    case KRB5KDC_ERR_NULL_KEY:
+    case KRB5KDC_ERR_POLICY:
+    case KRB5KDC_ERR_PADATA_TYPE_NOSUPP:
+    case KRB5KDC_ERR_CLIENT_REVOKED:
+    case KRB5KDC_ERR_CLIENT_NOTYET:
+    case KRB5KDC_ERR_KEY_EXP:
+    case KRB5KDC_ERR_PREAUTH_FAILED:
+    case KRB5KDC_ERR_PREAUTH_REQUIRED:
+    case KRB5KDC_ERR_MORE_PREAUTH_DATA_REQUIRED:
+      return true;
+    default:
+      return false;
+  }
+}
+
 bool Is(MessageType type, const krb5_data& data) {
   return kpass::Is(type, View(data));
+}
+
+bool IsRefusal(krb5_error_code code) {
+  return code == KRB5KDC_ERR_PREAUTH_FAILED ||
+         code == KRB5KRB_AP_ERR_BAD_INTEGRITY;
+}
+
+// The errors by which a KDC says that it does not take the armor's ticket, or
+// not the authenticator with it (RFC 6113, 5.4.2): the KDC has another key (31,
+// 41, 44), the ticket is for another realm (35), or a clock is wrong (32, 37).
+bool IsAboutArmor(krb5_error_code code) {
+  return code == KRB5KRB_AP_ERR_BAD_INTEGRITY ||
+         code == KRB5KRB_AP_ERR_TKT_EXPIRED || code == KRB5KRB_AP_ERR_NOT_US ||
+         code == KRB5KRB_AP_ERR_SKEW || code == KRB5KRB_AP_ERR_MODIFIED ||
+         code == KRB5KRB_AP_ERR_BADKEYVER;
 }
 
 // The fault in words for an operator. Empty if libkrb5 may have the reply.
@@ -68,9 +106,14 @@ KdcHooks::~KdcHooks() {
   krb5_set_kdc_recv_hook(context_, nullptr, nullptr);
 }
 
-void KdcHooks::BeginTry(krb5_const_principal client, Key key) {
+void KdcHooks::BeginTry(krb5_const_principal client, Key key, bool armored) {
   client_realm_ = View(client->realm);
   key_ = key;
+  armored_ = armored;
+  as_reqs_ = 0;
+  ticket_at_ = 0;
+  armor_refused_ = false;
+  armor_ignored_ = false;
   fault_.clear();
   proof_asked_ = ProofAsked::kNone;
   ended_ = false;
@@ -89,6 +132,7 @@ krb5_error_code KdcHooks::OnSend(krb5_context, void* data,
   auto* self = static_cast<KdcHooks*>(data);
   const krb5_error_code code = self->MayLeave(*realm, *message);
   if (code != 0) return code;
+  self->kind_ = self->KindOfNext(*message);
   self->slot_.reset();
   const bool proof = KindOf(View(*message)) == RequestKind::kAsReqWithProof;
   if (!self->sender_.LeaveForNetwork(proof)) return KRB5_KDC_UNREACH;
@@ -103,10 +147,20 @@ krb5_error_code KdcHooks::MayLeave(const krb5_data& realm,
   // With canonicalization, a KDC or its impostor may refer the client to
   // another realm. Nothing that the password encrypts is sent there.
   if (View(realm) != client_realm_) return KRB5KDC_ERR_WRONG_REALM;
+  // The settings decide whether a login is armored, and no KDC's reply.
+  if (armored_ && !HasArmor(View(message))) return KRB5_ERR_FAST_REQUIRED;
   // After an error libkrb5 begins again at the primary KDC, where a wrong
   // password would count once more toward a lockout. If no KDC answers, libkrb5
   // returns the first error.
   return refusal_ != 0 || ended_ ? KRB5_KDC_UNREACH : 0;
+}
+
+// Under armor, the order tells which message may hold a proof. All look the
+// same from outside, and the first one only asks which proof the KDC wants.
+RequestKind KdcHooks::KindOfNext(const krb5_data& message) {
+  const RequestKind kind = KindOf(View(message));
+  if (!armored_ || kind == RequestKind::kOther) return kind;
+  return ++as_reqs_ == 1 ? RequestKind::kAsReq : RequestKind::kAsReqWithProof;
 }
 
 // libkrb5 calls this after its own transport has a reply or an error.
@@ -116,14 +170,14 @@ krb5_error_code KdcHooks::OnReply(krb5_context, void* data,
                                   const krb5_data* reply,
                                   krb5_data** replacement) {
   auto* self = static_cast<KdcHooks*>(data);
-  if (!self->ReenterLibkrb5(KindOf(View(*message)))) return KRB5_KDC_UNREACH;
+  if (!self->ReenterLibkrb5()) return KRB5_KDC_UNREACH;
   return code != 0 ? code : self->ReadReply(*message, *reply, replacement);
 }
 
 // With the reply to the first AS-REQ, libkrb5 makes a key of the password. It
 // keeps that key for the next AS-REQs.
-bool KdcHooks::ReenterLibkrb5(RequestKind kind) {
-  if (kind == RequestKind::kAsReq) slot_.emplace();
+bool KdcHooks::ReenterLibkrb5() {
+  if (kind_ == RequestKind::kAsReq) slot_.emplace();
   ExitGate::Enter();
   return sender_.ReturnFromNetwork();
 }
@@ -134,7 +188,8 @@ krb5_error_code KdcHooks::Carry(const krb5_data& realm,
                                 const krb5_data& message, krb5_data** reply) {
   std::optional<Delivery> delivery;
   try {
-    delivery = transport_->Carry(std::string(View(realm)), View(message));
+    delivery =
+        transport_->Carry(std::string(View(realm)), View(message), kind_);
   } catch (const std::bad_alloc&) {  // no exception may pass through libkrb5
     delivery = Delivery{ENOMEM, {}, {}};
   }
@@ -144,7 +199,7 @@ krb5_error_code KdcHooks::Carry(const krb5_data& realm,
   if (delivery->kind != RequestKind::kOther) {
     ended_ = EndsAsExchange(delivery->reply);
   }
-  if (!ReenterLibkrb5(delivery->kind)) return KRB5_KDC_UNREACH;
+  if (!ReenterLibkrb5()) return KRB5_KDC_UNREACH;
   if (delivery->code != 0) return delivery->code;
   krb5_data bytes = {};
   bytes.data = delivery->reply.data();
@@ -160,18 +215,23 @@ krb5_error_code KdcHooks::Carry(const krb5_data& realm,
 krb5_error_code KdcHooks::ReadReply(const krb5_data& message,
                                     const krb5_data& reply,
                                     krb5_data** replacement) {
-  if (Is(MessageType::kAsReq, message)) {
+  const bool as_reply = Is(MessageType::kAsReq, message);
+  // Under armor, the outer realm and the outer ETYPE-INFO2 are nobody's word,
+  // and libkrb5 does not read them.
+  if (as_reply && !armored_) {
     krb5_error_code code = CheckSpelling(View(reply));
     if (code == 0) code = ReadAsReply(View(reply));
     if (code != 0) return code;
   }
+  if (as_reply && Is(MessageType::kAsRep, reply)) ticket_at_ = as_reqs_;
   if (!Is(MessageType::kKrbError, reply)) return 0;
   KrbError error(context_);
   if (krb5_rd_error(context_, &reply, error.Out()) != 0) return 0;
   if (error->error > kMaxProtocolError) return KRB5KRB_AP_ERR_MSG_TYPE;
-  return Is(MessageType::kAsReq, message)
-             ? ReadAsError(*error.get())
-             : ReplaceTgsError(error.get(), replacement);
+  const bool armored = HasArmor(View(reply));
+  if (!as_reply) return ReplaceTgsError(error.get(), armored, replacement);
+  return armored_ ? ReadErrorUnderArmor(error.get(), armored, replacement)
+                  : ReadAsError(*error.get());
 }
 
 // Reads the reply before libkrb5 computes with it. Later, libkrb5 could neither
@@ -211,11 +271,33 @@ krb5_error_code KdcHooks::CheckSpelling(std::string_view reply) {
 krb5_error_code KdcHooks::ReadAsError(const krb5_error& error) {
   const auto code =
       static_cast<krb5_error_code>(ERROR_TABLE_BASE_krb5 + error.error);
-  if (code == KRB5KDC_ERR_PREAUTH_FAILED ||
-      code == KRB5KRB_AP_ERR_BAD_INTEGRITY) {
-    refusal_ = code;
-  }
+  if (IsRefusal(code)) refusal_ = code;
   return 0;
+}
+
+// The outer number of an error is nobody's word, and libkrb5 believes it if the
+// inner one is missing or does not decrypt. So it is replaced by 60, which is
+// no verdict. Inner numbers go on to libkrb5, which returns them.
+//
+// The outer number of an armored error is a hint: a refusal ends the try, so
+// that libkrb5 sends no second proof. It is not kept as the refusal.
+krb5_error_code KdcHooks::ReadErrorUnderArmor(krb5_error* error, bool armored,
+                                              krb5_data** replacement) {
+  const auto code =
+      static_cast<krb5_error_code>(ERROR_TABLE_BASE_krb5 + error->error);
+  // Sent without armor: the reply is too big for UDP.
+  if (code == KRB5KRB_ERR_RESPONSE_TOO_BIG) return 0;
+  if (armored) {
+    if (IsRefusal(code)) ended_ = proof_refused_ = true;
+  } else {
+    ended_ = true;
+    armor_refused_ = as_reqs_ == 1 && IsAboutArmor(code);
+    armor_ignored_ = as_reqs_ == 1 && code == KRB5KDC_ERR_PREAUTH_REQUIRED;
+  }
+  error->error = kGeneric;
+  Data bare(context_);
+  const krb5_error_code made = krb5_mk_error(context_, error, bare.Out());
+  return made != 0 ? made : krb5_copy_data(context_, bare.get(), replacement);
 }
 
 // libkrb5 adds the error's number, 32 bits that a stranger chose, to its
@@ -224,9 +306,17 @@ krb5_error_code KdcHooks::ReadAsError(const krb5_error& error) {
 // that number. But the maker of the TGT can also put the number into e-data
 // (RFC 6113, 5.4.4), and libkrb5 prefers that one to the outer one. So e-data
 // is left out.
-krb5_error_code KdcHooks::ReplaceTgsError(krb5_error* error,
+//
+// After an armored login, the maker of the TGT is the realm's KDC, and its
+// errors may be armored too. Then the inner number is its word. Without armor,
+// an error is no verdict on the user.
+krb5_error_code KdcHooks::ReplaceTgsError(krb5_error* error, bool armored,
                                           krb5_data** replacement) {
-  error->e_data.length = 0;
+  const bool trusted = armored_ && armored;
+  if (!trusted) error->e_data.length = 0;
+  if (trusted || (armored_ && IsAboutClient(error->error))) {
+    error->error = kGeneric;
+  }
   Data bare(context_);
   const krb5_error_code code = krb5_mk_error(context_, error, bare.Out());
   return code != 0 ? code : krb5_copy_data(context_, bare.get(), replacement);

@@ -1,5 +1,7 @@
 // Guards libkrb5's exchanges with KDCs, by its send and receive hooks:
 // - one attempt, one count: a password that a KDC refused goes to no other;
+// - under armor (armor.h), only an armored reply is a verdict, and only an
+//   armored request leaves;
 // - a request for a ticket goes to the client's own realm only;
 // - forged errors that would crash libkrb5 do not reach it;
 // - a reply that makes libkrb5 compute for seconds, or prove the password with
@@ -68,12 +70,32 @@ class KdcHooks {
   }
 
   // A request for a ticket for this client begins. Before the first one, no
-  // AS-REQ leaves. kPasswordOrWeak: RC4 and 3DES are allowed.
-  void BeginTry(krb5_const_principal client, Key key);
+  // AS-REQ leaves. kPasswordOrWeak: RC4 and 3DES are allowed. `armored`: all
+  // AS-REQs of this try are armored.
+  void BeginTry(krb5_const_principal client, Key key, bool armored);
 
   // The request ended with `code`. Returns the code that really ended it: if a
   // KDC refused, and the hooks stopped libkrb5's next try, this is the refusal.
   krb5_error_code EndTry(krb5_error_code code) const;
+
+  // After this time, no message of kpass's transport waits for a reply.
+  void SetDeadline(Clock::time_point deadline) {
+    if (transport_) transport_->SetDeadline(deadline);
+  }
+
+  // A KDC has refused a proof of the key, and may have counted it.
+  bool proof_refused() const { return refusal_ != 0 || proof_refused_; }
+  // The last try was armored, and the KDC did not take its armor. No proof has
+  // left.
+  bool armor_refused() const { return armor_refused_; }
+  // The last try was armored, and the KDC asked for proof as if it had no
+  // armor: the realm does not support FAST, or somebody pretends so. No proof
+  // has left.
+  bool armor_ignored() const { return armor_ignored_; }
+
+  // The number of the last try's AS-REQ that was answered by an AS-REP; 0: none
+  // was. Counted under armor only.
+  int ticket_at() const { return ticket_at_; }
 
   // The fault in a reply that ended the last request; empty: there was none.
   const std::string& fault() const { return fault_; }
@@ -94,15 +116,19 @@ class KdcHooks {
                                  krb5_data** replacement);
   krb5_error_code MayLeave(const krb5_data& realm,
                            const krb5_data& message) const;
+  RequestKind KindOfNext(const krb5_data& message);
   krb5_error_code Carry(const krb5_data& realm, const krb5_data& message,
                         krb5_data** reply);
-  bool ReenterLibkrb5(RequestKind kind);
+  bool ReenterLibkrb5();
   krb5_error_code ReadReply(const krb5_data& message, const krb5_data& reply,
                             krb5_data** replacement);
   krb5_error_code ReadAsReply(std::string_view reply);
   krb5_error_code CheckSpelling(std::string_view reply);
   krb5_error_code ReadAsError(const krb5_error& error);
-  krb5_error_code ReplaceTgsError(krb5_error* error, krb5_data** replacement);
+  krb5_error_code ReadErrorUnderArmor(krb5_error* error, bool armored,
+                                      krb5_data** replacement);
+  krb5_error_code ReplaceTgsError(krb5_error* error, bool armored,
+                                  krb5_data** replacement);
 
   const krb5_context context_;
   Sender& sender_;
@@ -111,6 +137,13 @@ class KdcHooks {
   std::string client_realm_;
   std::string other_spelling_;
   Key key_ = Key::kKeytab;
+  bool armored_ = false;
+  int as_reqs_ = 0;                         // of this try
+  RequestKind kind_ = RequestKind::kOther;  // of the last message
+  int ticket_at_ = 0;
+  bool proof_refused_ = false;
+  bool armor_refused_ = false;
+  bool armor_ignored_ = false;
   std::string fault_;
   ProofAsked proof_asked_ = ProofAsked::kNone;
 

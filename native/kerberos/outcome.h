@@ -31,6 +31,9 @@ struct Outcome : NativeReport {
   std::string realm;            // verified: the client's realm in the ticket
   std::string keytab;           // the keytab's whole name, once known
   bool keytab_exposed = false;  // see Service::keytab_exposed()
+  bool armored = false;         // the login was asked for under armor
+  bool by_token = false;        // the KDC got the value of a token
+  std::string armor_missing;    // why not, if it is to be told; else empty
   Asked asked;
 };
 

@@ -8,9 +8,12 @@
 
 #include "base/exit_gate.h"
 #include "base/krb5_ptr.h"
+#include "base/secret.h"
 #include "base/view.h"
+#include "kerberos/answers.h"
 #include "kerberos/as_request.h"
 #include "kerberos/kpasswd.h"
+#include "kerberos/login_armor.h"
 #include "kerberos/realms.h"
 #include "kerberos/service.h"
 #include "kerberos/user.h"
@@ -46,14 +49,17 @@ class ChangeConversation {
         client_(context_),
         password_service_(context_),
         creds_(context_),
+        armor_(change.settings_, change),
+        answers_(OtpRule::kNever, change.old_password_, no_token_),
         exchange_log_(log_ == nullptr ? nullptr : log_->ForTransport()),
         exchange_(change.interrupt(), exchange_log_) {}
 
   // Whether an authentic reply says that the password has changed.
   bool Hold(Outcome* outcome) {
-    const bool changed =
-        NameClient() && OpenKeytab() && NamePasswordService() && GetTicket() &&
-        CheckClient() && FindServers() && AskServers() && ReadResult();
+    const bool changed = NameClient() && OpenKeytab() &&
+                         NamePasswordService() && PutOnArmor() && GetTicket() &&
+                         CheckClient() && FindServers() && AskServers() &&
+                         ReadResult();
     *outcome = std::move(outcome_);
     return changed;
   }
@@ -64,7 +70,9 @@ class ChangeConversation {
   bool NameClient();
   bool OpenKeytab();
   bool NamePasswordService();
+  bool PutOnArmor();
   bool GetTicket();
+  krb5_error_code RequestTicket(AsRequest& request);
   bool CheckClient();
   bool FindServers();
   bool AskServers();
@@ -86,6 +94,9 @@ class ChangeConversation {
   Principal client_;
   Principal password_service_;
   Creds creds_;
+  LoginArmor armor_;
+  Secret no_token_;
+  Answers answers_;
   const MessageLog exchange_log_;
   PasswordExchange exchange_;
   PasswordServers servers_;
@@ -137,7 +148,7 @@ bool PasswordChange::Change(KeptContext& kept, Outcome* outcome) {
 bool PasswordChange::BeginVerification() {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (abandoned_) return false;
-  verification_.emplace(settings_, user_, std::move(new_password_),
+  verification_.emplace(settings_, user_, std::move(new_password_), Secret(),
                         Verification::Ask::kPrimary);
   return true;
 }
@@ -176,18 +187,34 @@ bool ChangeConversation::NamePasswordService() {
   return true;
 }
 
-bool ChangeConversation::GetTicket() {
+// As for a login: see Conversation::PutOnArmor() and GetTicket(). Under armor,
+// an impostor of the KDC who knows the old password cannot choose the session
+// key under which the new one travels.
+bool ChangeConversation::PutOnArmor() {
   const std::string realm(View(client_->realm));
   change_.AddAsked(realm, kept_.List("realms", realm, "kdc"));
+  return armor_.PutOn(realm, service_, &outcome_);
+}
+
+bool ChangeConversation::GetTicket() {
   AsRequest request(kept_, hooks_, client_.get(), settings_.canonicalize);
-  const krb5_error_code code = request.ByPassword(
-      change_.old_password_.c_str(), password_service_.get(), &creds_);
+  krb5_error_code code = RequestTicket(request);
+  if (hooks_.armor_refused()) {
+    if (!armor_.Replace(&outcome_)) return false;
+    code = RequestTicket(request);
+  }
+  const std::string realm(View(client_->realm));
   if (!hooks_.other_spelling().empty()) {
     return RefuseSpelling("the KDC was asked for users of " + realm +
                               ", and answers for " + hooks_.other_spelling(),
                           &outcome_);
   }
-  return request.CheckPassword(code, {realm}, &outcome_);
+  return request.CheckPassword(code, answers_, {realm}, &outcome_);
+}
+
+krb5_error_code ChangeConversation::RequestTicket(AsRequest& request) {
+  armor_.GiveTo(&request);
+  return request.ByPassword(answers_, password_service_.get(), &creds_);
 }
 
 // As for a login: see Conversation::CheckClient().

@@ -3,6 +3,7 @@
 #ifndef KPASS_SETTINGS_H_
 #define KPASS_SETTINGS_H_
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,6 +12,13 @@
 #include "base/ref.h"
 
 namespace kpass {
+
+// Whether users' logins are armored (armor.h).
+enum class FastRule { kNever, kTry, kRequire };
+
+// The value for a KDC that asks for a user's token (answers.h): none, the
+// password with the token's value after it, or the token's value alone.
+enum class OtpRule { kNever, kJoined, kAlone };
 
 // No Settings changes after it is shared.
 struct Settings : public RefCounted {
@@ -23,6 +31,10 @@ struct Settings : public RefCounted {
   bool canonicalize = false;               // the KDC may rename the account
   bool trace = false;              // keep libkrb5's account of each step
   bool libkrb5_transport = false;  // libkrb5 carries the messages itself
+  FastRule fast = FastRule::kNever;
+  OtpRule otp = OtpRule::kNever;
+  std::string fast_principal;  // logs in for the armor; empty: the service
+  std::chrono::milliseconds timeout{10'000};  // of a login for the armor
   Config config;
 };
 

@@ -7,6 +7,7 @@
 #include "base/krb5_ptr.h"
 #include "base/view.h"
 #include "kerberos/as_request.h"
+#include "kerberos/login_armor.h"
 #include "kerberos/realms.h"
 #include "kerberos/service.h"
 #include "kerberos/user.h"
@@ -38,15 +39,17 @@ class Conversation {
         hooks_(settings_, kept, verification, TraceLogOf(verification)),
         service_(context_, settings_),
         client_(context_),
-        creds_(context_) {
+        creds_(context_),
+        armor_(verification.settings_, verification),
+        answers_(settings_.otp, verification.password_, verification.token_) {
     if (verification.ask_ == Verification::Ask::kPrimary) {
       hooks_.AskOnlyPrimary();
     }
   }
 
   Outcome Hold() {
-    (void)(NameService() && NameClient() && OpenKeytab() && GetTicket() &&
-           CheckClient() && VerifyTicket());
+    (void)(NameService() && NameClient() && OpenKeytab() && PutOnArmor() &&
+           GetTicket() && CheckClient() && VerifyTicket());
     return std::move(outcome_);
   }
 
@@ -54,9 +57,12 @@ class Conversation {
   bool NameService();
   bool NameClient();
   bool OpenKeytab();
+  bool PutOnArmor();
   bool GetTicket();
   bool CheckClient();
   bool VerifyTicket();
+
+  krb5_error_code RequestTicket(AsRequest& request);
 
   // Records which KDCs the next call waits for, so that an error or a timeout
   // can name them.
@@ -83,6 +89,8 @@ class Conversation {
   Service service_;
   Principal client_;
   Creds creds_;
+  LoginArmor armor_;
+  Answers answers_;
   Outcome outcome_;
 };
 
@@ -126,29 +134,44 @@ bool Conversation::OpenKeytab() {
   return found;
 }
 
-// Asks for the service's own ticket, which takes one exchange less than a TGT.
-// Three cases need a TGT: users of another realm, a KDC that refuses the direct
-// request, and canonicalization, which AD and Samba grant with a TGT only.
+bool Conversation::PutOnArmor() {
+  const std::string_view realm = View(client_->realm);
+  RecordAsked(std::string(realm));
+  return armor_.PutOn(realm, service_, &outcome_);
+}
+
 bool Conversation::GetTicket() {
-  RecordAsked(std::string(View(client_->realm)));
   AsRequest request(kept_, hooks_, client_.get(), settings_.canonicalize);
-  const auto ticket_for = [&](krb5_const_principal service) {
-    return request.ByPassword(verification_.password_.c_str(), service,
-                              &creds_);
-  };
-  const bool direct =
-      !settings_.canonicalize &&
-      krb5_realm_compare(context_, client_.get(), service_.principal());
-  krb5_error_code code = ticket_for(direct ? service_.principal() : nullptr);
-  if (direct && MayBeAboutService(code)) code = ticket_for(nullptr);
+  krb5_error_code code = RequestTicket(request);
+  if (hooks_.armor_refused()) {
+    if (!armor_.Replace(&outcome_)) return false;
+    code = RequestTicket(request);
+  }
   if (!hooks_.other_spelling().empty()) {
     return RefuseSpelling("the KDC was asked for users of " +
                               std::string(View(client_->realm)) +
                               ", and answers for " + hooks_.other_spelling(),
                           &outcome_);
   }
-  return request.CheckPassword(code, {View(client_->realm), service_.realm()},
-                               &outcome_);
+  outcome_.by_token = answers_.token_given();
+  return request.CheckPassword(
+      code, answers_, {View(client_->realm), service_.realm()}, &outcome_);
+}
+
+// Asks for the service's own ticket, which takes one exchange less than a TGT.
+// Three cases need a TGT: users of another realm, a KDC that refuses the direct
+// request, and canonicalization, which AD and Samba grant with a TGT only.
+krb5_error_code Conversation::RequestTicket(AsRequest& request) {
+  armor_.GiveTo(&request);
+  const auto ticket_for = [&](krb5_const_principal service) {
+    return request.ByPassword(answers_, service, &creds_);
+  };
+  const bool direct =
+      !settings_.canonicalize &&
+      krb5_realm_compare(context_, client_.get(), service_.principal());
+  krb5_error_code code = ticket_for(direct ? service_.principal() : nullptr);
+  if (direct && MayBeAboutService(code)) code = ticket_for(nullptr);
+  return code;
 }
 
 // The ticket must be for the client that was asked for, but canonicalization

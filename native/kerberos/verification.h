@@ -21,12 +21,14 @@ class Verification final : public Abandonable {
   // The KDCs to ask. kPrimary: only primary ones, if any are known.
   enum class Ask { kAny, kPrimary };
 
-  // `user`: 'alice', 'alice/admin' or 'alice@REALM', in UTF-8.
+  // `user`: 'alice', 'alice/admin' or 'alice@REALM', in UTF-8. `token`: the
+  // value of the user's token, or empty.
   Verification(Ref<Settings> settings, std::string user, Secret password,
-               Ask ask = Ask::kAny)
+               Secret token = Secret(), Ask ask = Ask::kAny)
       : settings_(std::move(settings)),
         user_(std::move(user)),
         password_(std::move(password)),
+        token_(std::move(token)),
         ask_(ask) {}
 
   // Talks to the KDCs, on the calling thread. May be called only once. The
@@ -38,11 +40,16 @@ class Verification final : public Abandonable {
  private:
   friend class Conversation;
 
-  void WipeSecrets() noexcept override { password_.Wipe(); }
+  void WipeSecrets() noexcept override {
+    password_.Wipe();
+    token_.Wipe();
+  }
 
   const Ref<Settings> settings_;
   const std::string user_;
-  Secret password_;  // changed only under Abandonable's mutex
+  // Both are changed only under Abandonable's mutex.
+  Secret password_;
+  Secret token_;
   const Ask ask_;
 };
 

@@ -22,6 +22,14 @@ std::optional<int64_t> Integer(std::string_view fields, unsigned char tag) {
   return bytes ? der::IntegerOf(*bytes) : std::nullopt;
 }
 
+// The METHOD-DATA in a KRB-ERROR.
+std::optional<std::string_view> MethodsOf(std::string_view reply) {
+  const auto fields = FieldsOf(reply, MessageType::kKrbError);
+  const auto field = fields ? Find(*fields, Context(12)) : std::nullopt;
+  const auto data = field ? Find(*field, der::kOctetString) : std::nullopt;
+  return data ? Find(*data, der::kSequence) : std::nullopt;
+}
+
 // Padata types that only announce what the client can do.
 // https://www.iana.org/assignments/kerberos-parameters, "Pre-authentication and
 // Typed Data".
@@ -84,10 +92,7 @@ std::optional<int64_t> ErrorCode(std::string_view message) {
 }
 
 ProofAsked ProofAskedIn(std::string_view reply) {
-  const auto fields = FieldsOf(reply, MessageType::kKrbError);
-  const auto field = fields ? Find(*fields, Context(12)) : std::nullopt;
-  const auto data = field ? Find(*field, der::kOctetString) : std::nullopt;
-  auto methods = data ? Find(*data, der::kSequence) : std::nullopt;
+  auto methods = MethodsOf(reply);
   ProofAsked asked = ProofAsked::kNone;
   while (const auto method = methods ? Take(&*methods) : std::nullopt) {
     const auto type = Integer(method->content, Context(1));
@@ -96,6 +101,25 @@ ProofAsked ProofAskedIn(std::string_view reply) {
     asked = ProofAsked::kOther;
   }
   return asked;
+}
+
+bool HasArmor(std::string_view message) {
+  constexpr int64_t kFast = 136;
+  std::optional<std::string_view> list;
+  if (Is(MessageType::kAsReq, message)) {
+    const auto fields = FieldsOf(message, MessageType::kAsReq);
+    const auto field = fields ? Find(*fields, Context(3)) : std::nullopt;
+    list = field ? Find(*field, der::kSequence) : std::nullopt;
+  } else {
+    list = MethodsOf(message);
+  }
+  while (const auto entry = list ? Take(&*list) : std::nullopt) {
+    if (Integer(entry->content, Context(1)) != kFast) continue;
+    const auto field = Find(entry->content, Context(2));
+    const auto value = field ? Find(*field, der::kOctetString) : std::nullopt;
+    if (value && !value->empty()) return true;
+  }
+  return false;
 }
 
 bool EndsAsExchange(std::string_view reply) {

@@ -44,6 +44,11 @@ ProofAsked ProofAskedIn(std::string_view reply);
 // Whether the reply is an error that ends an AS exchange.
 bool EndsAsExchange(std::string_view reply);
 
+// Whether an AS-REQ, or the e-data of a KRB-ERROR, has PA-FX-FAST with a value
+// (RFC 6113, 5.4): the message is armored, or says that it is. Without a value,
+// a KDC only announces that it supports FAST.
+bool HasArmor(std::string_view message);
+
 // The realm of the client that an AS-REP is for, or of the client that a
 // KRB-ERROR with kWrongRealm refers to. Nothing: it is another message, or
 // cannot be read.

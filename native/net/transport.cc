@@ -45,8 +45,8 @@ Transport::Transport(const KeptContext& kept, const Interrupt& interrupt,
 void Transport::BeginTry() { kdc_.reset(); }
 
 std::optional<Delivery> Transport::Carry(const std::string& realm,
-                                         std::string_view message) {
-  const RequestKind kind = KindOf(message);
+                                         std::string_view message,
+                                         RequestKind kind) {
   Delivery delivery{EMFILE, {}, {}};
   if (interrupt_.fd() >= 0) {
     Site site = Site::Of(kept_, realm, only_primary_);
@@ -68,7 +68,7 @@ std::optional<Delivery> Transport::Carry(const std::string& realm,
 
 Delivery Transport::Dispatch(const std::string& realm, Kdcs& kdcs,
                              std::string_view message, RequestKind kind) {
-  if (kind == RequestKind::kOther) return Race(kdcs, message, patience_);
+  if (kind == RequestKind::kOther) return Race(kdcs, message, Patience());
   return kind == RequestKind::kAsReqWithProof
              ? CarryProof(kdcs, message)
              : CarryUnproven(realm, kdcs, message);
@@ -82,7 +82,7 @@ Delivery Transport::Race(Kdcs& kdcs, std::string_view message,
 
 Delivery Transport::CarryUnproven(const std::string& realm, Kdcs& kdcs,
                                   std::string_view message) {
-  Delivery delivery = Race(kdcs, message, patience_);
+  Delivery delivery = Race(kdcs, message, Patience());
   if (EndsAsExchange(delivery.reply)) AskPrimary(realm, message, &delivery);
   if (delivery.code == 0) kdc_ = delivery.way;
   return delivery;
@@ -91,7 +91,7 @@ Delivery Transport::CarryUnproven(const std::string& realm, Kdcs& kdcs,
 // The message goes only to the KDC that asked for proof, even if that KDC does
 // not answer.
 Delivery Transport::CarryProof(Kdcs& kdcs, std::string_view message) {
-  Errand errand{message, patience_, {}, /*proof=*/true};
+  Errand errand{message, Patience(), {}, /*proof=*/true};
   if (!kdc_) {
     const std::vector<Way> ways = kdcs.Ways(Large(message));
     if (ways.empty()) return {KRB5_KDC_UNREACH, {}, {}};
@@ -109,8 +109,14 @@ void Transport::AskPrimary(const std::string& realm, std::string_view message,
   if (!primary->Resolve() || primary->HasAddress(delivery->way)) return;
   Delivery second =
       Race(*primary, message,
-           std::min<Clock::duration>(patience_, kPatienceForPrimary));
+           std::min<Clock::duration>(Patience(), kPatienceForPrimary));
   if (second.code == 0) *delivery = std::move(second);
+}
+
+Clock::duration Transport::Patience() const {
+  if (!deadline_) return patience_;
+  const Clock::duration left = *deadline_ - Clock::now();
+  return std::clamp(left, Clock::duration{}, patience_);
 }
 
 bool Transport::Large(std::string_view message) const {

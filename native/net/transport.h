@@ -40,10 +40,13 @@ class Transport {
   // Another request for a ticket begins: its first message may go to any KDC.
   void BeginTry();
 
+  // After this time, no message waits for a reply.
+  void SetDeadline(Clock::time_point deadline) { deadline_ = deadline; }
+
   // Holds the thread until there is a reply. Returns nothing if only libkrb5
   // knows how to reach the KDCs of the realm.
   std::optional<Delivery> Carry(const std::string& realm,
-                                std::string_view message);
+                                std::string_view message, RequestKind kind);
 
  private:
   Delivery Dispatch(const std::string& realm, Kdcs& kdcs,
@@ -54,12 +57,14 @@ class Transport {
   Delivery CarryProof(Kdcs& kdcs, std::string_view message);
   void AskPrimary(const std::string& realm, std::string_view message,
                   Delivery* delivery);
+  Clock::duration Patience() const;
   bool Large(std::string_view message) const;
 
   const KeptContext& kept_;
   const Interrupt& interrupt_;
   const MessageLog log_;
   const Clock::duration patience_;
+  std::optional<Clock::time_point> deadline_;
   const size_t most_udp_;
   bool only_primary_ = false;
   std::optional<Way> kdc_;  // the KDC of the AS exchange

@@ -128,6 +128,18 @@ Napi::Value MakeSettings(const Napi::CallbackInfo& info) {
   settings->canonicalize = from.Get("canonicalize").ToBoolean();
   settings->trace = from.Get("trace").ToBoolean();
   settings->libkrb5_transport = TextOf(from.Get("transport")) == "libkrb5";
+  const std::string fast = TextOf(from.Get("fast"));
+  settings->fast = fast == "never" ? FastRule::kNever
+                   : fast == "try" ? FastRule::kTry
+                                   : FastRule::kRequire;
+  const std::string otp = TextOf(from.Get("otp"));
+  settings->otp = otp == "joined"  ? OtpRule::kJoined
+                  : otp == "alone" ? OtpRule::kAlone
+                                   : OtpRule::kNever;
+  settings->fast_principal =
+      OptionalText(from.Get("fastPrincipal")).value_or("");
+  settings->timeout = std::chrono::milliseconds(
+      static_cast<int64_t>(from.Get("timeout").ToNumber().DoubleValue()));
   settings->config.first = TextOf(from.Get("firstConfig"));
   settings->config.files = TextsOf(from.Get("config"));
   settings->config.last = TextOf(from.Get("lastConfig"));
@@ -181,9 +193,10 @@ double Admit(Environment& environment, const Ref<Call>& call) {
   return admission == Pool::Admission::kFull ? kFull : kNoThread;
 }
 
-// submit(pool, settings, user, password, timeout): the call's number, or a
-// Refusal. submit() has read the password when it returns. JavaScript keeps the
-// deadline: after `timeout` ms the record may not come any more.
+// submit(pool, settings, user, password, timeout, token): the call's number, or
+// a Refusal. `token`: the value of the user's token, or null. submit() has read
+// the password when it returns. JavaScript keeps the deadline: after `timeout`
+// ms the record may not come any more.
 Napi::Value Submit(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Environment& environment = Of(env);
@@ -194,7 +207,8 @@ Napi::Value Submit(const Napi::CallbackInfo& info) {
         std::chrono::milliseconds(info[4].ToNumber().Int64Value()),
         PoolOf(info[0]), environment.mailbox,
         Ref<Settings>(info[1].As<Napi::External<Settings>>().Data()),
-        TextOf(info[2]), SecretOf(env, info[3])));
+        TextOf(info[2]), SecretOf(env, info[3]),
+        info[5].IsNull() ? Secret() : SecretOf(env, info[5])));
     answer = Admit(environment, call);
   } catch (const std::bad_alloc&) {  // no exception may pass through Node
   }

@@ -109,6 +109,16 @@ Napi::Value TicketToken(const Napi::CallbackInfo& info) {
   return record;
 }
 
+// armorLogin(settings): { step, code, message, principal, fast, end }.
+Napi::Value ArmorLoginOf(const Napi::CallbackInfo& info) {
+  const ArmorReport report = LogInForArmor(SettingsOf(info[0]));
+  Napi::Object record = RecordOf(info.Env(), report);
+  record.Set("principal", report.principal);
+  record.Set("fast", report.fast);
+  record.Set("end", report.end);
+  return record;
+}
+
 }  // namespace
 
 void ExportDiagnosis(Napi::Env env, Napi::Object exports) {
@@ -118,6 +128,7 @@ void ExportDiagnosis(Napi::Env env, Napi::Object exports) {
   exports.Set("keytabKeys", Napi::Function::New(env, KeytabKeys));
   exports.Set("ticketToken", Napi::Function::New(env, TicketToken));
   exports.Set("keytabLogin", Napi::Function::New(env, KeytabLogin));
+  exports.Set("armorLogin", Napi::Function::New(env, ArmorLoginOf));
 }
 
 }  // namespace kpass

@@ -1,37 +1,16 @@
 #include "node/pool.h"
 
-#include <signal.h>
-
 #include <algorithm>
 #include <chrono>
 #include <new>
-#include <system_error>
-#include <thread>
 
 #include "base/exit_gate.h"
-#include "base/platform.h"
+#include "base/thread.h"
 
 namespace kpass {
 namespace {
 
 constexpr std::chrono::seconds kIdle{5};
-
-// The pool's threads start with every signal blocked: signals are for the
-// program's own threads.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    SetSignalMask(all, &before_);
-  }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-  ~SignalsBlocked() { SetSignalMask(before_, nullptr); }
-
- private:
-  sigset_t before_;
-};
 
 }  // namespace
 
@@ -57,9 +36,8 @@ Pool::Admission Pool::Submit(Ref<Job> job) {
 bool Pool::StartThreadIfUseful() {
   if (idle_ >= queue_.size() || active_ + idle_ >= Places()) return true;
   try {
-    const SignalsBlocked blocked;
-    std::thread([pool = Ref<Pool>(this)] { pool->Work(); }).detach();
-  } catch (const std::exception&) {
+    if (!StartThread([pool = Ref<Pool>(this)] { pool->Work(); })) return false;
+  } catch (const std::bad_alloc&) {
     return false;
   }
   ++idle_;

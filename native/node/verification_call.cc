@@ -35,6 +35,8 @@ void Tell(const Napi::Function& on_settled, uint32_t id,
                    number(outcome.code), text(outcome.message),
                    text(outcome.principal), text(outcome.realm),
                    text(outcome.keytab), flag(outcome.keytab_exposed),
+                   flag(outcome.armored), flag(outcome.by_token),
+                   text(outcome.armor_missing),
                    text(asked.service), list(asked.realms), list(asked.kdcs),
                    TraceOf(env, asked.trace), flag(asked.proof_left)});
 }
@@ -45,10 +47,10 @@ VerificationCall::VerificationCall(uint32_t id,
                                    std::chrono::milliseconds timeout,
                                    Ref<Pool> pool, Ref<Mailbox> mailbox,
                                    Ref<Settings> settings, std::string user,
-                                   Secret password)
+                                   Secret password, Secret token)
     : Call(id, timeout, std::move(pool), std::move(mailbox)),
-      verification_(std::move(settings), std::move(user), std::move(password)) {
-}
+      verification_(std::move(settings), std::move(user), std::move(password),
+                    std::move(token)) {}
 
 void VerificationCall::Run(KeptContext& kept) {
   outcome_ = std::make_unique<Outcome>(verification_.Run(kept));

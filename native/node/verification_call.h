@@ -15,7 +15,7 @@ class VerificationCall : public Call {
  public:
   VerificationCall(uint32_t id, std::chrono::milliseconds timeout,
                    Ref<Pool> pool, Ref<Mailbox> mailbox, Ref<Settings> settings,
-                   std::string user, Secret password);
+                   std::string user, Secret password, Secret token);
 
   void Run(KeptContext& kept) override;
   void Abandon() override;

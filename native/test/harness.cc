@@ -8,7 +8,7 @@
 //   harness OPTIONS --token < token     accepts a token of Negotiate's instead
 //
 //   --service NAME   --host NAME   --keytab NAME   --realm NAME ...
-//   --config FILE ...   --canonicalize
+//   --config FILE ...   --canonicalize   --armor
 //   --repeat N            N verifications; default 1
 //   --threads N           on a pool of N threads; default: on the main one
 //   --abandon MS          abandons each after MS milliseconds; needs --threads
@@ -133,6 +133,7 @@ bool Parse(int argc, char** argv, Task* task) {
                             {"realm", required_argument, nullptr, 'r'},
                             {"config", required_argument, nullptr, 'c'},
                             {"canonicalize", no_argument, nullptr, 'C'},
+                            {"armor", no_argument, nullptr, 'A'},
                             {"repeat", required_argument, nullptr, 'n'},
                             {"threads", required_argument, nullptr, 't'},
                             {"abandon", required_argument, nullptr, 'a'},
@@ -164,6 +165,9 @@ bool Parse(int argc, char** argv, Task* task) {
         break;
       case 'C':
         settings.canonicalize = true;
+        break;
+      case 'A':
+        settings.fast = FastRule::kRequire;
         break;
       case 'n':
         task->repeat = strtol(optarg, nullptr, 10);

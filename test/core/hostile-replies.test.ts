@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import type { Verifier } from 'kpass';
 import { Realm } from 'kpass/testing';
+import { isFrom } from '../support/armor';
 import { FaultProxy } from '../support/fault-proxy';
 import { errorCode } from '../support/messages';
 import {
@@ -54,7 +55,8 @@ describe('a hostile reply', () => {
     proxy.reset();
   });
   function verifier(more: Parameters<typeof verifierFor>[1] = {}): Verifier {
-    const made = verifierFor(realm, { config: proxy.config, ...more });
+    // Without armor: under armor, libkrb5 does not read these replies.
+    const made = verifierFor(realm, { config: proxy.config, fast: 'never', ...more });
     verifiers.push(made);
     return made;
   }
@@ -183,7 +185,8 @@ describe('the encryption types of a request', () => {
       const verifier = verifierFor(realm, { config });
       assert.equal((await verifier.verify('alice', 'wonderland')).verified, true);
       verifier.close();
-      const listed = new Set(proxy.log.flatMap(({ bytes }) => requestedEtypes(bytes)));
+      const own = proxy.log.filter((request) => isFrom('alice', request));
+      const listed = new Set(own.flatMap(({ bytes }) => requestedEtypes(bytes)));
       assert.deepEqual(
         [RC4, DES3].filter((etype) => listed.has(etype)),
         weak,

@@ -24,6 +24,8 @@ interface Stage {
   calls: number;
   threads?: number;
   canonicalize?: boolean;
+  /** Default 'never': a login for armor would be another request. */
+  fast?: 'require';
   mode: Mode;
   /** The stage is reached when the KDC has got this many requests… */
   requests?: number;
@@ -37,6 +39,13 @@ const STAGES: readonly Stage[] = [
     name: 'with verifications that are queued',
     calls: 8,
     threads: 1,
+    mode: 'silent',
+    requests: 1,
+  },
+  {
+    name: "in the service's login, for which all wait",
+    calls: 8,
+    fast: 'require',
     mode: 'silent',
     requests: 1,
   },
@@ -181,6 +190,7 @@ describe('lifetimes', function () {
     const options = {
       threads: stage.threads ?? 32,
       canonicalize: stage.canonicalize ?? false,
+      fast: stage.fast ?? 'never',
       timeout: end.settles ? 600 * SLOW : 60_000,
     };
     const child = spawn(process.execPath, ['--expose-gc', '-e', prelude + programOf(stage, end)], {

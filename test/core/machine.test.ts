@@ -35,6 +35,7 @@ describe("this machine's krb5.conf", () => {
     realm.writeConfig({ kdcs: [`127.0.0.1:${realm.port}`], more });
 
   const SHUT: [what: string, more: string][] = [
+    // These count without armor: under armor, the proof is another mechanism's.
     ['encrypted timestamps', `[realms]\nEXAMPLE.COM = {\ndisable_encrypted_timestamp = true\n}`],
     ['all mechanisms but another', '[plugins]\nclpreauth = {\nenable_only = otp\n}'],
     ['the mechanism', '[plugins]\nclpreauth = {\ndisable = encrypted_timestamp\n}'],
@@ -45,7 +46,8 @@ describe("this machine's krb5.conf", () => {
   for (const transport of ['kpass', 'libkrb5'] as const) {
     for (const [what, more] of SHUT) {
       it(`is an error if it shuts out ${what} (${transport})`, async () => {
-        const verifier = verifierFor(realm, { config: await configWith(more), transport });
+        const fast = 'never';
+        const verifier = verifierFor(realm, { config: await configWith(more), transport, fast });
         for (const password of ['wonderland', 'wrong']) {
           const error = await failureOf(verifier.verify('alice', password));
           assert.equal(error.code, 'ERR_KPASS_CONFIG', error.message);
@@ -54,6 +56,24 @@ describe("this machine's krb5.conf", () => {
         verifier.close();
       });
     }
+  }
+
+  for (const shut of ['enable_only = otp', 'disable = encrypted_challenge']) {
+    it(`is an error under armor if it says ${shut}`, async () => {
+      const config = await configWith(`[plugins]\nclpreauth = {\n${shut}\n}`);
+      const verifier = verifierFor(realm, { config, fast: 'require' });
+      const error = await failureOf(verifier.verify('alice', 'wonderland'));
+      assert.equal(error.code, 'ERR_KPASS_CONFIG', error.message);
+      assert.match(error.message, /krb5\.conf/);
+    });
+  }
+
+  for (const [what, more] of SHUT.filter(([what]) => /timestamps|^the mechanism/.test(what))) {
+    it(`is no error under armor if it shuts out ${what}`, async () => {
+      const verifier = verifierFor(realm, { config: await configWith(more), fast: 'require' });
+      assert.equal((await verifier.verify('alice', 'wonderland')).verified, true);
+      assert.equal((await verifier.verify('alice', 'wrong')).verified, false);
+    });
   }
 
   it('is an error if it shuts out the types of one user', async () => {

@@ -136,7 +136,8 @@ describe('a password that its caller has wiped is nowhere in memory', () => {
         afterStalled: false,
         byFunction: false,
         ...rest,
-        options: optionsFor(realm, { config: proxy.config, ...options }),
+        // Without armor, unless a row is about it: the rows count messages.
+        options: optionsFor(realm, { config: proxy.config, fast: 'never', ...options }),
       };
       const settled = message(child);
       child.send(job);
@@ -185,6 +186,40 @@ describe('a password that its caller has wiped is nowhere in memory', () => {
       options: { canonicalize: true },
       requests: 3,
       outcome: 'verified',
+    },
+    { name: 'success under armor', options: { fast: 'require' }, outcome: 'verified' },
+    {
+      name: 'success under armor, of a prompter that libkrb5 asks',
+      options: { fast: 'require', otp: 'alone' },
+      outcome: 'verified',
+    },
+    {
+      name: 'success under armor without preauthentication',
+      user: 'nopreauth',
+      options: { fast: 'require' },
+      outcome: 'verified',
+    },
+    {
+      name: 'denial under armor',
+      user: 'alice',
+      options: { fast: 'require' },
+      outcome: 'credentials',
+    },
+    {
+      name: 'an abort during the wait for armor',
+      mode: 'silent',
+      options: { fast: 'require' },
+      requests: 1,
+      abort: true,
+      outcome: 'aborted',
+    },
+    {
+      name: 'an abort under armor during the wait for the second reply',
+      mode: ({ n }) => (n < 3 ? 'pass' : 'silent'),
+      options: { fast: 'require' },
+      requests: 3,
+      abort: true,
+      outcome: 'aborted',
     },
     { name: 'denial', user: 'alice', outcome: 'credentials' },
     { name: 'denial without a packet', user: '', outcome: 'credentials' },

@@ -208,7 +208,7 @@ describe('names as people type them', () => {
     /** The native side alone. */
     async function native(name: string, settings: Settings): Promise<NativeOutcome> {
       const password = Buffer.from('wonderland');
-      const id = binding.submit(pool, nativeSettings(settings), name, password, 10_000);
+      const id = binding.submit(pool, nativeSettings(settings), name, password, 10_000, null);
       assert(id > 0);
       const table = (binding as never as Record<symbol, Map<number, unknown>>)[
         Symbol.for('kpass.pending')
@@ -317,7 +317,8 @@ describe('names as people type them', () => {
       const way = canonicalize ? 'with' : 'without';
       it(`in a KDC's referral, ${way} canonicalization`, async () => {
         await proxy.use(({ bytes }) => ({ reply: () => referral(bytes, 'example.com') }));
-        await mistake({ config: proxy.config, canonicalize });
+        // Under armor, such an answer is no KDC's word.
+        await mistake({ config: proxy.config, canonicalize, fast: 'never' });
         assert.equal(proxy.requests['AS-REQ'], 3);
       });
     }

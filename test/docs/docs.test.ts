@@ -169,7 +169,7 @@ const TABLES: Record<string, Table> = {
     page: 'docs/testing.md',
     section: 'Of a krb5.conf',
     column: 'option',
-    types: () => membersOf('ConfigOptions'),
+    types: () => [...membersOf('OwnConfigOptions'), ...membersOf('ConfigOptions')],
   },
   'of a ticket': {
     page: 'docs/testing.md',

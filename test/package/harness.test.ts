@@ -113,13 +113,31 @@ describe('the core alone', function () {
       },
     ];
     for (const { what, genuine, password, says } of rows) {
-      for (const options of genuine && password !== 'x' ? [[], ['--canonicalize']] : [[]]) {
+      const ways = genuine && password !== 'x' ? [[], ['--canonicalize'], ['--armor']] : [[]];
+      for (const options of ways) {
         it(`has the right outcome for ${what} ${options}`, async () => {
           const kdc = genuine ? realm : impostor;
           match(await harness({ under: VALGRIND, kdc, input: password, options }), says);
         });
       }
     }
+
+    for (const [what, input, options, says] of [
+      ['a wrong password', 'x', [], /^not verified: krb5_get_init_creds_password/],
+      ['repeated logins', 'wonderland', ['--repeat', '5'], /^(verified alice@EXAMPLE.COM\n){5}$/],
+      ['a pool', 'wonderland', ['--threads', '4', '--repeat', '12'], /^12 verified alice@/],
+    ] as const) {
+      it(`has the right outcome for ${what} under armor`, async () => {
+        const more = ['--armor', ...options];
+        match(await harness({ under: VALGRIND, kdc: realm, input, options: more }), says);
+      });
+    }
+
+    it('has the right outcome for an impostor that gives no armor', async () => {
+      const options = ['--armor'];
+      const run = { under: VALGRIND, kdc: impostor, input: 'hijacked', options };
+      match(await harness(run), /^not verified: krb5_get_init_creds_keytab/);
+    });
 
     it('has the right outcome for a token', async () => {
       const token = await realm.token('alice', 'HTTP/localhost', { mutual: true });

@@ -54,8 +54,8 @@ export type Fault =
   | { delay: number }
   /** The reply is a KRB-ERROR with this code, forged by the proxy. */
   | { error: number }
-  /** The function changes the reply; null drops it. */
-  | { reply: (reply: Buffer) => Buffer | null };
+  /** The functions change the request and the reply; null drops the reply. */
+  | { request?: (request: Buffer) => Buffer; reply: (reply: Buffer) => Buffer | null };
 
 /** One fault for all requests, or a function that chooses for each. */
 export type Mode = Fault | ((request: Request) => Fault);
@@ -81,7 +81,7 @@ export class FaultProxy {
   /** Path of a krb5.conf that names this proxy as the realm's only KDC. */
   config = '';
 
-  readonly #realm: Behind;
+  #realm: Pick<Realm, 'port'>;
   readonly #tcp: Server;
   readonly #clients = new Set<Socket>();
   readonly #upstream = new Set<{ destroy(): void }>();
@@ -124,6 +124,11 @@ export class FaultProxy {
     this.#mode = mode;
     if (mode === 'reset') this.#closeUdp();
     else await this.#openUdp();
+  }
+
+  /** From now on, this realm's KDC answers. */
+  lead(realm: Pick<Realm, 'port'>): void {
+    this.#realm = realm;
   }
 
   /** Forgets all counts and requests. */
@@ -198,7 +203,8 @@ export class FaultProxy {
     if (fault === 'reset') return 'reset';
     if (fault === 'garbage') return [GARBAGE];
     if (typeof fault === 'object' && 'error' in fault) return [krbError(bytes, fault.error)];
-    const reply = await this.#ask(transport, bytes);
+    const rewrite = typeof fault === 'object' && 'reply' in fault ? fault.request : undefined;
+    const reply = await this.#ask(transport, rewrite?.(bytes) ?? bytes);
     return reply === null ? 'close' : this.#mistreat(request, reply, fault);
   }
 

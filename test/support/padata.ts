@@ -20,7 +20,7 @@ const padata = (type: number, value: Buffer) =>
   sequence(tagged(1, integer(type)), tagged(2, octets(value)));
 
 /** The message with another value of one field. */
-function withField(message: Buffer, n: number, value: Buffer): Buffer {
+export function withField(message: Buffer, n: number, value: Buffer): Buffer {
   const body = inside(message);
   const fields: Buffer[] = [];
   for (let each = 0; each <= LAST_FIELD; each++) {
@@ -77,7 +77,7 @@ export function demanding(demand: Demand): { reply: (reply: Buffer) => Buffer } 
 }
 
 /** The elements of a SEQUENCE OF. */
-function elements(list: Buffer): Buffer[] {
+export function elements(list: Buffer): Buffer[] {
   const found: Buffer[] = [];
   for (let rest = inside(list); rest.length > 0; ) {
     const length = element(rest[0] ?? 0, inside(rest)).length;

@@ -5,6 +5,7 @@
 import { lookup, lookupService, resolveCname } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import {
+  type ArmorReport,
   binding,
   type ConfigReport,
   type KdcsReport,
@@ -54,6 +55,9 @@ export const questions = {
 
   /** A token of Negotiate, of the caller's own ticket. May ask a KDC. */
   ticketToken: (settings: Settings): TokenReport => binding.ticketToken(nativeSettings(settings)),
+
+  /** Logs the service in for the armor of users' logins, and again under that armor. */
+  armorLogin: (settings: Settings): ArmorReport => binding.armorLogin(nativeSettings(settings)),
 
   /** The addresses of each host; null if the resolver does not answer. */
   addressesOf: ({ timeout }: Settings, hosts: readonly string[]) =>

@@ -101,6 +101,9 @@ const REMEDIES: Record<
   expired: (user, kind) => newPassword(kind, user),
   disabled: (user, kind) => unlock(kind, user),
   // Heimdal's KDC says so of a disabled account.
+  'second-factor': () => [
+    "kpass sends a token's value if the option otp says how: 'joined' or 'alone'.",
+  ],
   policy: (user, kind) => (kind === 'Heimdal' ? unlock : show)(kind, user),
 };
 

@@ -3,6 +3,7 @@
 import { printable } from '../../errors.js';
 import type { Settings } from '../../settings.js';
 import type { VerifierOptions } from '../../verifier.js';
+import { lookAtArmor } from './armor.js';
 import { lookAtBrowser } from './browser.js';
 import type { Chain, Visited } from './chain.js';
 import { lookAtClock } from './clock.js';
@@ -70,6 +71,12 @@ async function walkFrom(
     [library, realm, keytab, kdcs, clock],
     (krb5, naming, keys, facts) =>
       lookAtKey({ krb5, settings, naming, keytab: keys, kdcs: facts, userFollows: user !== null }),
+  );
+  await chain.look(
+    'armor',
+    'getting armor for logins',
+    [library, keytab, kdcs, clock, key],
+    (krb5, _keys, { kind }) => lookAtArmor(krb5, settings, kind),
   );
   await chain.look('host', 'looking the host up', [library, realm], lookAtHost);
   if (settings.service === 'HTTP') {

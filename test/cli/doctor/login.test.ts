@@ -117,9 +117,10 @@ describe('kpass doctor', () => {
       await fixture.realm.kadmin('delprinc', 'away/localhost');
       const { code, links } = await login(args, 'wonderland');
       equal(code, 1);
-      const last = links.slice(-4).map(({ name, status }) => [name, status]);
+      const last = links.slice(-5).map(({ name, status }) => [name, status]);
       deepEqual(last, [
         ['key', 'warning'],
+        ['armor', 'warning'],
         ['host', 'ok'],
         ['user', 'broken'],
         ['ticket', 'not tried'],
@@ -152,11 +153,12 @@ describe('kpass doctor', () => {
       const lines = chain.split('\n');
       deepEqual(
         lines.filter((line) => !line.startsWith(' ')).map((line) => line[0]),
-        [...'✓✓✓✓✓✓✗·✓✓✓'],
+        [...'✓✓✓✓✓✓✗··✓✓✓'],
       );
       const at = lines.findIndex((line) => line.startsWith('✗ keytab '));
       match(lines[at + 1] ?? '', /^ {12}│ /);
       match(stdout, /^· key +not tried: depends on keytab$/m);
+      match(stdout, /^· armor +not tried: depends on keytab$/m);
       ok(!stdout.includes('\x1b'));
     });
 
