@@ -50,6 +50,10 @@ void Abandonable::AddAsked(std::string realm, std::vector<std::string> kdcs) {
 
 Asked Abandonable::TakeAsked() {
   const std::lock_guard<std::mutex> lock(mutex_);
+  return TakeAskedLocked();
+}
+
+Asked Abandonable::TakeAskedLocked() {
   Asked asked = std::move(asked_);
   asked.trace = trace_.Take();
   return asked;
@@ -84,13 +88,12 @@ bool Abandonable::ReturnFromNetwork() {
 }
 
 Asked Abandonable::Abandon() {
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    abandoned_ = true;
-    if (interrupt_) interrupt_->Raise();
-    if (!computing_) WipeSecrets();
-  }
-  return TakeAsked();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  abandoned_ = true;
+  if (interrupt_) interrupt_->Raise();
+  if (!computing_) WipeSecrets();
+  // Under the same lock: the thread that is interrupted takes them, too.
+  return TakeAskedLocked();
 }
 
 }  // namespace kpass

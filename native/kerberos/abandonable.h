@@ -56,6 +56,8 @@ class Abandonable : public Sender {
   bool abandoned_ = false;  // guarded by mutex_
 
  private:
+  Asked TakeAskedLocked();
+
   // Exists only from Begin() to End(): there can be too many queued calls for
   // one descriptor each.
   std::optional<Interrupt> interrupt_;

@@ -116,9 +116,10 @@ Outcome PasswordChange::Run(KeptContext& kept) {
   Outcome outcome;
   outcome.step = "abandoned";
   const bool changed = Change(kept, &outcome);
+  if (changed) outcome = verification_->Run(kept);
+  // Not before: Abandon() tells of the change during the verification, too.
   Asked asked = TakeAsked();
   if (changed) {
-    outcome = verification_->Run(kept);
     Append(outcome.asked.trace, &asked.trace);
     asked.service = std::move(outcome.asked.service);
     asked.realms = std::move(outcome.asked.realms);

@@ -208,6 +208,10 @@ describe('a password server', () => {
     assert.equal(error.code, 'ERR_KPASS_TIMEOUT');
     assert.equal(error.step, 'kpasswd');
     assert.match(error.message, MAY_HAVE_CHANGED);
+    assert.match(
+      error.message,
+      new RegExp(`EXAMPLE\\.COM \\(TCP 127\\.0\\.0\\.1:${realm.passwordPort}\\)`),
+    );
     await isFree(verifier);
     assert.equal(await passwordOf(user), NEW);
   });

@@ -112,6 +112,32 @@ describe('the answer of a password server', () => {
     }
   }
 
+  it('is believed as it is or not at all, whichever bit is changed on the way', async function () {
+    this.timeout(120_000);
+    let at = 0;
+    let size = 1;
+    const change = (reply: Buffer) => {
+      size = reply.length;
+      reply.writeUInt8(reply.readUInt8(at) ^ (1 << (at % 8)), at);
+      return reply;
+    };
+    await using server = await passwordServer(realm, bytes(SOFT, 'No.'), { change });
+    const verifier = verifierFor(realm, { config: server.config });
+    const ends = new Map<string, number>();
+    for (; at < size; at++) {
+      const end = await verifier.changePassword('alice', OLD, NEW).then(
+        (result) => JSON.stringify(result),
+        ({ code, step }) => `${code} ${step}`,
+      );
+      ends.set(end, (ends.get(end) ?? 0) + 1);
+    }
+    const lost = ends.get('ERR_KPASS_TIMEOUT kpasswd') ?? 0;
+    ends.delete('ERR_KPASS_TIMEOUT kpasswd');
+    ends.delete('{"changed":false,"reason":"rejected","message":"No."}');
+    assert.deepEqual([...ends], []);
+    assert(lost > 150, `${lost} of ${size}`);
+  });
+
   for (const result of [Buffer.alloc(0), Buffer.from([0])]) {
     it(`is not believed with ${result.length} bytes of a result`, async () => {
       const error = await failureOf(changeWith(result));

@@ -26,6 +26,8 @@ export interface Deceit {
   time?: boolean;
   /** The AP-REP has a subkey of its own, which the client must not use (RFC 3244, 2). */
   subkey?: Key;
+  /** Changes the whole reply. */
+  change?: (reply: Buffer) => Buffer;
 }
 
 export interface PasswordServer extends AsyncDisposable {
@@ -48,7 +50,8 @@ export async function passwordServer(
     socket.once('data', (bytes) => {
       const request = read(key, bytes.subarray(4));
       passwords.push(request.password);
-      socket.end(framed(replyTo(request, result, deceit)));
+      const { change = (reply) => reply } = deceit;
+      socket.end(framed(change(replyTo(request, result, deceit))));
     });
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
