@@ -33,6 +33,7 @@
         "native/kerberos/channel_bindings.cc",
         "native/kerberos/diagnosis.cc",
         "native/kerberos/enctypes.cc",
+        "native/kerberos/initiator.cc",
         "native/kerberos/kdc_hooks.cc",
         "native/kerberos/kpasswd.cc",
         "native/kerberos/password_change.cc",

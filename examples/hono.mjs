@@ -9,7 +9,7 @@ import { basicAuth } from 'kpass/http';
 import { ADDRESS, announce, HOST, KEYTAB, PORT, REALM, tls } from './environment.mjs';
 
 // The log gets the whole error. The browser learns nothing of it.
-subscribe('kpass:error', (/** @type {any} */ { error }) => console.error(error));
+subscribe('kpass:error', ({ error }) => console.error(error));
 
 const auth = basicAuth({ service: 'HTTP', host: HOST, keytab: KEYTAB, realm: REALM });
 

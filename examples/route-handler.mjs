@@ -2,7 +2,7 @@
 // A route handler, as Next.js has them (app/welcome/route.js), SvelteKit and others: check() takes the
 // Request of the Fetch API.
 
-import { basicAuth } from 'kpass/http';
+import { basicAuth, RequestError } from 'kpass/http';
 
 const { HOST = 'localhost', KEYTAB = null, REALM = 'EXAMPLE.COM' } = process.env;
 
@@ -20,12 +20,10 @@ export async function GET(request) {
   try {
     const identity = await auth.check(request);
     if (identity) return new Response(`Welcome, ${identity.principal}.`);
-    const headers = new Headers(Object.entries(auth.headers(request)).map(([k, v]) => [k, `${v}`]));
+    const headers = auth.headers(request);
     return new Response('A user name and a password, please.', { status: 401, headers });
   } catch (error) {
-    const { statusCode, headers, message } = /** @type {import('kpass/http').RequestError} */ (
-      error
-    );
-    return new Response(message, { status: statusCode, headers });
+    if (!(error instanceof RequestError)) throw error;
+    return new Response(error.message, { status: error.statusCode, headers: error.headers });
   }
 }

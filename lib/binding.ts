@@ -73,6 +73,7 @@ export class NativeOutcome implements NativeAsked {
     readonly keytab: string,
     readonly keytabExposed: boolean,
     readonly service: string,
+    /** Empty if verified, as `kdcs` is. */
     readonly realms: readonly string[],
     readonly kdcs: readonly string[],
     readonly trace: NativeTrace,
@@ -154,9 +155,9 @@ export interface ServiceReport extends NativeReport {
 export interface NamedKdc {
   /** As krb5.conf has it; 'host:port' from DNS. */
   name: string;
-  /** Empty: only libkrb5 can reach it. */
   host: string;
   port: number;
+  /** Neither `udp` nor `tcp`: only libkrb5 can reach it. */
   udp: boolean;
   tcp: boolean;
 }
@@ -164,6 +165,8 @@ export interface NamedKdc {
 export interface KdcsReport extends NativeReport {
   /** What named them. 'URI' and 'locator': only libkrb5 knows all of them. */
   source: 'krb5.conf' | 'SRV' | 'URI' | 'locator' | 'none';
+  /** The list of krb5.conf: 'primary_kdc' or 'master_kdc' if the realm has no other KDCs. */
+  tag: 'kdc' | 'primary_kdc' | 'master_kdc';
   kdcs: NamedKdc[];
   /** krb5.conf allows that DNS is asked. */
   dns: boolean;
@@ -191,6 +194,16 @@ export interface LoginReport extends NativeReport {
   /** The encryption type of that key. */
   enctype: string;
   trace: string[];
+}
+
+export interface TokenReport extends NativeReport {
+  /** Empty after a failure. */
+  token: Uint8Array;
+  /** The principal that has the tickets; '' if there is none. */
+  client: string;
+  service: string;
+  /** The credential cache: 'FILE:/tmp/krb5cc_1000'. */
+  cache: string;
 }
 
 interface PoolStats {
@@ -255,6 +268,7 @@ interface Binding {
   locateKdcs(settings: NativeSettings, realm: string): KdcsReport;
   keytabKeys(settings: NativeSettings): KeytabReport;
   keytabLogin(settings: NativeSettings, service: string, client: string): LoginReport;
+  ticketToken(settings: NativeSettings): TokenReport;
 }
 
 /** The package's folder. This file is in its dist/. */

@@ -25,7 +25,7 @@ export interface NameSettings {
  * Null: no KDC has this name, or its users may not log in, or libkrb5 would read another name.
  */
 export function askedName(typed: string, settings: NameSettings): string | null {
-  if (PLAIN.test(typed)) return canBeRight(typed) ? typed : null;
+  if (PLAIN.test(typed)) return isWellKnown(typed) ? null : typed;
   // Before anything else: the expressions below are slow on a long text.
   if (!isShort(typed) || !typed.isWellFormed()) return null;
   const name = withRealm(typed, settings);
@@ -87,9 +87,13 @@ function canBeRight(name: string): boolean {
     !/[\p{Cc}\\]/u.test(name) &&
     // A name, then one realm at most.
     /^[^@]+(@[^@]+)?$/.test(name) &&
-    // RFC 8062: anyone may log in as WELLKNOWN/ANONYMOUS.
-    !/^WELLKNOWN(?:[/@]|$)/i.test(name)
+    !isWellKnown(name)
   );
+}
+
+/** RFC 8062: anyone may log in as WELLKNOWN/ANONYMOUS. */
+function isWellKnown(name: string): boolean {
+  return /^WELLKNOWN(?:[/@]|$)/i.test(name);
 }
 
 function isShort(name: string): boolean {

@@ -54,5 +54,6 @@ const ZEROS = new Array<number>(256).fill(0);
 
 /** Calls that read the password leave pieces of it below the frames in use. */
 function overwriteStack(): void {
-  Math.max.apply(null, ZEROS);
+  // abs() reads the first one only, so most of the cost is the pushing.
+  Math.abs.apply(null, ZEROS as unknown as [number]);
 }

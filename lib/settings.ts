@@ -127,7 +127,10 @@ interface CallOptions {
   readonly timeout: number | undefined;
 }
 
+const NO_CALL_OPTIONS: CallOptions = { signal: undefined, timeout: undefined };
+
 export function checkCallOptions(options: unknown): CallOptions {
+  if (options === undefined) return NO_CALL_OPTIONS;
   const given = optionsObject('options', options, CALL_KEYS);
   return { signal: checkSignal(given.signal), timeout: checkTimeout(given.timeout) };
 }

@@ -34,7 +34,8 @@ export class Example implements AsyncDisposable {
   private constructor(folder: string, env: NodeJS.ProcessEnv, file: string) {
     this.certificate = join(mkdtempSync(join(folder, 'example-')), 'certificate.pem');
     const own = { PORT: '0', CERTIFICATE: this.certificate };
-    this.#child = spawn(process.execPath, ['--import', LEASH, join(EXAMPLES, file)], {
+    const loader = file.endsWith('ts') ? ['--import', 'tsx'] : [];
+    this.#child = spawn(process.execPath, ['--import', LEASH, ...loader, join(EXAMPLES, file)], {
       env: { ...process.env, ...env, ...own },
       stdio: ['pipe', 'pipe', 'pipe'],
     });

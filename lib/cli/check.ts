@@ -17,22 +17,33 @@ import {
 } from './usage.js';
 
 const USAGE = `usage: kpass check USER [options]
+       kpass check --negotiate [options]
 
 Checks a user's password against Kerberos, and proves with the keytab that the
-KDC is genuine. Asks for the password at a prompt that does not show it.
+KDC is genuine. Asks for the password at a prompt that does not show it. With
+--negotiate it asks for no password: it logs in by your own ticket, which kinit
+gets, as a browser does.
 
-${SERVICE_HELP}
-Exit codes: 0 the password is right, 1 the login is denied, 2 there is no
-verdict, or the usage is wrong.
+${SERVICE_HELP}  -n, --negotiate      log in by ticket
+
+Exit codes: 0 the password is right, or the ticket is accepted, 1 the login is
+denied, 2 there is no verdict, or the usage is wrong.
 `;
 
+const OPTIONS = { ...COMMON, ...SERVICE, negotiate: { type: 'boolean', short: 'n' } } as const;
+
 export async function check(args: string[]): Promise<number> {
-  const { values, positionals } = parse(args, { ...COMMON, ...SERVICE });
+  const { values, positionals } = parse(args, OPTIONS);
   if (values.help) {
     process.stdout.write(USAGE);
     return 0;
   }
   const user = onlyUser(positionals);
+  if (values.negotiate) {
+    refuseForTickets(user, values);
+    const { checkTicket } = await import('./check-ticket.js');
+    return await checkTicket(verifierOptions(values), values.json ?? false);
+  }
   if (user === undefined) throw new UsageError('the user is missing');
 
   const { Verifier } = await import('../verifier.js');
@@ -53,6 +64,15 @@ export async function check(args: string[]): Promise<number> {
     password.fill(0);
     verifier.close();
   }
+}
+
+/** The ticket names the user, and a browser's user types nothing. */
+const OF_PASSWORDS = ['password-stdin', 'canonicalize', 'upn-suffix', 'domain'] as const;
+
+function refuseForTickets(user: string | undefined, values: { [option: string]: unknown }): void {
+  if (user !== undefined) throw new UsageError('with --negotiate the ticket names the user');
+  const given = OF_PASSWORDS.find((option) => values[option] !== undefined);
+  if (given !== undefined) throw new UsageError(`--${given} has no meaning with --negotiate`);
 }
 
 function printVerdict(user: string, verdict: Verdict): void {

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { printable } from '../errors.js';
+import { commandWords } from './invocation.js';
 import { isUsageError, UsageError } from './usage.js';
 
 const USAGE = `usage: kpass <command> [options]
@@ -55,7 +56,7 @@ function complain(error: unknown, verb: string | undefined): void {
   process.stderr.write(`kpass: ${lines.map(printable).join('\n')}\n`);
   if (!isUsageError(error)) return;
   const help = verb !== undefined && Object.hasOwn(VERBS, verb) ? `${verb} --help` : '--help';
-  process.stderr.write(`Try: kpass ${help}\n`);
+  process.stderr.write(`Try: ${commandWords().join(' ')} ${help}\n`);
 }
 
 async function main(args: string[]): Promise<void> {

@@ -2,6 +2,8 @@
 
 import { printable } from '../errors.js';
 import { Realm } from '../testing/index.js';
+import { kdcs } from '../testing/kdc.js';
+import { commandWords } from './invocation.js';
 import { painter, printJson } from './terminal.js';
 import { COMMON, parse, shellWord, UsageError } from './usage.js';
 
@@ -21,8 +23,8 @@ everything.
       --json            print one line of JSON, for programs
   -h, --help            show this help
 
-Exit codes: 0 after a signal such as Ctrl-C, 2 the realm cannot start, or the usage is
-wrong.
+Exit codes: 0 after a signal such as Ctrl-C, 2 the realm cannot start, its KDC has ended,
+or the usage is wrong.
 `;
 
 const OPTIONS = {
@@ -53,8 +55,15 @@ export async function realm(args: string[]): Promise<number> {
   const shown = describe(running, options);
   if (values.json) printJson(shown);
   else process.stdout.write(textOf(shown));
-  await ended;
-  return 0;
+  const died = kdcs.get(running.folder)?.died();
+  return await Promise.race([ended.then(() => 0), ...(died ? [died.then(complain)] : [])]);
+}
+
+/** The KDC has ended by itself, or another process ended it. Returns the exit code. */
+function complain(output: string): number {
+  const last = output.split('\n').at(-1) ?? '';
+  process.stderr.write(`kpass: the KDC has ended, and so has the realm: ${printable(last)}\n`);
+  return 2;
 }
 
 /** Splits 'alice:wonderland' at the first colon, as Basic authentication does. */
@@ -131,7 +140,7 @@ function commandLine(
   const [[user = '', password = ''] = []] = Object.entries(users);
   const [name = '', host = ''] = service.split('/');
   const options = ['-s', name, '-H', host, '-k', keytab, '-c', config, '--password-stdin'];
-  const words = ['kpass', verb, ...options, '--', user];
+  const words = [...commandWords(), verb, ...options, '--', user];
   const format = more.length === 0 ? '%s' : "'%s\\n'";
   const input = [password, ...more].map(shellWord).join(' ');
   return `printf ${format} ${input} | ${words.map(shellWord).join(' ')}`;

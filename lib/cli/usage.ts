@@ -3,6 +3,7 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { printable } from '../errors.js';
 import type { VerifierOptions } from '../verifier.js';
+import { commandWords } from './invocation.js';
 
 /** A mistake in the command line: the exit code is 2, and a hint names the help. */
 export class UsageError extends Error {
@@ -146,7 +147,7 @@ export function doctorLine(options: OptionsOrSettings, ...more: string[]): strin
     ...upnSuffixes.flatMap((suffix) => ['--upn-suffix', suffix]),
     ...pairs.flatMap(([domain, realm]) => ['--domain', `${domain}=${realm}`]),
   ];
-  return ['kpass', 'doctor', ...words, ...more].map(shellWord).join(' ');
+  return [...commandWords(), 'doctor', ...words, ...more].map(shellWord).join(' ');
 }
 
 /** One word of a shell command, quoted if necessary. Control characters are written as escapes. */

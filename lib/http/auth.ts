@@ -65,7 +65,9 @@ export interface BasicAuth {
    * The headers that belong to the answer to this request, whatever its status. Before `check`, and
    * after it resolved to null: the challenge, `WWW-Authenticate`. Otherwise none: the user is
    * verified, there is no verdict, the connection is not secure, or the option `challenge` says no.
+   * For a Request of the Fetch API, they are what its Response takes.
    */
+  headers(request: Request): Record<string, string>;
   headers(request: AnyRequest): Record<string, string | string[]>;
   /** What has happened since the start, and what happens now. */
   readonly stats: AuthStats;
@@ -112,6 +114,7 @@ export interface HttpAuth extends BasicAuth {
    *   for one. It goes with the answer, whatever the status.
    * - Otherwise none, as for {@link BasicAuth.headers}.
    */
+  headers(request: Request): Record<string, string>;
   headers(request: AnyRequest): Record<string, string | string[]>;
 }
 
@@ -124,27 +127,33 @@ export function authWith(
   readiness: ReadinessProbe,
   { secure, challenge }: Pick<HttpSettings, 'secure' | 'challenge'>,
 ): HttpAuth {
-  /** For each request that came to a scheme: the headers of its answer. */
-  const settled = new WeakMap<AnyRequest, Headers>();
+  /**
+   * On each request that came to a scheme: the headers of its answer. Not a WeakMap: one entry for
+   * each request costs more than everything else here.
+   */
+  const settled = Symbol('kpass.headers');
+  type Settled = AnyRequest & { [settled]?: Headers };
   const please = schemes.some(({ name }) => name === 'Basic')
     ? 'A user name and a password, please.'
     : 'A Kerberos ticket, please.';
 
-  async function check(request: AnyRequest): Promise<Identity | null> {
+  async function check(request: Settled): Promise<Identity | null> {
     try {
       // Other code may have put a user there. It must not survive a refusal.
       setUser(request, undefined);
       if (!says(secure, request)) throw insecure();
-      settled.set(request, NONE);
+      request[settled] = NONE;
       for (const scheme of schemes) {
-        const result = await scheme.identify(request);
+        const identified = scheme.identify(request);
+        const result = identified instanceof Promise ? await identified : identified;
         if (result === null) continue;
         if (typeof result === 'string') break;
-        if (result.headers !== undefined) settled.set(request, result.headers);
+        if (result.headers !== undefined) request[settled] = result.headers;
         // A copy, which the request's handler may change: other requests share the account.
-        return setUser(request, { ...result.account, scheme: scheme.name });
+        const { user, principal, realm } = result.account;
+        return setUser(request, { user, principal, realm, scheme: scheme.name });
       }
-      settled.set(request, challengesFor(request));
+      request[settled] = challengesFor(request);
       return null;
     } catch (error) {
       if (error instanceof RequestError) throw error;
@@ -153,8 +162,8 @@ export function authWith(
     }
   }
 
-  function headers(request: AnyRequest): Record<string, string | string[]> {
-    return { ...(settled.get(request) ?? (says(secure, request) ? challengesFor(request) : NONE)) };
+  function headers(request: Settled): Record<string, string | string[]> {
+    return { ...(request[settled] ?? (says(secure, request) ? challengesFor(request) : NONE)) };
   }
 
   function challengesFor(request: AnyRequest): Headers {
@@ -202,7 +211,8 @@ export function authWith(
   const methods = {
     check,
     ...formsOf(verifications),
-    headers,
+    // A Request of the Fetch API never gets an array: see Negotiate.
+    headers: headers as HttpAuth['headers'],
     forgive,
     ready: readiness.ready.bind(readiness),
     close,

@@ -1,7 +1,7 @@
 // Reads the Authorization field of a request: RFC 9110, 11. A malformed field is no credentials; it
 // never throws.
 
-import type { IncomingMessage } from 'node:http';
+import { IncomingMessage } from 'node:http';
 import { propertyOf } from '../validate.js';
 import type { AnyRequest } from './request.js';
 
@@ -9,9 +9,18 @@ const FIELD = 'authorization';
 
 /** The field's value. Null: there is none, more than one, or one of more than `most` characters. */
 export function authorizationOf(request: AnyRequest, most: number): string | null {
+  if (request instanceof IncomingMessage) return headerOf(request, most);
   const header = fieldOf(request);
   if (typeof header !== 'string' || header.length > most) return null;
-  return isRepeated(request as IncomingMessage) ? null : header;
+  return isRepeated(request as unknown as IncomingMessage) ? null : header;
+}
+
+/** `headers` is from Node's own prototype: nobody else's can come first. */
+function headerOf(request: IncomingMessage, most: number): string | null {
+  const { headers } = request;
+  const header = Object.hasOwn(headers, FIELD) ? headers.authorization : undefined;
+  if (header === undefined || header.length > most) return null;
+  return isRepeated(request) ? null : header;
 }
 
 /** Whether the request has the field at all, well-formed or not. */

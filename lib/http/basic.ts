@@ -5,7 +5,7 @@ import { isUtf8 } from 'node:buffer';
 import { authorizationOf } from './authorization.js';
 import type { AnyRequest } from './request.js';
 import type { Identified, Scheme } from './scheme.js';
-import type { Verifications } from './verifications.js';
+import type { Result, Verifications } from './verifications.js';
 
 /** Characters. kpass takes 256 bytes of name and 1,024 of password; a longer field is not read. */
 const MAX_HEADER = 8 * 1024;
@@ -33,16 +33,20 @@ export class Basic implements Scheme {
     return true;
   }
 
-  async identify(request: AnyRequest): Promise<Identified | null> {
+  identify(request: AnyRequest): Promise<Identified | null> | Identified | null {
     const credentials = credentialsOf(request);
     if (credentials === null) return null;
-    const result = await this.#verifications.verify(credentials.user, credentials.password);
-    return typeof result === 'string' ? result : { account: result };
+    const result = this.#verifications.verify(credentials.user, credentials.password);
+    return result instanceof Promise ? result.then(identified) : identified(result);
   }
 
   close(): Promise<void> {
     return this.#verifications.close();
   }
+}
+
+function identified(result: Result): Identified {
+  return typeof result === 'string' ? result : { account: result };
 }
 
 /** RFC 7617, 2 and 2.1. The realm is a quoted-string: RFC 9110, 5.6.4. */

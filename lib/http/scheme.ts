@@ -43,10 +43,10 @@ export interface Scheme {
   /** Whether to ask for credentials of this scheme after a request that is not authenticated. */
   suits(request: AnyRequest): boolean;
   /**
-   * Verifies the credentials of a request. Null: it has none of this scheme. Rejects with a KpassError
-   * if there is no verdict.
+   * Verifies the credentials of a request. Null: it has none of this scheme. Throws a KpassError, or
+   * rejects with it, if there is no verdict. What is remembered needs no promise.
    */
-  identify(request: AnyRequest): Promise<Identified | null>;
+  identify(request: AnyRequest): Promise<Identified | null> | Identified | null;
   /** The numbers of tokens that have been accepted, and of those that have been refused. */
   readonly stats?: { accepted: number; refused: number };
   /** Ends what the scheme holds. From now on it verifies nothing. */

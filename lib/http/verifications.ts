@@ -73,11 +73,11 @@ export class Verifications {
   }
 
   /**
-   * Takes the password over, and wipes it when it is not needed any more. Rejects with a KpassError if
-   * there is no verdict, and with the signal's reason once it is aborted. The verification then goes
-   * on: others may share it, and its result is remembered.
+   * Takes the password over, and wipes it when it is not needed any more. Throws a KpassError, or
+   * rejects with it, if there is no verdict; the same with the signal's reason once it is aborted. The
+   * verification then goes on: others may share it, and its result is remembered.
    */
-  async verify(user: string, password: Uint8Array, signal?: AbortSignal): Promise<Result> {
+  verify(user: string, password: Uint8Array, signal?: AbortSignal): Promise<Result> | Result {
     let result: Promise<Result> | Result;
     try {
       signal?.throwIfAborted();

@@ -21,6 +21,9 @@ const TRIES = 1_000;
 /** The database files whose locks keep its users apart. */
 const LOCKS = ['principal', 'principal.ok', 'principal.kadm5', 'principal.kadm5.lock'];
 
+/** The KDCs that were started, by the realm's folder, for `kpass realm`. */
+export const kdcs = new Map<string, Kdc>();
+
 export class Kdc {
   readonly #command: readonly string[];
   readonly #clock: string | undefined;
@@ -62,6 +65,7 @@ export class Kdc {
     await this.stop();
     const program = new LeashedProgram(this.#command, { LC_ALL: 'C', ...env, ...changes });
     this.#program = program;
+    kdcs.set(this.#files.folder, this);
     // krb5kdc prints this line last, when its sockets are open.
     if (!(await program.prints('starting...', READY))) {
       throw new Error(`krb5kdc does not run: ${program.output.trim()}`);
@@ -80,7 +84,18 @@ export class Kdc {
 
   /** Ends it by force. */
   async kill(): Promise<void> {
+    kdcs.delete(this.#files.folder);
     await this.#program?.kill();
+  }
+
+  /** Resolves to its output when it ends without `stop`. Does not keep the event loop alive. */
+  async died(): Promise<string> {
+    for (;;) {
+      const program = this.#program;
+      if (program === null) return '';
+      await program.ended();
+      if (program === this.#program) return program.output.trim();
+    }
   }
 
   /** Makes it stand still, with its ports open. Rejects when it is stopped. */

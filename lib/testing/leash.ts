@@ -124,6 +124,11 @@ export class LeashedProgram {
     return this.output.includes(text);
   }
 
+  /** Resolves when it has ended, for any reason. Does not keep the event loop alive. */
+  async ended(): Promise<void> {
+    while (!this.#ended) await once(this.#changes, 'change');
+  }
+
   /** Makes it stand still, and resolves when it does. Rejects when it has ended. */
   async pause(): Promise<void> {
     this.#shell.stdin.write('STOP\n');

@@ -1,5 +1,7 @@
 #include "kerberos/diagnosis.h"
 
+#include <utility>
+
 #include "base/exit_gate.h"
 #include "base/krb5_ptr.h"
 #include "base/view.h"
@@ -7,23 +9,13 @@
 #include "kerberos/enctypes.h"
 #include "kerberos/kdc_hooks.h"
 #include "kerberos/service.h"
+#include "kerberos/unattended.h"
 #include "net/site.h"
 
 namespace kpass {
 namespace {
 
 using Ticket = Krb5Ptr<krb5_ticket*, krb5_free_ticket>;
-
-// Nobody abandons a diagnosis.
-class Unattended final : public Sender {
- public:
-  bool LeaveForNetwork(bool) override { return true; }
-  bool ReturnFromNetwork() override { return true; }
-  const Interrupt& interrupt() const override { return interrupt_; }
-
- private:
-  const Interrupt interrupt_;
-};
 
 // Leaves out an entry whose principal has no text.
 void AddKey(krb5_context context, const krb5_keytab_entry& entry,
@@ -111,15 +103,25 @@ ServiceReport NameService(const Settings& settings) {
 KdcsReport LocateKdcs(const Settings& settings, const std::string& realm) {
   KdcsReport report;
   Site site;
+  Site primary;
   {
     const InsideLibkrb5 inside;
     KeptContext kept;
     if (kept.Get(settings.config, &report) == nullptr) return report;
     site = Site::Of(kept, realm, /*primary=*/false);
+    primary = Site::Of(kept, realm, /*primary=*/true);
     report.mistake = FindKdcMistake(kept, realm).value_or("");
   }
   report.dns = site.dns;
+  report.tag = site.tag;
   report.named = FindNamedKdcs(site);
+  if (!report.named.Any()) {
+    // libkrb5 tries the primary KDC if it finds no other.
+    NamedKdcs named = FindNamedKdcs(primary);
+    if (!named.Any()) return report;
+    report.tag = primary.tag;
+    report.named = std::move(named);
+  }
   return report;
 }
 

@@ -38,6 +38,7 @@ ServiceReport NameService(const Settings& settings);
 
 struct KdcsReport : NativeReport {
   NamedKdcs named;
+  std::string tag;      // of the list in krb5.conf: 'kdc' or 'primary_kdc', say
   bool dns = true;      // krb5.conf allows that DNS is asked
   std::string mistake;  // a value in krb5.conf that libkrb5 refuses
 };

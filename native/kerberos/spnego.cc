@@ -192,6 +192,18 @@ NegotiateToken ReadToken(std::string_view token) {
   return read;
 }
 
+std::string InitialToken(std::string_view ap_req) {
+  const std::string mech_token =
+      Write(kInitialContextToken,
+            Write(kOid, kKerberos).append(kApReq).append(ap_req));
+  const std::string mechanisms = Write(kSequence, Write(kOid, kKerberos));
+  const std::string fields = Write(Context(0), mechanisms) +
+                             Write(Context(2), Write(kOctets, mech_token));
+  return Write(
+      kInitialContextToken,
+      Write(kOid, kSpnego).append(Write(Context(0), Write(kSequence, fields))));
+}
+
 std::string ReplyTo(const NegotiateToken& token, std::string_view ap_rep) {
   std::string proof;
   if (!ap_rep.empty()) {

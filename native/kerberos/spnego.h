@@ -30,6 +30,9 @@ struct NegotiateToken {
 
 NegotiateToken ReadToken(std::string_view token);
 
+// The token of a client that offers Kerberos alone.
+std::string InitialToken(std::string_view ap_req);
+
 // The reply to a client that is accepted, in the form of the client's token;
 // empty: nothing to send. `ap_rep`: the service's proof of its identity; empty:
 // the client asks for none.

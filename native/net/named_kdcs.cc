@@ -40,7 +40,7 @@ NamedKdcs FindNamedKdcs(const Site& site) {
   named.only_libkrb5 = site.only_libkrb5 || HasLocator();
   for (const std::string& value : site.named) {
     named.kdcs.push_back(AsWritten(value));
-    if (named.kdcs.back().host.empty()) named.only_libkrb5 = true;
+    if (!named.kdcs.back().udp) named.only_libkrb5 = true;
   }
   if (!site.named.empty()) {
     named.source = "krb5.conf";

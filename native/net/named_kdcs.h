@@ -13,9 +13,9 @@ namespace kpass {
 
 struct NamedKdc {
   std::string name;  // as krb5.conf has it; 'host:port' from DNS
-  std::string host;  // empty: kpass cannot reach it (an HTTPS proxy, say)
+  std::string host;
   uint16_t port = 0;
-  bool udp = false, tcp = false;
+  bool udp = false, tcp = false;  // neither: kpass cannot reach it (a proxy)
 };
 
 struct NamedKdcs {
@@ -24,6 +24,8 @@ struct NamedKdcs {
   const char* source = "none";
   std::vector<NamedKdc> kdcs;  // without those of URI records and the locator
   bool only_libkrb5 = false;   // only libkrb5 knows or reaches some KDCs
+
+  bool Any() const { return !kdcs.empty() || only_libkrb5; }
 };
 
 // Finds the KDCs anew at each call. May wait for DNS.

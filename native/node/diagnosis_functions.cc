@@ -4,6 +4,7 @@
 #include <string>
 
 #include "kerberos/diagnosis.h"
+#include "kerberos/initiator.h"
 #include "node/values.h"
 
 namespace kpass {
@@ -37,7 +38,7 @@ Napi::Value NameServiceOf(const Napi::CallbackInfo& info) {
   return record;
 }
 
-// locateKdcs(settings, realm): { step, code, message, source, kdcs, dns,
+// locateKdcs(settings, realm): { step, code, message, source, tag, kdcs, dns,
 // libkrb5Only, mistake }. Each of `kdcs` is { name, host, port, udp, tcp }.
 Napi::Value LocateKdcsOf(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -54,6 +55,7 @@ Napi::Value LocateKdcsOf(const Napi::CallbackInfo& info) {
   }
   Napi::Object record = RecordOf(env, report);
   record.Set("source", report.named.source);
+  record.Set("tag", report.tag);
   record.Set("kdcs", kdcs);
   record.Set("dns", report.dns);
   record.Set("mistake", report.mistake);
@@ -93,6 +95,20 @@ Napi::Value KeytabLogin(const Napi::CallbackInfo& info) {
   return record;
 }
 
+// ticketToken(settings): { step, code, message, token, client, service, cache
+// }. `token` has bytes.
+Napi::Value TicketToken(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const TokenReport report = MakeToken(SettingsOf(info[0]));
+  Napi::Object record = RecordOf(env, report);
+  record.Set("token", Napi::Buffer<char>::Copy(env, report.token.data(),
+                                               report.token.size()));
+  record.Set("client", report.client);
+  record.Set("service", report.service);
+  record.Set("cache", report.cache);
+  return record;
+}
+
 }  // namespace
 
 void ExportDiagnosis(Napi::Env env, Napi::Object exports) {
@@ -100,6 +116,7 @@ void ExportDiagnosis(Napi::Env env, Napi::Object exports) {
   exports.Set("nameService", Napi::Function::New(env, NameServiceOf));
   exports.Set("locateKdcs", Napi::Function::New(env, LocateKdcsOf));
   exports.Set("keytabKeys", Napi::Function::New(env, KeytabKeys));
+  exports.Set("ticketToken", Napi::Function::New(env, TicketToken));
   exports.Set("keytabLogin", Napi::Function::New(env, KeytabLogin));
 }
 

@@ -16,6 +16,29 @@ Outcome OutOfMemory() {
   return outcome;
 }
 
+// The arguments are in onSettled's order. They are not in an object: making an
+// object, property by property, would cost JavaScript's thread more than all
+// the rest of the call. A verified outcome names no realms and no KDCs, because
+// only errors need them.
+void Tell(const Napi::Function& on_settled, uint32_t id,
+          const Outcome& outcome) {
+  const Napi::Env env = on_settled.Env();
+  const auto number = [env](double n) { return Napi::Number::New(env, n); };
+  const auto text = [env](const auto& t) { return Napi::String::New(env, t); };
+  const auto flag = [env](bool f) { return Napi::Boolean::New(env, f); };
+  const Napi::Array none = Napi::Array::New(env);
+  const auto list = [env, &outcome, &none](const auto& texts) {
+    return outcome.verified ? none : ListOf(env, texts);
+  };
+  const Asked& asked = outcome.asked;
+  on_settled.Call({number(id), flag(outcome.verified), text(outcome.step),
+                   number(outcome.code), text(outcome.message),
+                   text(outcome.principal), text(outcome.realm),
+                   text(outcome.keytab), flag(outcome.keytab_exposed),
+                   text(asked.service), list(asked.realms), list(asked.kdcs),
+                   TraceOf(env, asked.trace), flag(asked.proof_left)});
+}
+
 }  // namespace
 
 VerificationCall::VerificationCall(uint32_t id,
@@ -33,23 +56,12 @@ void VerificationCall::Run(KeptContext& kept) {
 
 void VerificationCall::Abandon() { asked_ = verification_.Abandon(); }
 
-// The arguments are in onSettled's order. They are not in an object: making an
-// object, property by property, would cost JavaScript's thread more than all
-// the rest of the call.
 void VerificationCall::TellJavaScript(const Napi::Function& on_settled) const {
-  const Napi::Env env = on_settled.Env();
-  const auto number = [env](double n) { return Napi::Number::New(env, n); };
-  const auto text = [env](const auto& t) { return Napi::String::New(env, t); };
-  const auto flag = [env](bool f) { return Napi::Boolean::New(env, f); };
-  const Outcome out_of_memory = OutOfMemory();
-  const Outcome& outcome = outcome_ ? *outcome_ : out_of_memory;
-  const Asked& asked = outcome.asked;
-  on_settled.Call(
-      {number(id), flag(outcome.verified), text(outcome.step),
-       number(outcome.code), text(outcome.message), text(outcome.principal),
-       text(outcome.realm), text(outcome.keytab), flag(outcome.keytab_exposed),
-       text(asked.service), ListOf(env, asked.realms), ListOf(env, asked.kdcs),
-       TraceOf(env, asked.trace), flag(asked.proof_left)});
+  if (outcome_) {
+    Tell(on_settled, id, *outcome_);
+  } else {
+    Tell(on_settled, id, OutOfMemory());
+  }
 }
 
 Napi::Value VerificationCall::Abandoned(Napi::Env env) const {

@@ -3,13 +3,15 @@
 import { deepEqual, doesNotMatch, equal, match, ok } from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { Realm } from 'kpass/testing';
 import { COMMAND, runCommand, startCommand } from '../support/command';
+import { belongsTo } from '../support/processes';
 import { SERVICE } from '../support/subject';
 import { atTerminal } from '../support/terminal';
 
@@ -34,7 +36,7 @@ describe('kpass', () => {
   }
 
   it('--version prints the package’s version', async () => {
-    const { version } = JSON.parse(readFileSync(join(COMMAND, '../../../package.json'), 'utf8'));
+    const { version } = JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8'));
     deepEqual(await runCommand(['--version']), {
       code: 0,
       signal: null,
@@ -364,7 +366,7 @@ describe('kpass realm', () => {
       }
       const exported = lines.filter((line) => line.startsWith('  export '));
       ok(exported.some((line) => line.includes('KRB5_CONFIG=')));
-      const line = lines.find((text) => text.includes('kpass check'));
+      const line = lines.find((each) => each.includes('kpass check'));
       // test/support/preload.cjs does the same for the programs that Node starts.
       const kpass = `LD_PRELOAD="$KPASS_PRELOAD" '${process.execPath}' '${COMMAND}'`;
       const shell = async (script: string) =>
@@ -377,6 +379,30 @@ describe('kpass realm', () => {
       await once(child, 'exit');
     }
   });
+
+  it('exits with 2 if its KDC ends, and says so', async () => {
+    const { child, shown } = await started();
+    const folder = join(shown.config, '..');
+    try {
+      if (!child.stderr) throw new Error('Started without pipes');
+      const [kdc] = readdirSync('/proc').filter((pid) => isKdcOf(pid, folder));
+      const [[code], complaint] = await Promise.all([
+        once(child, 'close'),
+        text(child.stderr),
+        process.kill(Number(kdc), 'SIGKILL'),
+      ]);
+      equal(code, 2);
+      match(complaint, /^kpass: the KDC has ended, and so has the realm/);
+      equal(existsSync(folder), false);
+    } finally {
+      child.kill();
+    }
+  });
+
+  const isKdcOf = (pid: string, folder: string) =>
+    /^\d+$/.test(pid) &&
+    belongsTo(pid, folder) &&
+    /^[^\0]*krb5kdc\0/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
 
   it('exits with 2 if it cannot start, and says why', async () => {
     const { code, stderr } = await runCommand(['realm'], { env: { TMPDIR: '/nonexistent' } });

@@ -1,13 +1,14 @@
 // The addon's answers to `kpass doctor`: the service's name, the KDCs of a realm, and the values in
-// krb5.conf.
+// krb5.conf. And the token of `kpass check --negotiate`.
 
-import { deepEqual, equal, match } from 'node:assert/strict';
+import { deepEqual, equal, match, rejects } from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Realm } from 'kpass/testing';
 import { binding, FIRST_CONFIG, type KdcsReport, LAST_CONFIG } from '../../lib/binding';
 import { runProgram } from '../support/child';
 import { asCResolver, nameServer, type Srv } from '../support/dns';
+import { acceptByGss } from '../support/initiator';
 
 const BINDING = join(__dirname, '../../dist/binding.js');
 
@@ -82,6 +83,7 @@ describe('the addon tells doctor', () => {
         code: 0,
         message: '',
         source: 'krb5.conf',
+        tag: 'kdc',
         dns: false,
         mistake: '',
         kdcs: [
@@ -98,6 +100,16 @@ describe('the addon tells doctor', () => {
       const report = binding.locateKdcs(await written(proxy), 'EXAMPLE.COM');
       deepEqual(report.kdcs, [{ name: proxy, host: '', port: 0, udp: false, tcp: false }]);
       deepEqual([report.source, report.libkrb5Only], ['krb5.conf', true]);
+    });
+
+    it('or the primary KDC of a realm that has no others', async () => {
+      const config = await realm.writeConfig({
+        kdcs: [],
+        more: '[realms]\n  EXAMPLE.COM = {\n    master_kdc = 127.0.0.1:750\n  }\n',
+      });
+      const report = binding.locateKdcs(settings(config), 'EXAMPLE.COM');
+      deepEqual([report.source, report.tag], ['krb5.conf', 'master_kdc']);
+      deepEqual(report.kdcs, [{ name: '127.0.0.1:750', host: '127.0.0.1', port: 750, ...named }]);
     });
 
     it('or that nothing names any', async () => {
@@ -142,6 +154,29 @@ describe('the addon tells doctor', () => {
       const report = await inDns([{ port: 750 }], 'krb5srv:m:udp:localhost:751');
       deepEqual([report.source, report.kdcs, report.libkrb5Only], ['URI', [], true]);
     });
+  });
+
+  it('a token of the caller’s ticket, which MIT’s own server accepts', async () => {
+    const source = `
+      const { binding } = require(${JSON.stringify(BINDING)});
+      const settings = binding.settings(${JSON.stringify(record(realm.config))});
+      const { token, ...report } = binding.ticketToken(settings);
+      console.log(JSON.stringify({ ...report, token: Buffer.from(token).toString('base64') }));`;
+    const cache = await realm.ticket('alice');
+    const { stdout } = await runProgram(realm, source, realm.config, { KRB5CCNAME: cache });
+    const { token, ...report } = JSON.parse(stdout);
+    deepEqual(report, {
+      step: '',
+      code: 0,
+      message: '',
+      client: 'alice@EXAMPLE.COM',
+      service: 'HTTP/localhost@EXAMPLE.COM',
+      cache: `FILE:${cache}`,
+    });
+    const bytes = Buffer.from(token, 'base64');
+    const keytab = realm.keytab('HTTP/localhost');
+    equal(await acceptByGss(realm, keytab, bytes), 'alice@EXAMPLE.COM');
+    await rejects(acceptByGss(realm, await realm.writeWrongKeytab('HTTP/localhost'), bytes));
   });
 
   it('the values in krb5.conf one by one, with the commas that they hold', async () => {

@@ -26,14 +26,18 @@ const EXAMPLES: Record<string, { file: string; reader: Reader }> = {
 
 /** Tested in recipes.test.ts and operating-examples.test.ts. */
 const ELSEWHERE = [
+  'authjs.mjs',
   'express-form.mjs',
-  'passport-form.mjs',
-  'route-handler.mjs',
-  'websocket.mjs',
-  'opentelemetry.mjs',
-  'prometheus.mjs',
-  'pino.mjs',
   'kubernetes.mjs',
+  'nest.mts',
+  'opentelemetry.mjs',
+  'passport-form.mjs',
+  'pino.mjs',
+  'prometheus.mjs',
+  'route-handler.mjs',
+  'socket-io.mjs',
+  'trpc.mts',
+  'websocket.mjs',
 ];
 
 const users = {
@@ -199,6 +203,11 @@ describe('the examples', () => {
       [...Object.values(EXAMPLES).map(({ file }) => file), ...ELSEWHERE].sort(),
     );
     for (const recipe of shown) equal(recipe.code, partOfExample(recipe), recipe.file);
+  });
+
+  it('are short: under 30 lines', () => {
+    const long = recipes().filter(({ code }) => code.trimEnd().split('\n').length >= 30);
+    deepEqual(long, []);
   });
 });
 

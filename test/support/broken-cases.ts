@@ -44,6 +44,8 @@ export class BrokenSetUps {
   realm!: Realm;
   heimdal!: HeimdalRealm;
   samba!: SambaDomain;
+  /** A copy of the realm's, by whose name doctor does not recognize a private realm. */
+  #config!: string;
   #administrators!: [mit: Administrator, heimdal: Administrator, samba: Administrator];
   #files = 0;
 
@@ -56,6 +58,7 @@ export class BrokenSetUps {
         HeimdalRealm.start({ users }),
         SambaDomain.start({ users: { ...users, upn }, upnSuffixes: ['corp.example'] }),
       ]);
+      this.#config = await this.realm.writeConfig();
       this.#administrators = await Promise.all([
         administratorOf(this.realm),
         heimdalAdministrator(this.heimdal),
@@ -66,7 +69,7 @@ export class BrokenSetUps {
   }
 
   /** The options for MIT's realm, perhaps with another krb5.conf or keytab. */
-  given(config = this.realm.config, keytab = this.realm.keytab(SERVICE)): string[] {
+  given(config = this.#config, keytab = this.realm.keytab(SERVICE)): string[] {
     return ['-k', keytab, '-c', config];
   }
 
@@ -79,7 +82,7 @@ export class BrokenSetUps {
 
   /** The realm's krb5.conf, changed. */
   async config(change: (text: string) => string): Promise<Run> {
-    const text = change(await readFile(this.realm.config, 'utf8'));
+    const text = change(await readFile(this.#config, 'utf8'));
     return { ...this.mit(), args: this.given(await this.file(text, 0o644)) };
   }
 
@@ -100,7 +103,7 @@ export class BrokenSetUps {
 
   mit(service = 'HTTP', keytab = this.realm.keytab(SERVICE)): Run {
     const [administrator] = this.#administrators;
-    return { args: ['-s', service, ...this.given(this.realm.config, keytab)], administrator };
+    return { args: ['-s', service, ...this.given(this.#config, keytab)], administrator };
   }
 
   atHeimdal(service = 'HTTP', keytab = this.heimdal.keytab(SERVICE)): Run {

@@ -2,10 +2,24 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { chmodSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 
-export const COMMAND = join(__dirname, '..', '..', 'dist', 'cli', 'index.js');
+const FILE = join(__dirname, '..', '..', 'dist', 'cli', 'index.js');
+
+/** The command, as a global installation puts it into the PATH. */
+export const COMMAND = linkTo(FILE);
+
+function linkTo(file: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'kpass-test-command-'));
+  process.once('exit', () => rmSync(folder, { recursive: true }));
+  chmodSync(folder, 0o755); // for AS_NOBODY
+  const link = join(folder, 'kpass');
+  symlinkSync(file, link);
+  return link;
+}
 
 export interface Ending {
   code: number | null;

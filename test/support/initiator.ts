@@ -1,8 +1,9 @@
-/** A client of tickets that is not ours: MIT's GSS-API, by way of python3-gssapi. */
-import { spawn } from 'node:child_process';
+/** A client and a server of tickets that are not ours: MIT's GSS-API, by way of python3-gssapi. */
+import { execFile, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
+import { promisify } from 'node:util';
 import type { Realm } from 'kpass/testing';
 
 export interface Initiation {
@@ -46,4 +47,18 @@ export async function initiate(
   } finally {
     child.kill();
   }
+}
+
+/** The client whose token a server accepts with the keytab. Rejects if the server refuses the token. */
+export async function acceptByGss(
+  realm: Realm,
+  keytab: string,
+  token: Uint8Array,
+): Promise<string> {
+  const env = { ...process.env, KRB5_CONFIG: realm.config, KRB5_KTNAME: keytab, LC_ALL: 'C' };
+  const server = promisify(execFile)(PYTHON, [join(__dirname, 'gss-acceptor.py')], {
+    env: { ...env, KRB5RCACHENAME: 'none:' },
+  });
+  server.child.stdin?.end(`${Buffer.from(token).toString('base64')}\n`);
+  return (await server).stdout.trim();
 }

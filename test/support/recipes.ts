@@ -6,7 +6,8 @@ import { dirname, join } from 'node:path';
 
 const PACKAGE = dirname(require.resolve('kpass/package.json'));
 const PAGES = ['recipes.md', 'operating.md'].map((name) => join(PACKAGE, 'docs', name));
-const RECIPE = /^```js\n((?:(?!```).*\n)+)```\n\nThe whole (?:server|module): \[([\w-]+\.mjs)\]/gm;
+const RECIPE =
+  /^```(?:js|ts)\n((?:(?!```).*\n)+)```\n\nThe whole (?:server|module): \[([\w-]+\.m[jt]s)\]/gm;
 
 export interface Recipe {
   /** A file in examples/. */

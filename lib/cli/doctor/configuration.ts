@@ -8,7 +8,8 @@ import { broken, type Diagnosis, type LookResult, ok, warning } from './chain.js
 import { includesOf, type Skipped, skippedIn } from './config-files.js';
 import { readKeytab } from './keytab.js';
 import { ifLate, Krb5 } from './krb5.js';
-import { blocking, type Naming, thisUser } from './surroundings.js';
+import { startAgain, wasPrivate } from './private-realm.js';
+import { blocking, closedFolder, enter, type Naming, thisUser } from './surroundings.js';
 
 /** Whether libkrb5 loads, and its version. */
 export async function lookAtLibrary(settings: Settings): Promise<LookResult<Krb5>> {
@@ -38,7 +39,7 @@ export async function lookAtConfig(krb5: Krb5, settings: Settings): Promise<Look
   const enough = settings.config === null && files.some(isReadable);
   const diagnoses: Diagnosis[] = [];
   for (const file of files) {
-    const diagnosis = await lookAtFile(krb5, file, enough ? warning : broken);
+    const diagnosis = await lookAtFile(krb5, file, source, enough ? warning : broken);
     diagnoses.push({ ...diagnosis, detail: `${diagnosis.detail} (from ${source})` });
   }
   const readable = () => !diagnoses.some(({ status }) => status === 'broken');
@@ -63,7 +64,9 @@ async function hasNoRealm(krb5: Krb5): Promise<boolean> {
   return (await krb5.ask('nameService').catch(() => null))?.step === 'krb5_get_host_realm';
 }
 
-function configSource(settings: Settings): string {
+type Source = '--config' | 'KRB5_CONFIG' | "libkrb5's default";
+
+function configSource(settings: Settings): Source {
   if (settings.config !== null) return '--config';
   return process.env.KRB5_CONFIG === undefined ? "libkrb5's default" : 'KRB5_CONFIG';
 }
@@ -78,15 +81,23 @@ function isReadable(path: string): boolean {
 }
 
 /** `absent` makes the diagnosis for a file that does not exist or cannot be read. */
-async function lookAtFile(krb5: Krb5, file: string, absent: typeof broken): Promise<Diagnosis> {
+async function lookAtFile(
+  krb5: Krb5,
+  file: string,
+  source: Source,
+  absent: typeof broken,
+): Promise<Diagnosis> {
   if (file === '') return absent('an empty path', 'unset KRB5_CONFIG');
-  if (!existsSync(file)) {
+  const closed = closedFolder(file);
+  if (closed !== null) {
     return absent(
-      `${file} does not exist`,
-      'Install krb5-config (Debian, Ubuntu), or write the file:',
-      '[libdefaults]',
-      '    default_realm = EXAMPLE.COM',
+      `${file} cannot be reached by ${thisUser()}: no permission to enter ${closed}`,
+      ...enter(closed),
+      'Or copy the file to another folder. It holds no secrets.',
     );
+  }
+  if (!existsSync(file)) {
+    return absent(`${file} does not exist`, ...remedyOfMissing(file, source));
   }
   if (!isReadable(file)) {
     return absent(
@@ -98,6 +109,24 @@ async function lookAtFile(krb5: Krb5, file: string, absent: typeof broken): Prom
   const kind = blocking(file);
   if (kind !== null) return broken(`${file} is ${kind}`, `ls -lL ${shellWord(file)}`);
   return (await syntaxError(krb5, file)) ?? ok(file);
+}
+
+function remedyOfMissing(file: string, source: Source): string[] {
+  if (wasPrivate(file)) return startAgain();
+  const example = ['[libdefaults]', '    default_realm = EXAMPLE.COM'];
+  switch (source) {
+    case '--config':
+      return ['Correct the option --config, or write the file:', ...example];
+    case 'KRB5_CONFIG':
+      return [
+        'Correct the variable, or remove it to use the default file:',
+        'unset KRB5_CONFIG',
+        'Or write the file:',
+        ...example,
+      ];
+    case "libkrb5's default":
+      return ['Install krb5-config (Debian, Ubuntu), or write the file:', ...example];
+  }
 }
 
 /** The first mistake in the file or in one that it includes; null if libkrb5 can read all of them. */

@@ -3,8 +3,16 @@
 import { readFileSync } from 'node:fs';
 import { type AsReply, asRequest, readAsReply } from './as-exchange.js';
 import { ask, type Endpoint, type Protocol } from './ask.js';
+import type { PrivateRealm } from './private-realm.js';
 
-export type KdcKind = 'MIT' | 'FreeIPA' | 'Heimdal' | 'Samba' | 'Active Directory';
+export type KdcKind =
+  | 'MIT'
+  | 'FreeIPA'
+  | 'Heimdal'
+  | 'Samba'
+  | 'Active Directory'
+  /** MIT's, in a private realm. */
+  | PrivateRealm;
 
 /** ms for a reply from a KDC that has just answered. */
 const PATIENCE = 3000;

@@ -6,8 +6,9 @@ import { type AsReply, asRequest, readAsReply } from './as-exchange.js';
 import { ask, type Endpoint, type Protocol } from './ask.js';
 import { broken, type Diagnosis, type LookResult, notTried, ok, warning } from './chain.js';
 import { type KdcKind, kindOf } from './kdc-kind.js';
-import type { Kdc, Kdcs } from './kdc-names.js';
+import { FORMS, type Kdc, type Kdcs } from './kdc-names.js';
 import type { Krb5 } from './krb5.js';
+import { privateRealmOf, startAgain } from './private-realm.js';
 import type { Naming } from './surroundings.js';
 
 /** ms for a reply: longer than any healthy network takes. libkrb5 waits as long over UDP. */
@@ -47,10 +48,11 @@ export async function lookAtKdcs(
   { list, libkrb5Only }: Kdcs,
 ): Promise<LookResult<KdcFacts>> {
   const patience = Math.min(PATIENCE, settings.timeout);
+  const home = privateRealmOf(await krb5.ask('configFiles'));
   const hosts = list.map(({ host }) => host);
   const found = await krb5.ask('addressesOf', hosts);
   const looks = await Promise.all(
-    list.map((kdc, i) => lookAtKdc(kdc, found[i] ?? null, realm, patience)),
+    list.map((kdc, i) => lookAtKdc(kdc, found[i] ?? null, realm, patience, home !== null)),
   );
   const answering = looks.flatMap((look) => look.answering);
   const diagnoses = looks.map(({ diagnosis }) => diagnosis);
@@ -60,7 +62,7 @@ export async function lookAtKdcs(
   if (reason !== null) for (const diagnosis of diagnoses) soften(diagnosis, reason);
   if (answering.length === 0 && !libkrb5Only) return { diagnoses, facts: null };
   const kdc = overTcp(answering);
-  const kind = kdc === undefined ? null : await kindOf(realm, kdc, kdc.reply);
+  const kind = home ?? (kdc === undefined ? null : await kindOf(realm, kdc, kdc.reply));
   return { diagnoses, facts: { answering, kind } };
 }
 
@@ -90,12 +92,17 @@ async function lookAtKdc(
   addresses: string[] | null,
   realm: string,
   patience: number,
+  isPrivate: boolean,
 ): Promise<KdcReport> {
-  if (kdc.host === '') {
+  if (!kdc.udp && !kdc.tcp) {
     return {
       diagnosis: notTried(`${kdc.name}: doctor asks KDCs by UDP and TCP only`),
       answering: [],
     };
+  }
+  if (kdc.host === '' || kdc.port === 0) {
+    const detail = `"${kdc.name}" names ${kdc.host === '' ? 'no host' : 'the port 0, where nothing can listen'}`;
+    return { diagnosis: broken(detail, ...FORMS), answering: [] };
   }
   const [, prefix, rest] = /^(tcp|udp|http|kkdcp)\/(.*)$/.exec(kdc.name) ?? [];
   if (prefix !== undefined) {
@@ -132,7 +139,7 @@ async function lookAtKdc(
     const ahead = 'time' in reply ? reply.time - at : undefined;
     return [{ kdc, protocol, ...endpoint, ahead, reply }];
   });
-  return { diagnosis: judge(kdc, realm, probes), answering };
+  return { diagnosis: judge(kdc, realm, probes, isPrivate), answering };
 }
 
 const isWrongRealm = (reply: AsReply) => 'error' in reply && reply.error === WRONG_REALM;
@@ -169,7 +176,7 @@ function wordsFor({ code, message }: NodeJS.ErrnoException): string {
   return code === 'ECONNREFUSED' ? 'refused: nothing listens there' : message;
 }
 
-function judge(kdc: Kdc, realm: string, probes: Probe[]): Diagnosis {
+function judge(kdc: Kdc, realm: string, probes: Probe[], isPrivate: boolean): Diagnosis {
   const detail = `${kdc.name}: ${probes.map(textOf).join(', ')}`;
   if (probes.some(({ result }) => typeof result === 'object' && isWrongRealm(result.reply))) {
     return broken(
@@ -195,6 +202,9 @@ function judge(kdc: Kdc, realm: string, probes: Probe[]): Diagnosis {
       `Allow TCP to port ${port} of ${host}. To test it:`,
       `nc -vz ${host} ${port}`,
     );
+  }
+  if (isPrivate) {
+    return broken(detail, ...startAgain(), 'Or, with kpass/testing: await realm.startKdc()');
   }
   return broken(
     detail,

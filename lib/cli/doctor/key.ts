@@ -2,14 +2,14 @@
 
 import { krb5Name } from '../../krb5-codes.js';
 import type { Settings } from '../../settings.js';
-import { doctorLine, shellWord } from '../usage.js';
+import { doctorLine } from '../usage.js';
 import { asRequest } from './as-exchange.js';
 import { broken, type Diagnosis, type LookResult, ok, warning } from './chain.js';
 import { mayHaveAccounts, replyTo } from './kdc-kind.js';
 import { type KdcFacts, overTcp } from './kdcs.js';
 import type { ServiceKeys } from './keytab.js';
 import { ifLate, type Krb5, type LoginReport } from './krb5.js';
-import { addService, remakeKeytab, unlock } from './remedies.js';
+import { addService, hasKadmin, kadmin, remakeKeytab, unlock } from './remedies.js';
 import type { Naming } from './surroundings.js';
 
 /** All that is known when the key is tried. */
@@ -92,7 +92,7 @@ async function judge(login: LoginReport, known: Known): Promise<Diagnosis> {
     case 'KRB5KDC_ERR_MUST_USE_USER2USER':
       return broken(
         `the KDC issues no tickets for ${naming.service} (-allow_svr)`,
-        kadmin(`modprinc +allow_svr ${naming.service}`),
+        kadmin(kdcs.kind, `modprinc +allow_svr ${naming.service}`),
       );
     case 'KRB5KDC_ERR_ETYPE_NOSUPP':
       return broken(
@@ -113,8 +113,6 @@ async function judge(login: LoginReport, known: Known): Promise<Diagnosis> {
       );
   }
 }
-
-const kadmin = (query: string) => `kadmin -q ${shellWord(query)}`;
 
 function opened({ version }: LoginReport, { service }: Naming): Diagnosis {
   const which = version === 0 ? '' : `; the KDC's current key is version ${version}`;
@@ -244,12 +242,12 @@ function locked(
   { naming: { service }, kdcs: { kind } }: Known,
 ): Diagnosis {
   const mit = [
-    kadmin(`getprinc ${service}`),
-    kadmin(`modprinc -expire never +allow_tix ${service}`),
+    kadmin(kind, `getprinc ${service}`),
+    kadmin(kind, `modprinc -expire never +allow_tix ${service}`),
   ];
   return broken(
     `the KDC says that ${service} is locked or expired: ${message}`,
-    ...(kind === null || kind === 'MIT' ? mit : unlock(kind, service)),
+    ...(hasKadmin(kind) ? mit : unlock(kind, service)),
   );
 }
 

@@ -1,15 +1,23 @@
 // The keytab: its file, the permissions of the file, and its keys.
 
-import { accessSync, constants, type Stats, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { constants, type Stats, statSync } from 'node:fs';
 import type { Settings } from '../../settings.js';
 import { doctorLine, shellWord } from '../usage.js';
 import { BrokenLink, broken, type Diagnosis, type LookResult, ok, warning } from './chain.js';
 import type { KdcKind } from './kdc-kind.js';
 import { damageOf, isKnown } from './keytab-damage.js';
 import { ifLate, type KeytabKey, type KeytabReport, type Krb5 } from './krb5.js';
+import { startAgain, wasPrivate } from './private-realm.js';
 import { makeKeytab } from './remedies.js';
-import { blocking, type Naming, thisUser, userName } from './surroundings.js';
+import {
+  allows,
+  blocking,
+  closedFolder,
+  enter,
+  type Naming,
+  thisUser,
+  userName,
+} from './surroundings.js';
 
 /** The keytab, and its keys of the service: at least one. */
 export interface ServiceKeys {
@@ -110,17 +118,17 @@ const principalsIn = (keys: KeytabKey[]) => [...new Set(keys.map(({ principal })
 
 /** The reason why this user cannot read the file; null if the user can. */
 function fileProblem(path: string, make: string[]): Diagnosis | null {
-  const closed = closedFolder(resolve(path));
+  const closed = closedFolder(path);
   if (closed !== null) {
     return broken(
       `${path} cannot be reached by ${thisUser()}: no permission to enter ${closed}`,
-      `ls -ld ${shellWord(closed)}`,
-      'Run doctor as the user that runs the service. If you did, run as root:',
-      `setfacl -m u:${userName(process.geteuid?.() ?? 0)}:x ${shellWord(closed)}`,
+      ...enter(closed),
     );
   }
   const stats = statSync(path, { throwIfNoEntry: false });
-  if (stats === undefined) return broken(`${path} does not exist`, ...make);
+  if (stats === undefined) {
+    return broken(`${path} does not exist`, ...(wasPrivate(path) ? startAgain() : make));
+  }
   if (!stats.isFile()) return broken(`${path} is not a file`, 'Name a file: --keytab /path');
   if (allows(path, constants.R_OK)) return null;
   return broken(
@@ -129,24 +137,6 @@ function fileProblem(path: string, make: string[]): Diagnosis | null {
     `chown ${userName(process.geteuid?.() ?? 0)} ${shellWord(path)}`,
     `chmod 400 ${shellWord(path)}`,
   );
-}
-
-function allows(path: string, mode: number): boolean {
-  try {
-    accessSync(path, mode);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** The outermost folder above the file that this user may not enter; null for none. */
-function closedFolder(path: string): string | null {
-  const folder = dirname(path);
-  const above = folder === path ? null : closedFolder(folder);
-  if (above !== null) return above;
-  const exists = statSync(folder, { throwIfNoEntry: false }) !== undefined;
-  return exists && !allows(folder, constants.X_OK) ? folder : null;
 }
 
 function accessOf({ uid, mode }: Stats): string {

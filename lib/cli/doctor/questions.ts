@@ -2,7 +2,8 @@
 // may wait for DNS, for a KDC or for a file, and hold a thread until it comes. So a process of its own
 // asks (child.ts).
 
-import { lookup, lookupService } from 'node:dns/promises';
+import { lookup, lookupService, resolveCname } from 'node:dns/promises';
+import { isIP } from 'node:net';
 import {
   binding,
   type ConfigReport,
@@ -10,6 +11,7 @@ import {
   type KeytabReport,
   type LoginReport,
   type ServiceReport,
+  type TokenReport,
 } from '../../binding.js';
 import { configFiles, nativeSettings } from '../../native-settings.js';
 import type { Settings } from '../../settings.js';
@@ -50,6 +52,9 @@ export const questions = {
   keytabLogin: (settings: Settings, service: string, client: string): LoginReport =>
     binding.keytabLogin(nativeSettings(settings), service, client),
 
+  /** A token of Negotiate, of the caller's own ticket. May ask a KDC. */
+  ticketToken: (settings: Settings): TokenReport => binding.ticketToken(nativeSettings(settings)),
+
   /** The addresses of each host; null if the resolver does not answer. */
   addressesOf: ({ timeout }: Settings, hosts: readonly string[]) =>
     Promise.all(
@@ -73,7 +78,29 @@ export const questions = {
         ),
       ),
     ),
+
+  /** The names that the host's CNAME records lead to, the last one last; null if DNS does not answer. */
+  aliasesOf: ({ timeout }: Settings, host: string) => soon(timeout, aliasesOf(host), null),
 };
+
+const MOST_ALIASES = 8;
+
+async function aliasesOf(host: string): Promise<string[]> {
+  const aliases: string[] = [];
+  // A name without a dot, and an address, have no CNAME.
+  if (!host.includes('.') || isIP(host) !== 0) return aliases;
+  while (aliases.length < MOST_ALIASES) {
+    const [next] = await resolveCname(aliases.at(-1) ?? host).catch(noneIfUnknown);
+    if (next === undefined) break;
+    aliases.push(next);
+  }
+  return aliases;
+}
+
+function noneIfUnknown(error: NodeJS.ErrnoException): string[] {
+  if (error.code === 'ENOTFOUND' || error.code === 'ENODATA') return [];
+  throw error;
+}
 
 /** ms. Without an answer, the resolver itself would try for longer than a person wants to wait. */
 const PATIENCE = 3000;

@@ -3,10 +3,19 @@
 
 import { shellWord } from '../usage.js';
 import type { KdcKind } from './kdc-kind.js';
+import { kadminLocal, type PrivateRealm } from './private-realm.js';
 
 type Kind = KdcKind | null;
 
-const kadmin = (query: string) => `kadmin -q ${shellWord(query)}`;
+/** A shell command for MIT's kadmin. */
+export const kadmin = (kind: Kind, query: string) =>
+  isPrivate(kind) ? kadminLocal(kind, query) : `kadmin -q ${shellWord(query)}`;
+
+/** Whether the commands are MIT's. */
+export const hasKadmin = (kind: Kind) => kind === null || kind === 'MIT' || isPrivate(kind);
+
+const isPrivate = (kind: Kind): kind is PrivateRealm => typeof kind === 'object' && kind !== null;
+
 const command = (...words: string[]) => words.map(shellWord).join(' ');
 
 /** 'HTTP/www.example.com' of 'HTTP/www.example.com@EXAMPLE.COM'. */
@@ -44,10 +53,10 @@ export function makeKeytab(kind: Kind, service: string, path: string): string[] 
       ];
     default:
       return [
-        'As an administrator of the realm, make a keytab:',
-        `${kadmin(`addprinc -randkey ${service}`)}    # unless the service exists`,
-        kadmin(`ktadd -k ${path} ${service}`),
-        ...(kind === 'MIT' ? [] : [OTHERS]),
+        isPrivate(kind) ? 'Make a keytab:' : 'As an administrator of the realm, make a keytab:',
+        `${kadmin(kind, `addprinc -randkey ${service}`)}    # unless the service exists`,
+        kadmin(kind, `ktadd -k ${path} ${service}`),
+        ...(kind === null ? [OTHERS] : []),
       ];
   }
 }
@@ -55,7 +64,9 @@ export function makeKeytab(kind: Kind, service: string, path: string): string[] 
 /** Makes the keytab anew, with the KDC's current key. */
 export function remakeKeytab(kind: Kind, service: string, path: string): string[] {
   const name = withoutRealm(service);
-  const anew = 'As an administrator of the realm, make a new keytab';
+  const anew = isPrivate(kind)
+    ? 'Make a new keytab'
+    : 'As an administrator of the realm, make a new keytab';
   switch (kind) {
     case 'FreeIPA':
       return [
@@ -79,9 +90,9 @@ export function remakeKeytab(kind: Kind, service: string, path: string): string[
     default:
       return [
         `${anew} (older keytabs stop working):`,
-        kadmin(`ktremove -k ${path} ${service} all`),
-        kadmin(`ktadd -k ${path} ${service}`),
-        ...(kind === 'MIT' ? [] : [OTHERS]),
+        kadmin(kind, `ktremove -k ${path} ${service} all`),
+        kadmin(kind, `ktadd -k ${path} ${service}`),
+        ...(kind === null ? [OTHERS] : []),
       ];
   }
 }
@@ -132,9 +143,15 @@ export function unlock(kind: Kind, principal: string): string[] {
         `Enable-ADAccount ${name}`,
       ];
     default:
-      return [kadmin(`getprinc ${principal}`), kadmin(`modprinc -unlock ${principal}`)];
+      return [kadmin(kind, `getprinc ${principal}`), kadmin(kind, `modprinc -unlock ${principal}`)];
   }
 }
 
 /** Shows the account. */
 export const show = (kind: Kind, principal: string) => unlock(kind, principal).slice(0, 1);
+
+/** Sets a new password for a user whose password is too old. */
+export const newPassword = (kind: Kind, user: string): string[] =>
+  isPrivate(kind)
+    ? ['Set a new password:', kadmin(kind, `cpw ${user}`)]
+    : ['The user must set a new password:', command('kpasswd', user)];

@@ -1,6 +1,8 @@
 // What several links speak of: the user that doctor runs as, the service's names, and paths that hang.
 
-import { readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, lstatSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { shellWord } from '../usage.js';
 
 /** The names of the service and of its realm, as a verification uses them. */
 export interface Naming {
@@ -37,3 +39,35 @@ export function blocking(path: string): string | null {
   }
   return null;
 }
+
+export function allows(path: string, mode: number): boolean {
+  try {
+    accessSync(path, mode);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** As many links as the kernel follows. */
+const MAX_LINKS = 40;
+
+/** The first folder on the way to a file that this user may not enter; null for none. Follows links. */
+export function closedFolder(file: string, links = MAX_LINKS): string | null {
+  const path = resolve(file);
+  const folder = dirname(path);
+  if (folder === path) return null;
+  const above = closedFolder(folder, links);
+  if (above !== null) return above;
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) return null;
+  if (!allows(folder, constants.X_OK)) return folder;
+  const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+  return isLink && links > 0 ? closedFolder(resolve(folder, readlinkSync(path)), links - 1) : null;
+}
+
+/** The commands that let this user into a folder. */
+export const enter = (folder: string): string[] => [
+  `ls -ld ${shellWord(folder)}`,
+  'Run doctor as the user that runs the service. If you did, run as root:',
+  `setfacl -m u:${userName(process.geteuid?.() ?? 0)}:x ${shellWord(folder)}`,
+];

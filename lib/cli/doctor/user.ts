@@ -9,7 +9,7 @@ import { doctorLine, shellWord } from '../usage.js';
 import { broken, type Diagnosis, type LookResult, ok } from './chain.js';
 import type { KdcKind } from './kdc-kind.js';
 import type { ServiceKeys } from './keytab.js';
-import { addService, remakeKeytab, show, unlock } from './remedies.js';
+import { addService, newPassword, remakeKeytab, show, unlock } from './remedies.js';
 import type { Naming } from './surroundings.js';
 import { explainName, kinitWords } from './user-name.js';
 
@@ -98,7 +98,7 @@ const REMEDIES: Record<
       `${from}kinit ${kinitWords(user, settings)}`,
     ];
   },
-  expired: (user) => ['The user must set a new password:', `kpasswd ${shellWord(user)}`],
+  expired: (user, kind) => newPassword(kind, user),
   disabled: (user, kind) => unlock(kind, user),
   // Heimdal's KDC says so of a disabled account.
   policy: (user, kind) => (kind === 'Heimdal' ? unlock : show)(kind, user),

@@ -3,9 +3,11 @@
 import { printable } from '../../errors.js';
 import type { Settings } from '../../settings.js';
 import type { VerifierOptions } from '../../verifier.js';
+import { lookAtBrowser } from './browser.js';
 import type { Chain, Visited } from './chain.js';
 import { lookAtClock } from './clock.js';
 import { lookAtConfig, lookAtLibrary, lookAtRealm } from './configuration.js';
+import { lookAtHeaders } from './headers.js';
 import { lookAtHost } from './host.js';
 import { lookForKdcs } from './kdc-names.js';
 import { lookAtKdcs } from './kdcs.js';
@@ -70,6 +72,14 @@ async function walkFrom(
       lookAtKey({ krb5, settings, naming, keytab: keys, kdcs: facts, userFollows: user !== null }),
   );
   await chain.look('host', 'looking the host up', [library, realm], lookAtHost);
+  if (settings.service === 'HTTP') {
+    const kind = kdcs.facts?.kind ?? null;
+    const before = { keytab: keytab.facts, kind, canLogIn: key.facts !== null };
+    await chain.look('browser', 'following aliases', [library, realm], (krb5, naming) =>
+      lookAtBrowser(krb5, naming, before),
+    );
+    await chain.look('headers', '', [library, realm], () => lookAtHeaders(kind));
+  }
   if (user === null) return;
   const login = await chain.look(
     'user',

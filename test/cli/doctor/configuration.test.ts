@@ -3,7 +3,7 @@
 // krb5.conf and the realm.
 
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
-import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { AS_NOBODY } from '../../support/command';
 import {
@@ -27,7 +27,7 @@ describe('kpass doctor', () => {
     );
     const details = Object.fromEntries(links.map(({ name, detail }) => [name, detail]));
     match(details.libkrb5 ?? '', /^MIT krb5 1\.\d+.*\/libkrb5\.so/);
-    match(details['krb5.conf'] ?? '', new RegExp(`^${fixture.realm.config} \\(from --config\\)`));
+    match(details['krb5.conf'] ?? '', new RegExp(`^${fixture.config} \\(from --config\\)`));
     match(details.realm ?? '', /^EXAMPLE\.COM, from default_realm.*HTTP\/localhost@EXAMPLE\.COM/);
     equal(details['KDC names'], `127.0.0.1:${fixture.realm.port}, from krb5.conf`);
     match(details.KDCs ?? '', /: UDP \d+\.\d ms, TCP \d+\.\d ms$/);
@@ -44,17 +44,17 @@ describe('kpass doctor', () => {
   });
 
   it('accepts a path of krb5.conf that begins with ~, as the one of macOS does', async () => {
-    const config = `~/${relative(fixture.realm.folder, fixture.realm.config)}`;
+    const config = `~/${relative(fixture.realm.folder, fixture.config)}`;
     const env = { ...fixture.realm.env, HOME: fixture.realm.folder, KRB5_CONFIG: config };
     const { code, links } = await diagnose([], { env });
     equal(code, 0);
-    match(links[1]?.detail ?? '', new RegExp(`^${fixture.realm.config} `));
+    match(links[1]?.detail ?? '', new RegExp(`^${fixture.config} `));
   });
 
   it('accepts relative paths', async () => {
     const here = (path: string) => relative(process.cwd(), path);
     const { code, links } = await diagnose(
-      fixture.given(here(fixture.realm.keytab(SERVICE)), here(fixture.realm.config)),
+      fixture.given(here(fixture.realm.keytab(SERVICE)), here(fixture.config)),
     );
     equal(code, 0);
     match(links[6]?.detail ?? '', /mode 0600/);
@@ -91,13 +91,36 @@ describe('kpass doctor', () => {
 
     it('is broken if it does not exist', async () => {
       const args = fixture.given(undefined, '/nonexistent/krb5.conf');
-      const expected = brokenConfig(/^\/nonexistent\/krb5\.conf does not exist/, /default_realm =/);
+      const expected = brokenConfig(
+        /^\/nonexistent\/krb5\.conf does not exist/,
+        /^Correct the option --config, or write the file:\n\[libdefaults\]\n +default_realm =/,
+      );
       assertFound(await diagnose(args), expected);
     });
 
     it('is broken if KRB5_CONFIG names a file that does not exist', async () => {
-      const expected = brokenConfig(/nonexistent.*from KRB5_CONFIG/, /./);
+      const expected = brokenConfig(
+        /nonexistent.*from KRB5_CONFIG/,
+        /^Correct the variable, [\s\S]*^unset KRB5_CONFIG$[\s\S]*default_realm =/m,
+      );
       assertFound(await diagnose(['-k', fixture.realm.keytab(SERVICE)]), expected);
+    });
+
+    it('is broken if it is in a folder that this user may not enter, also by a link', async () => {
+      const folder = await fixture.openFolder();
+      const closed = join(folder, 'closed');
+      await mkdir(join(closed, 'inner'), { recursive: true });
+      await writeFile(join(closed, 'inner/krb5.conf'), await readFile(fixture.config));
+      await symlink('closed/inner/krb5.conf', join(folder, 'link'));
+      await chmod(closed, 0o700);
+      for (const config of [join(closed, 'inner/krb5.conf'), join(folder, 'link')]) {
+        const found = await diagnose(fixture.given(undefined, config), { node: AS_NOBODY });
+        const expected = brokenConfig(
+          new RegExp(`^${config} cannot be reached by \\w+ \\(uid \\d+\\): .* enter ${closed} `),
+          new RegExp(`^ls -ld ${closed}\n[\\s\\S]*^setfacl -m u:\\w+:x ${closed}$`, 'm'),
+        );
+        assertFound(found, expected);
+      }
     });
 
     it('is broken if KRB5_CONFIG is empty, which libkrb5 takes for a path', async () => {
@@ -113,7 +136,7 @@ describe('kpass doctor', () => {
     it('is broken if this user may not read it', async () => {
       const folder = await fixture.openFolder();
       const config = join(folder, 'krb5.conf');
-      await writeFile(config, await readFile(fixture.realm.config));
+      await writeFile(config, await readFile(fixture.config));
       await chmod(config, 0o000);
       const found = await diagnose(fixture.given(undefined, config), { node: AS_NOBODY });
       assertFound(
@@ -131,7 +154,7 @@ describe('kpass doctor', () => {
     });
 
     it('is a warning if one of several files does not exist', async () => {
-      const env = { KRB5_CONFIG: `/nonexistent/krb5.conf:${fixture.realm.config}` };
+      const env = { KRB5_CONFIG: `/nonexistent/krb5.conf:${fixture.config}` };
       const { code, links } = await diagnose(['-k', fixture.realm.keytab(SERVICE)], { env });
       equal(code, 0);
       deepEqual(

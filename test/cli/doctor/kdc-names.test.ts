@@ -4,6 +4,7 @@ import { deepEqual, equal, match } from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Realm } from 'kpass/testing';
+import { runCommand } from '../../support/command';
 import { asCResolver, nameServer, type Srv } from '../../support/dns';
 import { assertFound, type Diagnosis, diagnose } from '../../support/doctor-fixture';
 import { preloaded } from '../../support/preloaded';
@@ -40,6 +41,24 @@ describe('kpass doctor, where krb5.conf names no KDC', () => {
       'not tried',
       'ok',
     ]);
+  });
+
+  it('takes the primary KDC where DNS names no other, and a login does', async () => {
+    await using dns = await nameServer([], undefined, {
+      '_kerberos-master._udp': [{ port: realm.port }],
+      '_kerberos-master._tcp': [{ port: realm.port }],
+    });
+    const env = await asCResolver(dns.port, realm.folder);
+    const words = ['doctor', '-H', 'localhost', '--json', ...args, 'alice', '--password-stdin'];
+    // On stderr, the resolver names kpass's questions.
+    const { code, stdout } = await runCommand(words, { env, input: 'wonderland' });
+    equal(code, 0, stdout);
+    const found: Diagnosis = { code, ...JSON.parse(stdout) };
+    equal(
+      detailOf(found, 'KDC names'),
+      `localhost:${realm.port}, from DNS, SRV of _kerberos-master._udp.EXAMPLE.COM`,
+    );
+    deepEqual(statuses(found, 'KDCs', 'key', 'user', 'ticket'), ['ok', 'ok', 'ok', 'ok']);
   });
 
   it('is broken at the key where URI records lead nowhere', async () => {

@@ -102,7 +102,7 @@ describe('kpass doctor', () => {
       const folder = await fixture.openFolder();
       const config = join(folder, 'krb5.conf');
       const keytab = join(folder, 'keytab');
-      await writeFile(config, await readFile(fixture.realm.config), { mode: 0o644 });
+      await writeFile(config, await readFile(fixture.config), { mode: 0o644 });
       await writeFile(keytab, await readFile(fixture.realm.keytab(SERVICE)));
       return { config, keytab };
     }
@@ -129,7 +129,7 @@ describe('kpass doctor', () => {
 
     it('is broken if an impostor answers for the KDC', async () => {
       await using impostor = await fixture.realm.impostor({ users: { alice: 'hijacked' } });
-      const args = fixture.given(undefined, impostor.config);
+      const args = fixture.given(undefined, await impostor.writeConfig());
       assertFound(await diagnose(args), brokenKey(/or an impostor answers for the KDC/));
     });
 

@@ -152,7 +152,7 @@ describe('kpass doctor', () => {
       const lines = chain.split('\n');
       deepEqual(
         lines.filter((line) => !line.startsWith(' ')).map((line) => line[0]),
-        [...'✓✓✓✓✓✓✗·✓'],
+        [...'✓✓✓✓✓✓✗·✓✓✓'],
       );
       const at = lines.findIndex((line) => line.startsWith('✗ keytab '));
       match(lines[at + 1] ?? '', /^ {12}│ /);
