@@ -206,6 +206,18 @@ describe('changePassword() of kpass/http', () => {
       assert.equal((await auth.verify(user, NEW)).verified, true);
     });
 
+    it('counts an old password whose proof left, if the KDC does not answer', async () => {
+      const user = await newUser();
+      const auth = authFor({ throttle: { ...throttle, attempts: 1 }, timeout: 500 });
+      await kdc.use(({ n }) => (n === 1 ? 'pass' : { reply: () => null }));
+      await assert.rejects(auth.changePassword(user, 'wrong', NEW), { code: 'ERR_KPASS_TIMEOUT' });
+      assert.equal(await realm.failedCount(user), 1);
+      await kdc.use('pass');
+      // Until its lease is over, others wait for it.
+      await assert.rejects(auth.verify(user, OLD), { code: 'ERR_KPASS_BUSY' });
+      assert.equal(await realm.failedCount(user), 1);
+    });
+
     it('does not end the count with a refusal of the new password', async () => {
       const user = await newUser();
       await realm.kadmin('modprinc', '-policy', 'long', user);

@@ -15,6 +15,8 @@ import { RedisServer } from '../support/redis';
 import { CLIENTS, type Connected, connectIoredis } from '../support/redis-clients';
 
 const MINUTE = 60_000;
+/** ms. Postgres in WebAssembly takes its time to start. */
+const PATIENCE = 120_000;
 const terms = { attempts: 3, window: 30 * MINUTE, lease: MINUTE };
 const secret = 's'.repeat(32);
 const wrong: Verdict = { verified: false, reason: 'credentials' };
@@ -77,7 +79,9 @@ for (const [name, connect] of Object.entries(CLIENTS)) {
 }
 
 for (const [where, start] of Object.entries(SUBJECTS)) {
-  describe(`the throttle’s attempts in ${where}`, () => {
+  describe(`the throttle’s attempts in ${where}`, function () {
+    this.timeout(PATIENCE);
+
     let subject: Subject;
     let a: ThrottleStore;
     let b: ThrottleStore;

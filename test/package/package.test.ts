@@ -19,7 +19,7 @@ const tool = (name: string) => join(PACKAGE, 'node_modules', '.bin', name);
 
 const MANIFEST = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8'));
 
-/** The names to import: 'kpass', 'kpass/http', 'kpass/testing'. */
+/** The names to import: 'kpass', 'kpass/http', and so on. */
 const ENTRIES = Object.keys(MANIFEST.exports)
   .filter((path) => !path.endsWith('.json'))
   .map((path) => `kpass${path.slice(1)}`);
@@ -60,6 +60,8 @@ describe('the package', function () {
       'dist/index.js',
       'dist/http/index.js',
       'dist/testing/index.js',
+      'dist/redis/index.js',
+      'dist/doctor/index.js',
       'docs/architecture.md',
       'docs/http.md',
       'docs/login.svg',
