@@ -18,9 +18,18 @@ export function kerberosAuth(options: KerberosAuthOptions): HttpAuth {
   const [settings, verifierOptions] = checkKerberosOptions(options);
   const verifications = verificationsFor(verifierOptions, settings);
   const scheme = {
-    Negotiate: () => new Negotiate(new Acceptor(settings.acceptor), settings.when),
+    Negotiate: () =>
+      new Negotiate(new Acceptor(settings.acceptor), settings.when, verifierOptions.timeout),
     Basic: () => new Basic(settings.realm, verifications),
   };
   const schemes = settings.schemes.map((name) => scheme[name]());
-  return authWith(schemes, formOf(verifications), settings);
+  const auth = authWith(schemes, formOf(verifications), settings);
+  const { close } = auth;
+  return Object.assign(auth, {
+    close() {
+      close();
+      // With Negotiate alone, only the form verifies passwords, and no scheme has closed it.
+      verifications.close();
+    },
+  });
 }
