@@ -6,8 +6,9 @@ import type { Verdict } from '../verdict.js';
 import { answer, type Headers, setHeaders } from './answer.js';
 import { failure, insecure, RequestError, report } from './failures.js';
 import type { FormOptions, VerifyForm } from './form.js';
-import type { AnyRequest, HttpSettings } from './options.js';
+import type { HttpSettings } from './options.js';
 import { says } from './question.js';
+import type { AnyRequest } from './request.js';
 import type { Identity, Scheme } from './scheme.js';
 
 declare module 'node:http' {

@@ -3,7 +3,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import { propertyOf } from '../validate.js';
-import type { AnyRequest } from './options.js';
+import type { AnyRequest } from './request.js';
 
 const FIELD = 'authorization';
 

@@ -3,7 +3,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { authorizationOf } from './authorization.js';
-import type { AnyRequest } from './options.js';
+import type { AnyRequest } from './request.js';
 import type { Identified, Scheme } from './scheme.js';
 import type { Verifications } from './verifications.js';
 

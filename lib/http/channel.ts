@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { isUint8Array } from 'node:util/types';
 import { propertyOf } from '../validate.js';
 import { signatureHash } from './certificate.js';
-import type { AnyRequest } from './options.js';
+import type { AnyRequest } from './request.js';
 
 /** A TLS connection keeps its certificate: RFC 8446 has no second handshake. */
 const channels = new WeakMap<object, Uint8Array | null>();

@@ -3,7 +3,7 @@
 
 import { channel } from 'node:diagnostics_channel';
 import { KpassError } from '../errors.js';
-import type { AnyRequest } from './options.js';
+import type { AnyRequest } from './request.js';
 
 /** s. Clients that try again by themselves wait for this long. */
 const RETRY_AFTER = '5';

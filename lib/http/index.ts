@@ -6,11 +6,11 @@ export { type ErrorMessage, RequestError } from './failures.js';
 export type { FormOptions } from './form.js';
 export { kerberosAuth } from './kerberos-auth.js';
 export type {
-  AnyRequest,
   BasicAuthOptions,
   CacheOptions,
   KerberosAuthOptions,
   NegotiateOptions,
   ThrottleOptions,
 } from './options.js';
+export type { AnyRequest } from './request.js';
 export type { Identity, SchemeName } from './scheme.js';

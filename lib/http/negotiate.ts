@@ -6,8 +6,8 @@ import type { Acceptor } from '../acceptor.js';
 import { propertyOf } from '../validate.js';
 import { authorizationOf, hasAuthorization, isFetch } from './authorization.js';
 import { channelOf } from './channel.js';
-import type { AnyRequest } from './options.js';
 import { type Question, says } from './question.js';
+import type { AnyRequest } from './request.js';
 import { accountOf, type Identified, type Scheme } from './scheme.js';
 
 /** Characters: the base64 of 128 KiB, the longest token that an Acceptor reads, and the scheme's name. */

@@ -15,10 +15,8 @@ import {
 } from '../validate.js';
 import type { VerifierOptions } from '../verifier.js';
 import type { Question } from './question.js';
+import type { AnyRequest } from './request.js';
 import type { SchemeName } from './scheme.js';
-
-/** A request of Node's http, https or http2; or one of the Fetch API. */
-export type AnyRequest = IncomingMessage | Request;
 
 export interface CacheOptions {
   /** For how many ms verified credentials are remembered. Default: 60,000. */

@@ -2,7 +2,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import { report } from './failures.js';
-import type { AnyRequest } from './options.js';
+import type { AnyRequest } from './request.js';
 
 /**
  * A question of the operator's about a request. The request is of one kind at a time. The type says

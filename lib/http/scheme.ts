@@ -3,7 +3,7 @@
 import type { DenialReason } from '../denials.js';
 import type { RefusalReason } from '../refusals.js';
 import type { Headers } from './answer.js';
-import type { AnyRequest } from './options.js';
+import type { AnyRequest } from './request.js';
 
 export type SchemeName = 'Negotiate' | 'Basic';
 

@@ -75,7 +75,7 @@ class Reception {
     {
       const Traced traced(context_,
                           settings_.common().trace ? &trace : nullptr);
-      if (FindServices() && FindKeys() && ReadToken() && ReadTicket() &&
+      if (FindServices() && OpenKeytabs() && (OpensAtOnce() || Examine()) &&
           ReadChecksum() && CheckClient() && CheckBindings() && MakeReply() &&
           TakeOnce()) {
         Grant();
@@ -87,6 +87,9 @@ class Reception {
 
  private:
   bool FindServices();
+  bool OpenKeytabs();
+  bool OpensAtOnce();
+  bool Examine() { return FindKeys() && ReadToken() && ReadTicket(); }
   bool FindKeys();
   bool ReadToken();
   bool ReadTicket();
@@ -147,13 +150,33 @@ bool Reception::FindService(Service& service, const Settings& settings) {
   return true;
 }
 
-// Looks for the keys before the token is read: krb5_rd_req reports an
+bool Reception::OpenKeytabs() {
+  for (Service& service : services_) {
+    const bool opened = service.OpenKeytab(&acceptance_);
+    acceptance_.keytab = service.keytab_name();
+    if (!opened) return false;
+  }
+  return true;
+}
+
+// Whether libkrb5 opens the ticket, as it opens nearly all. Says nothing of a
+// failure. Examine() finds out the cause, and reads the whole keytab for that.
+bool Reception::OpensAtOnce() {
+  token_ = kpass::ReadToken(bytes_);
+  if (token_.kind != NegotiateToken::Kind::kKerberos) return false;
+  for (const Service& service : services_) {
+    if (ReadTicketFor(service) != 0) continue;
+    acceptance_.keytab_exposed = service.keytab_exposed();
+    return true;
+  }
+  return false;
+}
+
+// Looks for the keys before it blames the token: krb5_rd_req reports an
 // unreadable keytab as the client's fault. Drops the services that have no key.
 bool Reception::FindKeys() {
   for (auto service = services_.begin(); service != services_.end();) {
-    const bool opened = service->OpenKeytab(&acceptance_);
     acceptance_.keytab = service->keytab_name();
-    if (!opened) return false;
     if (service->FindKey(&acceptance_)) {
       acceptance_.keytab_exposed = service->keytab_exposed();
       ++service;
