@@ -130,6 +130,7 @@ const growth: Part = async function* (realm, tokens) {
 
 class Program {
   readonly #child: ChildProcess;
+  readonly #ended: Promise<never>;
 
   constructor(realm: Realm, subject: Subject, config: string, more: NodeJS.ProcessEnv = {}) {
     const KEYTAB = realm.keytab(SERVICE);
@@ -145,16 +146,16 @@ class Program {
         ...more,
       },
     });
+    this.#ended = once(this.#child, 'exit').then(() => {
+      throw new Error(`${subject} ended`);
+    });
+    this.#ended.catch(() => {}); // `ask` handles it
   }
 
   async ask(task: Task): Promise<unknown> {
     const answer = once(this.#child, 'message');
     this.#child.send(task);
-    const ended = once(this.#child, 'exit').then(() => {
-      throw new Error(`ended during '${task.name}'`);
-    });
-    ended.catch(() => {});
-    return (await Promise.race([answer, ended]))[0];
+    return (await Promise.race([answer, this.#ended]))[0];
   }
 
   async accept(tokens: string[], atOnce: number): Promise<Accepts> {

@@ -29,7 +29,13 @@ const EXAMPLES: Record<string, { file: string; reader: Reader }> = {
 };
 
 /** Tested in recipes.test.ts. */
-const ELSEWHERE = ['express-form.mjs', 'passport-form.mjs', 'route-handler.mjs', 'websocket.mjs'];
+const ELSEWHERE = [
+  'express-form.mjs',
+  'express-session.mjs',
+  'passport-form.mjs',
+  'route-handler.mjs',
+  'websocket.mjs',
+];
 
 const users = {
   alice: 'wonderland',

@@ -37,7 +37,12 @@ describe('the recipes', () => {
     example = await Example.start(realm.folder, env, file);
   };
 
-  async function send(path: string, body?: string, cookie?: string): Promise<IncomingMessage> {
+  async function send(
+    path: string,
+    body?: string,
+    cookie?: string,
+    authorization?: string,
+  ): Promise<IncomingMessage> {
     const outgoing = request(new URL(path, example.url), {
       method: body === undefined ? 'GET' : 'POST',
       ca: await readFile(example.certificate),
@@ -47,6 +52,7 @@ describe('the recipes', () => {
       headers: {
         ...(body !== undefined && { 'content-type': 'application/x-www-form-urlencoded' }),
         ...(cookie !== undefined && { cookie }),
+        ...(authorization !== undefined && { authorization }),
       },
     });
     outgoing.end(body);
@@ -88,6 +94,30 @@ describe('the recipes', () => {
     await example.stop();
     match(example.log, /ERR_KPASS_KDC/);
     doesNotMatch(example.log, /wonderland|queen|rabbit/);
+  });
+
+  it('of Express log in by ticket once, into a new session', async () => {
+    await start('express-session.mjs');
+    equal((await send('/')).statusCode, 401);
+    const ticket = async () =>
+      `Negotiate ${Buffer.from(await realm.token('alice', SERVICE)).toString('base64')}`;
+    const planted = 'connect.sid=planted';
+    const token = await ticket();
+    const welcome = await send('/', undefined, planted, token);
+    equal(await text(welcome), 'Welcome, alice@EXAMPLE.COM.');
+    const [cookie = ''] = welcome.headers['set-cookie'] ?? [];
+    match(cookie, /; HttpOnly; Secure; SameSite=Lax$/);
+    const page = await send('/', undefined, cookie.split(';')[0]);
+    equal(await text(page), 'Welcome, alice@EXAMPLE.COM.');
+    for (const [sent, authorization] of [
+      [planted, undefined],
+      [undefined, token],
+      [undefined, undefined],
+    ]) {
+      const refused = await send('/', undefined, sent, authorization);
+      equal(refused.statusCode, 401);
+      equal(refused.headers['set-cookie'], undefined);
+    }
   });
 
   it('of Passport log in by a form', async () => {
