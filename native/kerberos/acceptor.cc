@@ -75,9 +75,9 @@ class Reception {
     {
       const Traced traced(context_,
                           settings_.common().trace ? &trace : nullptr);
-      if (FindServices() && OpenKeytabs() && (OpensAtOnce() || Examine()) &&
-          ReadChecksum() && CheckClient() && CheckBindings() && MakeReply() &&
-          TakeOnce()) {
+      if (FindServices() && OpenKeytabs() &&
+          ((ReadToken() && ReadTicket()) || BlameKeytab()) && ReadChecksum() &&
+          CheckClient() && CheckBindings() && MakeReply() && TakeOnce()) {
         Grant();
       }
     }
@@ -88,11 +88,9 @@ class Reception {
  private:
   bool FindServices();
   bool OpenKeytabs();
-  bool OpensAtOnce();
-  bool Examine() { return FindKeys() && ReadToken() && ReadTicket(); }
-  bool FindKeys();
   bool ReadToken();
   bool ReadTicket();
+  bool BlameKeytab();
   bool ReadChecksum();
   bool CheckClient();
   bool CheckBindings();
@@ -159,34 +157,6 @@ bool Reception::OpenKeytabs() {
   return true;
 }
 
-// Whether libkrb5 opens the ticket, as it opens nearly all. Says nothing of a
-// failure. Examine() finds out the cause, and reads the whole keytab for that.
-bool Reception::OpensAtOnce() {
-  token_ = kpass::ReadToken(bytes_);
-  if (token_.kind != NegotiateToken::Kind::kKerberos) return false;
-  for (const Service& service : services_) {
-    if (ReadTicketFor(service) != 0) continue;
-    acceptance_.keytab_exposed = service.keytab_exposed();
-    return true;
-  }
-  return false;
-}
-
-// Looks for the keys before it blames the token: krb5_rd_req reports an
-// unreadable keytab as the client's fault. Drops the services that have no key.
-bool Reception::FindKeys() {
-  for (auto service = services_.begin(); service != services_.end();) {
-    acceptance_.keytab = service->keytab_name();
-    if (service->FindKey(&acceptance_)) {
-      acceptance_.keytab_exposed = service->keytab_exposed();
-      ++service;
-    } else {
-      service = services_.erase(service);
-    }
-  }
-  return !services_.empty();
-}
-
 bool Reception::ReadToken() {
   token_ = kpass::ReadToken(bytes_);
   switch (token_.kind) {
@@ -204,7 +174,10 @@ bool Reception::ReadTicket() {
   krb5_error_code noted = 0;
   for (const Service& service : services_) {
     const krb5_error_code code = ReadTicketFor(service);
-    if (code == 0) return true;
+    if (code == 0) {
+      acceptance_.keytab_exposed = service.keytab_exposed();
+      return true;
+    }
     // The most useful message is about the service that the ticket names.
     if (noted == 0 || noted == KRB5KRB_AP_ERR_NOT_US || !MayBeAnothers(code)) {
       Check("krb5_rd_req", code);
@@ -212,6 +185,21 @@ bool Reception::ReadTicket() {
     }
     if (!MayBeAnothers(code)) return false;
   }
+  return false;
+}
+
+// Looks for the keys after a failure: krb5_rd_req reports an unreadable keytab
+// as the client's fault. If no service has a key, it is the operator's. Returns
+// false.
+bool Reception::BlameKeytab() {
+  NativeReport report;
+  bool found = false;
+  for (Service& service : services_) {
+    if (!service.FindKey(&report)) continue;
+    found = true;
+    acceptance_.keytab_exposed = service.keytab_exposed();
+  }
+  if (!found) static_cast<NativeReport&>(acceptance_) = report;
   return false;
 }
 
