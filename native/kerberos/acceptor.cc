@@ -175,7 +175,8 @@ bool Reception::ReadTicket() {
   for (const Service& service : services_) {
     const krb5_error_code code = ReadTicketFor(service);
     if (code == 0) {
-      acceptance_.keytab_exposed = service.keytab_exposed();
+      acceptance_.keytab_exposed =
+          settings_.look_at_keytab.IsDue() && service.keytab_exposed();
       return true;
     }
     // The most useful message is about the service that the ticket names.
@@ -328,6 +329,14 @@ void RememberedName::Put(std::string name) {
   const std::lock_guard<std::mutex> lock(mutex_);
   name_ = std::move(name);
   end_ = std::chrono::steady_clock::now() + kNameLife;
+}
+
+bool Seldom::IsDue() {
+  const auto now = std::chrono::steady_clock::now();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (now < next_) return false;
+  next_ = now + kPeriod;
+  return true;
 }
 
 Acceptance Accept(const AcceptorSettings& settings, std::string_view token,
