@@ -39,7 +39,6 @@ async function resultOf(task: Task): Promise<Accepts | number> {
 }
 
 async function measured(tokens: readonly string[], atOnce: number): Promise<Accepts> {
-  globalThis.gc?.();
   const times: number[] = [];
   let next = 0;
   const caller = async () => {

@@ -30,13 +30,14 @@ export const accepts: Scenario = async function* ({ realm, quick }) {
 
   for (const atOnce of [1, 16]) {
     const programs = new Map<Subject, Program>();
-    const count = quick ? 200 : 800;
-    const results = await interleave(SUBJECTS, quick ? 7 : 25, async (subject) => {
+    // See cpu.ts: a round must be long compared with what a program does once after it has slept.
+    const count = quick ? 500 : 3_000;
+    const results = await interleave(SUBJECTS, quick ? 7 : 15, async (subject) => {
       let program = programs.get(subject);
       if (program === undefined) {
         program = new Program(realm, subject, realm.config);
         programs.set(subject, program);
-        await program.accept(tokens(quick ? count : 3 * count), atOnce); // a warm-up
+        await program.accept(tokens(count), atOnce); // a warm-up
       }
       return (await program.accept(tokens(count), atOnce)).cpu;
     });
