@@ -47,7 +47,7 @@ interface Kerberos {
 
 /** It runs on libuv's threads. It rejects for a wrong password. */
 function kerberos(): Caller {
-  const module: Kerberos = require(join(__dirname, '../build-bench/node_modules/kerberos'));
+  const module: Kerberos = require(join(__dirname, '../build-kerberos/node_modules/kerberos'));
   return {
     call: () => module.checkPassword(USER, PASSWORD, SERVICE, REALM),
     isRight: () => true,

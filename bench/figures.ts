@@ -6,7 +6,8 @@ export const SUBJECTS = {
   'kpass unarmored': "kpass with `fast: 'never'`",
   'kpass on libkrb5': "kpass with `transport: 'libkrb5'`",
   'C loop': 'the same two calls of libkrb5 in C, one context a thread',
-  'npm kerberos': 'checkPassword() of the package kerberos; does not verify the KDC',
+  'npm kerberos':
+    'the package kerberos: checkPassword(), which does not verify the KDC; initializeServer() and step()',
   pam_krb5: 'libpam-krb5, through PAM, in C',
   mod_auth_gssapi: "Apache's mod_auth_gssapi with Basic authentication, no session",
 } as const;

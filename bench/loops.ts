@@ -76,7 +76,10 @@ export class Loop implements AsyncDisposable {
 /** Returns 'not installed' for a subject that cannot run here, and '' for others. */
 function absence(subject: Subject): string {
   const built: Partial<Record<Subject, string>> = {
-    'npm kerberos': join(BUILT, 'node_modules/kerberos/build/Release/kerberos.node'),
+    'npm kerberos': join(
+      __dirname,
+      '../build-kerberos/node_modules/kerberos/build/Release/kerberos.node',
+    ),
     pam_krb5: join(BUILT, 'pam'),
     mod_auth_gssapi: '/usr/lib/apache2/modules/mod_auth_gssapi.so',
   };

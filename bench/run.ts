@@ -25,6 +25,7 @@ import {
   SUBJECTS,
 } from './figures';
 import { type Machine, thisMachine } from './machine';
+import { accepts } from './scenarios/accepts';
 import { cpu } from './scenarios/cpu';
 import { deadKdcs } from './scenarios/dead-kdcs';
 import { http } from './scenarios/http';
@@ -41,6 +42,7 @@ const SCENARIOS: Record<string, Scenario> = {
   messages,
   http,
   throttle,
+  accepts,
 };
 
 main();

@@ -4,14 +4,14 @@
 import { subscribe } from 'node:diagnostics_channel';
 import { createServer } from 'node:https';
 import express from 'express';
-import { basicAuth } from 'kpass/http';
+import { kerberosAuth } from 'kpass/http';
 import { ADDRESS, announce, HOST, KEYTAB, PORT, REALM, tls } from './environment.mjs';
 
 // The log gets the whole error. The browser learns nothing of it.
 subscribe('kpass:error', ({ error }) => console.error(error));
 
 const app = express();
-app.use(basicAuth({ service: 'HTTP', host: HOST, keytab: KEYTAB, realm: REALM }));
+app.use(kerberosAuth({ service: 'HTTP', host: HOST, keytab: KEYTAB, realm: REALM }));
 app.get('/', (request, response) => {
   response.type('text').send(`Welcome, ${request.kpass?.principal}.`);
 });

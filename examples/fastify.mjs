@@ -3,21 +3,21 @@
 
 import { subscribe } from 'node:diagnostics_channel';
 import fastify from 'fastify';
-import { basicAuth } from 'kpass/http';
+import { kerberosAuth } from 'kpass/http';
 import { ADDRESS, announce, HOST, KEYTAB, PORT, REALM, tls } from './environment.mjs';
 
 // The log gets the whole error. The browser learns nothing of it.
 subscribe('kpass:error', ({ error }) => console.error(error));
 
-const auth = basicAuth({ service: 'HTTP', host: HOST, keytab: KEYTAB, realm: REALM });
+const auth = kerberosAuth({ service: 'HTTP', host: HOST, keytab: KEYTAB, realm: REALM });
 const app = fastify({ https: tls });
 
 app.addHook('onRequest', (request, reply) =>
   auth.check(request.raw).then(
     (identity) => {
+      reply.headers(auth.headers(request.raw));
       if (identity) return;
-      reply.code(401).headers(auth.headers(request.raw));
-      return reply.send('A user name and a password, please.');
+      return reply.code(401).send('A user name and a password, please.');
     },
     ({ statusCode, headers, message }) => reply.code(statusCode).headers(headers).send(message),
   ),

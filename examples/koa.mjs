@@ -4,19 +4,20 @@
 import { subscribe } from 'node:diagnostics_channel';
 import { createServer } from 'node:https';
 import Koa from 'koa';
-import { basicAuth } from 'kpass/http';
+import { kerberosAuth } from 'kpass/http';
 import { ADDRESS, announce, HOST, KEYTAB, PORT, REALM, tls } from './environment.mjs';
 
 // The log gets the whole error. The browser learns nothing of it.
 subscribe('kpass:error', ({ error }) => console.error(error));
 
-const auth = basicAuth({ service: 'HTTP', host: HOST, keytab: KEYTAB, realm: REALM });
+const auth = kerberosAuth({ service: 'HTTP', host: HOST, keytab: KEYTAB, realm: REALM });
 const app = new Koa();
 
 app.use(async (ctx, next) => {
-  if (await auth.check(ctx.req)) return next();
-  ctx.status = 401;
+  const identity = await auth.check(ctx.req);
   ctx.set(auth.headers(ctx.req));
+  if (identity) return next();
+  ctx.status = 401;
   ctx.body = 'A user name and a password, please.';
 });
 app.use((ctx) => {

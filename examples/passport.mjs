@@ -5,7 +5,7 @@
 import { subscribe } from 'node:diagnostics_channel';
 import { createServer } from 'node:https';
 import express from 'express';
-import { basicAuth } from 'kpass/http';
+import { kerberosAuth } from 'kpass/http';
 import passport from 'passport';
 import { BasicStrategy } from 'passport-http';
 import { ADDRESS, announce, HOST, KEYTAB, PORT, REALM, tls } from './environment.mjs';
@@ -13,7 +13,7 @@ import { ADDRESS, announce, HOST, KEYTAB, PORT, REALM, tls } from './environment
 // The log gets the whole error. The browser learns nothing of it.
 subscribe('kpass:error', ({ error }) => console.error(error));
 
-const auth = basicAuth({ service: 'HTTP', host: HOST, keytab: KEYTAB, realm: REALM });
+const auth = kerberosAuth({ service: 'HTTP', host: HOST, keytab: KEYTAB, realm: REALM });
 
 /**
  * BasicStrategy cuts a password at its second colon: it reads "a:b" as "a", and "wonderland:junk" gets in
@@ -28,9 +28,9 @@ class KerberosStrategy extends BasicStrategy {
   authenticate(request) {
     auth.check(request).then(
       (identity) => {
-        if (identity) return this.success(identity);
         request.res?.set(auth.headers(request));
-        this.fail(401);
+        if (identity) this.success(identity);
+        else this.fail(401);
       },
       (error) => this.error(error),
     );

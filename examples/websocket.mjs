@@ -15,7 +15,9 @@ server.on('upgrade', (request, socket, head) => {
   socket.on('error', () => socket.destroy());
   /** @type {(status: number, headers: object) => void} */
   const refuse = (status, headers) => {
-    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    const lines = Object.entries(headers).flatMap(([name, value]) =>
+      [value].flat().map((each) => `${name}: ${each}\r\n`),
+    );
     socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n`);
   };
   auth.check(request).then(

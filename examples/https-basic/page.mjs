@@ -28,7 +28,7 @@ const HEADERS = {
 };
 
 /**
- * The answer to a request that basicAuth has let through.
+ * The answer to a request that kerberosAuth has let through.
  * @param {Request} request
  * @param {Response} response
  */

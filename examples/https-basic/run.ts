@@ -19,6 +19,8 @@ const LEASH = 'data:text/javascript,process.stdin.resume().on("end",()=>process.
 export interface Answer {
   status: number;
   headers: IncomingHttpHeaders;
+  /** Each header line named WWW-Authenticate. */
+  challenges: string[];
   body: string;
 }
 
@@ -89,7 +91,11 @@ export class Example implements AsyncDisposable {
     outgoing.end();
     const incoming: IncomingMessage = (await once(outgoing, 'response'))[0];
     const body = await text(incoming);
-    return { status: incoming.statusCode ?? 0, headers: incoming.headers, body };
+    const { headers, rawHeaders } = incoming;
+    const challenges = rawHeaders.filter(
+      (_, i) => i % 2 === 1 && rawHeaders[i - 1]?.toLowerCase() === 'www-authenticate',
+    );
+    return { status: incoming.statusCode ?? 0, headers, challenges, body };
   }
 
   /** Resolves when the example has ended. */

@@ -1,5 +1,6 @@
 // @ts-check
-// A page behind a Kerberos password: HTTP Basic authentication (RFC 7617), over TLS only.
+// A page behind Kerberos, over TLS only. Users who have a ticket are let in by it (Negotiate, RFC 4559).
+// All others are asked for their password (Basic, RFC 7617).
 //
 //   npm install kpass selfsigned
 //   HOST=www.example.com KEYTAB=/etc/http.keytab node server.mjs
@@ -14,7 +15,7 @@
 import { subscribe } from 'node:diagnostics_channel';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
-import { basicAuth } from 'kpass/http';
+import { kerberosAuth } from 'kpass/http';
 import { generate } from 'selfsigned';
 import { respond } from './page.mjs';
 
@@ -22,8 +23,8 @@ const { HOST = 'localhost', KEYTAB = null, REALM = 'EXAMPLE.COM' } = process.env
 const { ADDRESS = '127.0.0.1', PORT = '8443', CERTIFICATE } = process.env;
 
 // Answers 401, 503 and 500 itself. It remembers a right password for a minute, so the many requests of
-// one browser are one login at the KDC.
-const auth = basicAuth({ service: 'HTTP', host: HOST, keytab: KEYTAB, realm: REALM });
+// one browser are one login at the KDC. A ticket needs no KDC here.
+const auth = kerberosAuth({ service: 'HTTP', host: HOST, keytab: KEYTAB, realm: REALM });
 
 // The log gets the whole error. The browser learns nothing of it.
 subscribe('kpass:error', (message) => {
@@ -33,7 +34,9 @@ subscribe('kpass:error', (message) => {
 const certificate = await generate([{ name: 'commonName', value: HOST }], { algorithm: 'sha256' });
 if (CERTIFICATE) writeFileSync(CERTIFICATE, certificate.cert);
 
-const server = createServer({ key: certificate.private, cert: certificate.cert });
+// Tickets of Active Directory may be longer than all headers that Node takes by default.
+const maxHeaderSize = 128 * 1024;
+const server = createServer({ key: certificate.private, cert: certificate.cert, maxHeaderSize });
 server.on('request', (request, response) => {
   auth(request, response, () => respond(request, response)); // The user: request.kpass
 });

@@ -54,7 +54,8 @@ function isHeaders(headers: object): headers is Headers {
 
 // RFC 9110, 5.3: a field that is not a list may come only once. Two of them are two claims about the
 // user: Node keeps the first one, and a proxy on the way may have looked at the last one.
-function isRepeated({ rawHeaders }: Partial<IncomingMessage>): boolean {
+function isRepeated(request: IncomingMessage): boolean {
+  const rawHeaders = propertyOf(request, 'rawHeaders') as string[] | undefined;
   if (rawHeaders === undefined) return false; // Not from a network: made by hapi's inject().
   let times = 0;
   for (let i = 0; i < rawHeaders.length; i += 2) {

@@ -2,6 +2,7 @@
 // certificate (RFC 5929, 4: tls-server-end-point).
 
 import { createHash } from 'node:crypto';
+import { isUint8Array } from 'node:util/types';
 import { propertyOf } from '../validate.js';
 import { signatureHash } from './certificate.js';
 import type { AnyRequest } from './request.js';
@@ -30,7 +31,8 @@ function certificateOf(socket: object): Uint8Array | null {
   if (typeof ask !== 'function') return null;
   const certificate: unknown = ask.call(socket);
   if (typeof certificate !== 'object' || certificate === null) return null;
-  return ((certificate as { raw?: Uint8Array }).raw ?? null) as Uint8Array | null;
+  const raw = propertyOf(certificate, 'raw');
+  return isUint8Array(raw) ? raw : null;
 }
 
 /** RFC 5929, 4.1: the hash of the certificate's signature, but SHA-256 in place of MD5 and SHA-1. */

@@ -18,7 +18,8 @@ export function kerberosAuth(options: KerberosAuthOptions): HttpAuth {
   const [settings, verifierOptions] = checkKerberosOptions(options);
   const verifications = verificationsFor(verifierOptions, settings);
   const scheme = {
-    Negotiate: () => new Negotiate(new Acceptor(settings.acceptor), settings.when),
+    Negotiate: () =>
+      new Negotiate(new Acceptor(settings.acceptor), settings.when, verifierOptions.timeout),
     Basic: () => new Basic(settings.realm, verifications),
   };
   const schemes = settings.schemes.map((name) => scheme[name]());

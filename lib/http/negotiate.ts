@@ -25,10 +25,15 @@ export class Negotiate implements Scheme {
   readonly challenge = 'Negotiate';
   readonly #acceptor: Acceptor;
   readonly #when: Question;
+  readonly #timeout: number | undefined;
+  /** By request: its token, and what became of it. */
+  #known = new WeakMap<AnyRequest, Known>();
 
-  constructor(acceptor: Acceptor, when: Question) {
+  /** `timeout`: ms for one accept. */
+  constructor(acceptor: Acceptor, when: Question, timeout: number | undefined) {
     this.#acceptor = acceptor;
     this.#when = when;
+    this.#timeout = timeout;
   }
 
   /**
@@ -43,8 +48,18 @@ export class Negotiate implements Scheme {
   async identify(request: AnyRequest): Promise<Identified | null> {
     const header = authorizationOf(request, MAX_HEADER);
     if (header === null || !NAME.test(header)) return null;
-    const bindings = channelOf(request);
-    const acceptance = await this.#acceptor.accept(tokenOf(header), { bindings });
+    const known = this.#known.get(request);
+    if (known?.header === header) return known.identified;
+    const identified = this.#accept(request, header);
+    this.#known.set(request, { header, identified });
+    // After an error, the server may try again.
+    identified.catch(() => this.#known.delete(request));
+    return identified;
+  }
+
+  async #accept(request: AnyRequest, header: string): Promise<Identified> {
+    const terms = { bindings: channelOf(request), timeout: this.#timeout };
+    const acceptance = await this.#acceptor.accept(tokenOf(header), terms);
     if (!acceptance.accepted) return acceptance.reason;
     const { principal, realm, reply } = acceptance;
     const account = accountOf(principal, realm);
@@ -59,8 +74,18 @@ export class Negotiate implements Scheme {
   }
 
   close(): Promise<void> {
+    this.#known = new WeakMap();
     return this.#acceptor.close();
   }
+}
+
+/**
+ * A token is taken once, but a server may check one request twice: in a middleware for all paths, and in
+ * one for some.
+ */
+interface Known {
+  readonly header: string;
+  readonly identified: Promise<Identified>;
 }
 
 function tokenOf(header: string): Uint8Array {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace kpass {
 
@@ -40,12 +41,18 @@ inline std::optional<FileStatus> StatusOf(const char* path) {
   const auto times = {now.st_mtim, now.st_ctim};
 #endif
 #endif
-  std::string fingerprint = std::to_string(inode) + ' ' + std::to_string(size);
+  // Their bytes, because a login reads several files' statuses.
+  std::string fingerprint;
+  const auto append = [&fingerprint](const auto& number) {
+    fingerprint.append(reinterpret_cast<const char*>(&number), sizeof number);
+  };
+  append(inode);
+  append(size);
   for (const auto& at : times) {
-    fingerprint +=
-        ' ' + std::to_string(at.tv_sec) + '.' + std::to_string(at.tv_nsec);
+    append(at.tv_sec);
+    append(at.tv_nsec);
   }
-  return FileStatus{mode, fingerprint};
+  return FileStatus{mode, std::move(fingerprint)};
 }
 
 }  // namespace kpass

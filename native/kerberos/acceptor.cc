@@ -74,9 +74,9 @@ class Reception {
     {
       const Traced traced(context_,
                           settings_.common().trace ? &trace : nullptr);
-      if (FindServices() && FindKeys() && ReadToken() && ReadTicket() &&
-          ReadChecksum() && CheckClient() && CheckBindings() && MakeReply() &&
-          TakeOnce()) {
+      if (FindServices() && OpenKeytabs() &&
+          ((ReadToken() && ReadTicket()) || BlameKeytab()) && ReadChecksum() &&
+          CheckClient() && CheckBindings() && MakeReply() && TakeOnce()) {
         Grant();
       }
     }
@@ -86,9 +86,10 @@ class Reception {
 
  private:
   bool FindServices();
-  bool FindKeys();
+  bool OpenKeytabs();
   bool ReadToken();
   bool ReadTicket();
+  bool BlameKeytab();
   bool ReadChecksum();
   bool CheckClient();
   bool CheckBindings();
@@ -146,21 +147,13 @@ bool Reception::FindService(Service& service, const Settings& settings) {
   return true;
 }
 
-// Looks for the keys before the token is read: krb5_rd_req reports an
-// unreadable keytab as the client's fault. Drops the services that have no key.
-bool Reception::FindKeys() {
-  for (auto service = services_.begin(); service != services_.end();) {
-    const bool opened = service->OpenKeytab(&acceptance_);
-    acceptance_.keytab = service->keytab_name();
+bool Reception::OpenKeytabs() {
+  for (Service& service : services_) {
+    const bool opened = service.OpenKeytab(&acceptance_);
+    acceptance_.keytab = service.keytab_name();
     if (!opened) return false;
-    if (service->FindKey(&acceptance_)) {
-      acceptance_.keytab_exposed = service->keytab_exposed();
-      ++service;
-    } else {
-      service = services_.erase(service);
-    }
   }
-  return !services_.empty();
+  return true;
 }
 
 bool Reception::ReadToken() {
@@ -180,7 +173,11 @@ bool Reception::ReadTicket() {
   krb5_error_code noted = 0;
   for (const Service& service : services_) {
     const krb5_error_code code = ReadTicketFor(service);
-    if (code == 0) return true;
+    if (code == 0) {
+      acceptance_.keytab_exposed =
+          settings_.look_at_keytab.IsDue() && service.keytab_exposed();
+      return true;
+    }
     // The most useful message is about the service that the ticket names.
     if (noted == 0 || noted == KRB5KRB_AP_ERR_NOT_US || !MayBeAnothers(code)) {
       Check("krb5_rd_req", code);
@@ -188,6 +185,21 @@ bool Reception::ReadTicket() {
     }
     if (!MayBeAnothers(code)) return false;
   }
+  return false;
+}
+
+// Looks for the keys after a failure: krb5_rd_req reports an unreadable keytab
+// as the client's fault. If no service has a key, it is the operator's. Returns
+// false.
+bool Reception::BlameKeytab() {
+  NativeReport report;
+  bool found = false;
+  for (Service& service : services_) {
+    if (!service.FindKey(&report)) continue;
+    found = true;
+    acceptance_.keytab_exposed = service.keytab_exposed();
+  }
+  if (!found) static_cast<NativeReport&>(acceptance_) = report;
   return false;
 }
 
@@ -316,6 +328,14 @@ void RememberedName::Put(std::string name) {
   const std::lock_guard<std::mutex> lock(mutex_);
   name_ = std::move(name);
   end_ = std::chrono::steady_clock::now() + kNameLife;
+}
+
+bool Seldom::IsDue() {
+  const auto now = std::chrono::steady_clock::now();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (now < next_) return false;
+  next_ = now + kPeriod;
+  return true;
 }
 
 Acceptance Accept(const AcceptorSettings& settings, std::string_view token,

@@ -38,6 +38,19 @@ class RememberedName {
   std::chrono::steady_clock::time_point end_;
 };
 
+// A thing that need not be done at each accept, but once in kPeriod.
+class Seldom {
+ public:
+  static constexpr std::chrono::seconds kPeriod{1};
+
+  // Whether it is to be done now.
+  bool IsDue();
+
+ private:
+  std::mutex mutex_;
+  std::chrono::steady_clock::time_point next_;
+};
+
 // The settings of many accepts. Several threads read them.
 struct AcceptorSettings final : public RefCounted {
   // One, or one for each host. They differ in the host alone.
@@ -46,6 +59,7 @@ struct AcceptorSettings final : public RefCounted {
   BindingsRule bindings = BindingsRule::kAllow;
   bool once = true;  // a token is accepted once
   mutable RememberedName own_name;
+  mutable Seldom look_at_keytab;  // see Service::keytab_exposed()
 
   const Settings& common() const { return *services.front(); }
 };
@@ -59,7 +73,7 @@ struct Acceptance : NativeReport {
   bool bound = false;     // accepted: the client is bound to the channel
   std::string service;    // the service's principal, once known
   std::string keytab;     // the keytab's whole name, once known
-  bool keytab_exposed = false;  // see Service::keytab_exposed()
+  bool keytab_exposed = false;  // as far as it was looked at
   Trace trace;                  // empty unless asked for
 };
 

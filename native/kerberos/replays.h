@@ -11,9 +11,9 @@
 #include <cstddef>
 #include <list>
 #include <mutex>
-#include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace kpass {
 
@@ -25,7 +25,8 @@ class Replays {
   // The one memory of the process, for all of its threads.
   static Replays& OfProcess();
 
-  // Returns whether the tag is new, and remembers it for `life`.
+  // Returns whether the tag is new, and remembers it for `life`. A tag is the
+  // code of a cryptographic checksum.
   bool Take(std::string_view tag, std::chrono::seconds life);
 
  private:
@@ -34,14 +35,18 @@ class Replays {
   struct Entry {
     Clock::time_point end;
     std::string tag;
+    Entry* next = nullptr;  // in its bucket
   };
 
+  static constexpr size_t kBuckets = size_t{1} << 17;
+
+  Entry** BucketOf(std::string_view tag);
   void ForgetFirst();
 
   std::mutex mutex_;
-  // Not a deque and not a hash table: they need a libstdc++ of GCC 11.
-  std::list<Entry> entries_;          // the oldest first
-  std::set<std::string_view> known_;  // the tags in entries_
+  // Not a deque and not a std::unordered_set: they need a libstdc++ of GCC 11.
+  std::list<Entry> entries_;  // the oldest first
+  std::vector<Entry*> buckets_ = std::vector<Entry*>(kBuckets);
 };
 
 }  // namespace kpass

@@ -17,7 +17,7 @@ constexpr std::chrono::seconds kIdle{5};
 size_t Pool::Places() const { return std::min(limit_, 2 * limit_ - stalled_); }
 
 Pool::Admission Pool::Submit(Ref<Job> job) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  std::unique_lock<std::mutex> lock(mutex_);
   if (active_ + queue_.size() >= Places() + queue_limit_) {
     return Admission::kFull;
   }
@@ -28,6 +28,7 @@ Pool::Admission Pool::Submit(Ref<Job> job) {
     queue_.pop_back();
     return Admission::kNoThread;
   }
+  lock.unlock();  // or the thread would wake up, only to wait for the lock
   work_.notify_one();
   return Admission::kAccepted;
 }

@@ -7,19 +7,23 @@ import { join } from 'node:path';
 import { Realm } from 'kpass/testing';
 import { BasicStrategy } from 'passport-http';
 import { type Answer, basic, Example } from '../../examples/https-basic/run';
+import { initiate } from '../support/initiator';
 import { partOfExample, recipes } from '../support/recipes';
 import { SERVICE } from '../support/subject';
 
 /** The code that reads the header: kpass/http, or the framework's plugin, which may be lenient. */
 type Reader = 'kpass' | 'plugin';
 
+/** With kpass, the examples take tickets as well. The plugins are Basic's alone. */
 const EXAMPLES: Record<string, { file: string; reader: Reader }> = {
   "Node's https": { file: 'https.mjs', reader: 'kpass' },
+  "Node's http2": { file: 'http2.mjs', reader: 'kpass' },
   'Express 5': { file: 'express.mjs', reader: 'kpass' },
   'Fastify 5': { file: 'fastify.mjs', reader: 'kpass' },
   '@fastify/basic-auth': { file: 'fastify-basic-auth.mjs', reader: 'plugin' },
   'Koa 3': { file: 'koa.mjs', reader: 'kpass' },
-  '@hapi/basic': { file: 'hapi.mjs', reader: 'plugin' },
+  hapi: { file: 'hapi.mjs', reader: 'kpass' },
+  '@hapi/basic': { file: 'hapi-basic.mjs', reader: 'plugin' },
   'Passport on Express 5': { file: 'passport.mjs', reader: 'kpass' },
   'Hono on Node': { file: 'hono.mjs', reader: 'kpass' },
 };
@@ -28,6 +32,7 @@ const EXAMPLES: Record<string, { file: string; reader: Reader }> = {
 const ELSEWHERE = [
   'authjs.mjs',
   'express-form.mjs',
+  'express-session.mjs',
   'kubernetes.mjs',
   'nest.mts',
   'opentelemetry.mjs',
@@ -52,6 +57,7 @@ const users = {
 const BOB = 'bob';
 const BOBS = 'builder';
 
+const negotiate = (token: Uint8Array) => `Negotiate ${base64(token)}`;
 const base64 = (bytes: string | Uint8Array) => Buffer.from(bytes).toString('base64');
 
 const refused: Record<string, string> = {
@@ -126,8 +132,11 @@ describe('the examples', () => {
       const challenges = async (authorization?: string) => {
         const answer = await example.get(authorization);
         equal(answer.status, 401);
-        const challenge = answer.headers['www-authenticate'] ?? '';
-        match(challenge, /^Basic realm="EXAMPLE\.COM", charset="UTF-8"/);
+        const { challenges } = answer;
+        match(challenges.pop() ?? '', /^Basic realm="EXAMPLE\.COM", charset="UTF-8"/);
+        // In a line of its own, and not after credentials of any kind.
+        const offersTickets = reader === 'kpass' && authorization === undefined;
+        deepEqual(challenges, offersTickets ? ['Negotiate'] : []);
         holdsNoDetail(answer);
       };
 
@@ -135,6 +144,25 @@ describe('the examples', () => {
       const headers = { ...refused, ...malformed, ...(reader === 'kpass' && sloppy) };
       for (const [name, header] of Object.entries(headers)) {
         it(`challenges ${name}`, () => challenges(header));
+      }
+
+      if (reader === 'kpass') {
+        it('welcomes a user with a ticket, and proves itself', async () => {
+          const answers: string[] = [];
+          const end = await initiate(realm, 'alice', async (token) => {
+            const { status, body, challenges } = await example.get(negotiate(token));
+            answers.push(`${status} ${body}`, `${challenges.length}`);
+            return Buffer.from(challenges[0]?.replace(/^Negotiate /, '') ?? '', 'base64');
+          });
+          deepEqual(answers, ['200 Welcome, alice@EXAMPLE.COM.', '1']);
+          equal(end, 'complete');
+        });
+
+        it('challenges a token that came before', async () => {
+          const token = negotiate(await realm.token('alice', SERVICE));
+          equal((await example.get(token)).status, 200);
+          await challenges(token);
+        });
       }
 
       it('logs nothing during all of this', () => equal(example.log, ''));

@@ -112,6 +112,26 @@ describe('the recipes', () => {
     doesNotMatch(example.log, /wonderland|queen|rabbit/);
   });
 
+  it('of Express log in by ticket once, into a new session', async () => {
+    await start('express-session.mjs');
+    equal((await send('/')).statusCode, 401);
+    const ticket = async () =>
+      `Negotiate ${Buffer.from(await realm.token('alice', SERVICE)).toString('base64')}`;
+    const planted = 'connect.sid=planted';
+    const token = await ticket();
+    const welcome = await send('/', undefined, { cookie: planted, authorization: token });
+    equal(await text(welcome), 'Welcome, alice@EXAMPLE.COM.');
+    const [cookie = ''] = welcome.headers['set-cookie'] ?? [];
+    match(cookie, /; HttpOnly; Secure; SameSite=Lax$/);
+    const page = await send('/', undefined, { cookie: cookie.split(';')[0] });
+    equal(await text(page), 'Welcome, alice@EXAMPLE.COM.');
+    for (const headers of [{ cookie: planted }, { authorization: token }, {}]) {
+      const refused = await send('/', undefined, headers);
+      equal(refused.statusCode, 401);
+      equal(refused.headers['set-cookie'], undefined);
+    }
+  });
+
   it('of Passport log in by a form', async () => {
     await start('passport-form.mjs');
     const right = await answerTo('/login', fields('alice', 'wonderland'));

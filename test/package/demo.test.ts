@@ -12,6 +12,7 @@ const PROVED = [
   '✓ no credentials → 401',
   '✓ wrong password → 401',
   '✓ right password → 200',
+  '✓ a ticket, without a password → 200',
   '✓ the password that the impostor accepts → 500',
   '✓ 100 with the right password → 100 × 200',
   '✓ 100 with one wrong password → 100 × 401',
@@ -39,7 +40,7 @@ describe('the demo', function () {
     equal(code, 0);
   });
 
-  it('prints the URL, the user, the password and a curl line that works', async () => {
+  it('prints the URL, the user, the password and curl lines that work', async () => {
     start();
     const lines = createInterface(demo.stdout)[Symbol.asyncIterator]();
     const next = async (what: RegExp): Promise<string> => {
@@ -52,6 +53,18 @@ describe('the demo', function () {
     match(await next(/https:/), /^https:\/\/localhost:\d+\/ +user alice, password wonderland$/);
     const [curl = '', ...args] = (await next(/^ *curl /)).split(' ');
     match(execFileSync(curl, ['--silent', ...args], { encoding: 'utf8' }), /alice@EXAMPLE\.COM/);
+
+    const [, ...variables] = (await next(/^ *export /)).split(' ');
+    const env = { ...process.env };
+    for (const each of variables) {
+      const [name = '', value] = each.split(/=(.*)/);
+      env[name] = value;
+    }
+    const [kinit = '', ...user] = (await next(/^ *kinit /)).split(' ');
+    execFileSync(kinit, user, { env, input: 'wonderland\n', stdio: ['pipe', 'ignore', 'inherit'] });
+    const [again = '', ...negotiate] = (await next(/^ *curl /)).split(' ');
+    const answer = execFileSync(again, ['--silent', ...negotiate], { encoding: 'utf8', env });
+    match(answer, /alice@EXAMPLE\.COM/);
     await next(/^KDC: a right password$/);
 
     demo.kill('SIGINT');

@@ -1,4 +1,5 @@
-/** A client and a server of tickets that are not ours: MIT's GSS-API, by way of python3-gssapi. */
+// Clients and a server of tickets that are not ours. All use MIT's GSS-API.
+
 import { execFile, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -12,10 +13,18 @@ export interface Initiation {
   form?: 'spnego' | 'kerberos';
   mutual?: boolean;
   bindings?: Uint8Array;
+  /** The client. npm's kerberos always asks for proof, and knows no bindings. Default python3-gssapi. */
+  client?: keyof typeof CLIENTS;
 }
 
 /** By this path: another Python may come first in PATH, and have no gssapi. */
 const PYTHON = '/usr/bin/python3';
+
+/** The command of each. Both take the same arguments, and write the same lines: see initiator.py. */
+const CLIENTS = {
+  'python3-gssapi': [PYTHON, join(__dirname, 'initiator.py')],
+  'npm kerberos': [process.execPath, join(__dirname, 'npm-initiator.cjs')],
+} as const;
 
 /**
  * Logs the user in, sends its token to `accept`, and resolves to what the client makes of the answer:
@@ -25,12 +34,19 @@ export async function initiate(
   realm: Realm,
   user: string,
   accept: (token: Buffer) => Promise<Uint8Array | null>,
-  { config = realm.config, form = 'spnego', mutual = true, bindings }: Initiation = {},
+  {
+    config = realm.config,
+    form = 'spnego',
+    mutual = true,
+    bindings,
+    client = 'python3-gssapi',
+  }: Initiation = {},
 ): Promise<string> {
   const cache = await realm.ticket(user, { config });
   const args = ['HTTP@localhost', form, mutual ? 'mutual' : 'one-way'];
   if (bindings !== undefined) args.push(Buffer.from(bindings).toString('base64'));
-  const child = spawn(PYTHON, [join(__dirname, 'initiator.py'), ...args], {
+  const [program, script] = CLIENTS[client];
+  const child = spawn(program, [script, ...args], {
     env: { ...process.env, KRB5_CONFIG: config, KRB5CCNAME: `FILE:${cache}`, LC_ALL: 'C' },
   });
   const errors = text(child.stderr);
