@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { printable } from '../errors.js';
+import { PACKAGE } from '../package-folder.js';
 import { isUsageError, UsageError } from './usage.js';
 
 const USAGE = `usage: kpass <command> [options]
@@ -14,6 +15,7 @@ Checks user names and passwords against Kerberos.
   kpass check USER    checks a user's password
   kpass doctor        checks each link from here to the KDC, and says what is broken
   kpass realm         starts a realm to try things with
+  kpass build         compiles kpass where the package has no binary for the system
 
   -h, --help          show this help, or a command's: kpass check --help
   -V, --version       show the version
@@ -26,6 +28,7 @@ type Verb = (args: string[]) => Promise<number>;
 const VERBS: Record<string, () => Promise<Verb>> = {
   check: async () => (await import('./check.js')).check,
   doctor: async () => (await import('./doctor/index.js')).doctor,
+  build: async () => (await import('./build/index.js')).build,
   realm: async () => (await import('./realm.js')).realm,
 };
 
@@ -35,11 +38,12 @@ async function run([verb, ...args]: string[]): Promise<number> {
     return 0;
   }
   if (verb === '-V' || verb === '--version') {
-    const manifest = readFileSync(join(__dirname, '..', '..', 'package.json'), 'utf8');
+    const manifest = readFileSync(join(PACKAGE, 'package.json'), 'utf8');
     process.stdout.write(`${JSON.parse(manifest).version}\n`);
     return 0;
   }
-  if (verb === undefined) throw new UsageError('a command is missing: check, doctor or realm');
+  if (verb === undefined)
+    throw new UsageError('a command is missing: check, doctor, realm or build');
   if (!Object.hasOwn(VERBS, verb)) throw new UsageError(`there is no command ${verb}`);
   return (await VERBS[verb]?.())?.(args) ?? 2;
 }
