@@ -14,6 +14,8 @@ export function loadAddon(): unknown {
   if (process.platform !== 'linux' && process.platform !== 'darwin') {
     throw new Error(`kpass runs on Linux and macOS only; this is ${process.platform}`);
   }
+  // A bundle may have the addon, but not the rest of the package.
+  if (!isInPackage()) throw new Error(BUNDLED);
   try {
     return compiledHere() ?? shipped();
   } catch (cause) {
@@ -77,7 +79,6 @@ function remedy(reason: string, code: unknown): string {
   if (code === 'ERR_ACCESS_DENIED') {
     return `Start Node.js with --allow-addons and --allow-fs-read=${PACKAGE} too.`;
   }
-  if (!isInPackage()) return BUNDLED;
   if (/libkrb5|libk5crypto|libcom_err/.test(reason)) {
     return (
       'MIT Kerberos is not installed here. Install libkrb5-3 (Debian, Ubuntu), ' +
@@ -91,7 +92,7 @@ function remedy(reason: string, code: unknown): string {
 function isInPackage(): boolean {
   try {
     return JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8')).name === 'kpass';
-  } catch {
-    return false;
+  } catch (error) {
+    return codeOf(error) === 'ERR_ACCESS_DENIED';
   }
 }

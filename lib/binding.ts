@@ -2,7 +2,6 @@
 
 import { join } from 'node:path';
 import { loadAddon } from './addon.js';
-import { PACKAGE } from './package-folder.js';
 import type { Transport } from './settings.js';
 
 /** A pool of threads. The holder of this value owns the pool. */
@@ -214,8 +213,8 @@ interface Binding {
   keytabLogin(settings: NativeSettings, service: string, client: string): LoginReport;
 }
 
-/** The parts of krb5.conf that kpass depends on. */
-export const FIRST_CONFIG = join(PACKAGE, 'native', 'conf', 'first.conf');
-export const LAST_CONFIG = join(PACKAGE, 'native', 'conf', 'last.conf');
+/** The parts of krb5.conf that kpass depends on. Tracers find their paths only as they are written here. */
+export const FIRST_CONFIG = join(__dirname, '..', 'native', 'conf', 'first.conf');
+export const LAST_CONFIG = join(__dirname, '..', 'native', 'conf', 'last.conf');
 
 export const binding = loadAddon() as Binding;

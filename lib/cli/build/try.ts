@@ -4,7 +4,12 @@ import { run } from './run.js';
 
 /** Throws an Error if the addon does not load. */
 export async function tryAddon(path: string): Promise<void> {
-  const program = `if (typeof require(${JSON.stringify(path)}).submit !== 'function') process.exit(1)`;
+  const program = `try {
+    if (typeof require(${JSON.stringify(path)}).submit !== 'function') throw Error('it is not kpass');
+  } catch ({ message }) {
+    console.error(message);
+    process.exit(1);
+  }`;
   const { ok, stderr } = await run([process.execPath, '-e', program]);
-  if (!ok) throw new Error(`the compiled addon does not load:\n${stderr.trim()}`);
+  if (!ok) throw new Error(`the compiled addon does not load: ${stderr.trim()}`);
 }
