@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, readFileSync, statSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -12,7 +12,16 @@ import { gzipSync } from 'node:zlib';
 import { nodeFileTrace } from '@vercel/nft';
 import { build } from 'esbuild';
 import { Realm } from 'kpass/testing';
-import { emptyProject, install, PACKAGE, pack, runFile, runtime, tarball } from '../support/packed';
+import {
+  emptyFolder,
+  emptyProject,
+  install,
+  PACKAGE,
+  pack,
+  runFile,
+  runtime,
+  tarball,
+} from '../support/packed';
 import { SERVICE } from '../support/subject';
 
 const execute = promisify(execFile);
@@ -113,6 +122,19 @@ describe('the package', function () {
     const again = await pack(dirname(packed));
     assert.equal(createHash('sha256').update(readFileSync(again)).digest('hex'), before);
     await succeed(dirname(again), 'sha256sum', '--check', again.replace(/\.tgz$/, '.sha256'));
+  });
+
+  it('has this machine’s build as its binary if npm packs a clone, and the clone stays as it is', async () => {
+    const clone = await emptyFolder();
+    await succeed(PACKAGE, 'sh', '-c', `git ls-files -z | xargs -0 cp --parents -t '${clone}'`);
+    symlinkSync(join(PACKAGE, 'node_modules'), join(clone, 'node_modules'));
+    cpSync(join(PACKAGE, 'build/Release/kpass.node'), join(clone, 'build/Release/kpass.node'));
+    const name = await succeed(clone, 'npm', 'pack', '--silent');
+    const files = (await succeed(clone, 'tar', '-tzf', name.trim())).split('\n');
+    const binaries = files.filter((file) => file.endsWith('.node'));
+    assert.deepEqual(binaries, [`package/prebuilds/linux-${process.arch}/kpass.glibc.node`]);
+    assert(files.includes('package/include/napi.h') && !files.includes('package/binding.gyp'));
+    assert(!existsSync(join(clone, 'prebuilds')) && !existsSync(join(clone, 'include')));
   });
 
   it('comes with a bill of materials, of what is compiled in', () => {
