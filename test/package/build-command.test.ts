@@ -16,6 +16,7 @@ import {
   emptyFolder,
   emptyProject,
   install,
+  PACKING,
   PROGRAM,
   runFile,
   script,
@@ -42,7 +43,8 @@ describe('kpass build', function () {
   let users: NodeJS.ProcessEnv;
   let kpass: string;
   const addon = () => join(kpass, 'build', 'Release', 'kpass.node');
-  before(async () => {
+  before(async function () {
+    this.timeout(PACKING);
     realm = await Realm.start({ users: { alice: 'wonderland' } });
     users = { KRB5_CONFIG: realm.config, KEYTAB: realm.keytab(SERVICE) };
     await tarball();

@@ -14,6 +14,7 @@ import {
   emptyProject,
   install,
   NODES,
+  PACKING,
   PROGRAM,
   packToPassword,
   runFile,
@@ -51,7 +52,8 @@ describe('installing', function () {
   let users: NodeJS.ProcessEnv;
   /** The environment of a machine with Node.js and npm, but without a compiler. */
   let bare: NodeJS.ProcessEnv;
-  before(async () => {
+  before(async function () {
+    this.timeout(PACKING);
     realm = await Realm.start({ users: { alice: 'wonderland' } });
     users = { KRB5_CONFIG: realm.config, KEYTAB: realm.keytab(SERVICE) };
     bare = { ...(await bareEnvironment(process.execPath)), ...users };

@@ -6,7 +6,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Realm } from 'kpass/testing';
 import { MANAGERS, ManagedProject } from '../support/managers';
-import { copyingCompiler, PROGRAM, tarball } from '../support/packed';
+import { copyingCompiler, PACKING, PROGRAM, tarball } from '../support/packed';
 import { SERVICE } from '../support/subject';
 
 /** What a manager says if a package has a script, or another fault. */
@@ -18,7 +18,8 @@ describe('installing with', function () {
   let realm: Realm;
   let users: NodeJS.ProcessEnv;
   let packed: string;
-  before(async () => {
+  before(async function () {
+    this.timeout(PACKING);
     realm = await Realm.start({ users: { alice: 'wonderland' } });
     users = { KRB5_CONFIG: realm.config, KEYTAB: realm.keytab(SERVICE) };
     packed = await tarball();

@@ -17,6 +17,7 @@ import {
   emptyProject,
   install,
   PACKAGE,
+  PACKING,
   pack,
   runFile,
   runtime,
@@ -51,7 +52,8 @@ describe('the package', function () {
 
   let project: string;
   let packed: string;
-  before(async () => {
+  before(async function () {
+    this.timeout(PACKING);
     packed = await tarball();
     project = await emptyProject();
     await install(project, packed);

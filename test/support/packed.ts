@@ -29,6 +29,9 @@ function temporary(): string {
 /** Makes an empty folder. */
 export const emptyFolder = () => mkdtemp(join(temporary(), 'folder-'));
 
+/** ms for the first tarball: zig compiles libc++ first, and other programs may share the machine. */
+export const PACKING = 900_000;
+
 /** The tarball of a release, with the binaries for this processor only: for glibc and for musl. */
 export function tarball(): Promise<string> {
   made ??= release();
