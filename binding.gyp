@@ -1,3 +1,5 @@
+# The addon as node-gyp and prebuildify build it. `kpass build` compiles it without this file, and
+# CMakeLists.txt is the developers' build. All three take their flags from native/flags.json.
 {
   "variables": {
     # Set by this project's own scripts only: a user's newer compiler must not
@@ -60,23 +62,17 @@
         "native/node/verification_call.cc"
       ],
       "include_dirs": ["native", "<!(node -p \"require('node-addon-api').include_dir\")"],
-      "defines": [
-        "NAPI_VERSION=8",
-        "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS",
-        "NODE_ADDON_API_DISABLE_DEPRECATED",
-        # A worker that is being terminated refuses every call, at any time.
-        "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"
+      "defines": ["<!@(node -p \"require('./native/flags.json').defines.join(' ')\")"],
+      "libraries": [
+        "<!@(node scripts/pkg-config.cjs --libs)",
+        "<!@(node -p \"require('./native/flags.json').libraries.join(' ')\")"
       ],
-      "libraries": ["<!@(node scripts/install/pkg-config.cjs --libs)", "-lresolv"],
       "variables": {
+        # The later -Os outranks Node's -O3: half the size, and no slower, because libkrb5 does the work.
         "flags": [
-          # Half the size of Node's -O3, and no slower: libkrb5 does the work.
-          "-Os",
-          "-Wall",
-          "-Wextra",
-          "-Wpedantic",
-          "-Wconversion",
-          "<!@(node scripts/install/pkg-config.cjs --cflags)"
+          "<!@(node -p \"require('./native/flags.json').compile.join(' ')\")",
+          "<!@(node -p \"require('./native/flags.json').warnings.join(' ')\")",
+          "<!@(node scripts/pkg-config.cjs --cflags)"
         ],
         "conditions": [["kpass_werror==1", { "flags": ["-Werror"] }]]
       },
@@ -87,18 +83,21 @@
             "GCC_ENABLE_CPP_EXCEPTIONS": "YES",
             "GCC_SYMBOLS_PRIVATE_EXTERN": "YES",
             "MACOSX_DEPLOYMENT_TARGET": "13.0",
-            # As GCC means -Wconversion.
-            "OTHER_CPLUSPLUSFLAGS": ["<@(flags)", "-Wno-sign-conversion"]
+            # -Wno-sign-conversion: -Wconversion, as GCC means it.
+            "OTHER_CPLUSPLUSFLAGS": [
+              "<@(flags)",
+              "<!@(node -p \"require('./native/flags.json').darwin.compile.join(' ')\")"
+            ]
           }
         }, {
           "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++20", "-std=gnu++17"],
-          "cflags_cc": ["-std=c++17", "-fexceptions", "-fvisibility=hidden", "<@(flags)"],
-          # A thread may still be in libkrb5 when the last environment that loaded
+          "cflags_cc": ["<@(flags)"],
+          # -z nodelete: a thread may still be in libkrb5 when the last environment that loaded
           # the addon is gone: the code must stay mapped. (On macOS
           # native/base/platform.cc sees to it.)
-          # And what it has of the C++ library's templates is its own: node exports
+          # -Bsymbolic: what it has of the C++ library's templates is its own: node exports
           # many of the same names, as its compiler made them.
-          "ldflags": ["-Wl,-z,nodelete", "-Wl,-Bsymbolic"]
+          "ldflags": ["<!@(node -p \"require('./native/flags.json').linux.link.join(' ')\")"]
         }]
       ]
     }

@@ -1,10 +1,7 @@
-// Loads the native addon and gives it types. No other file loads it.
+// The native addon, with types. No other file loads it.
 
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import addon from 'node-gyp-build';
-import { isMusl } from './libc.js';
-import { BUNDLED } from './outside.js';
+import { loadAddon } from './addon.js';
 import type { FastRule, OtpRule, Transport } from './settings.js';
 
 /** A pool of threads. The holder of this value owns the pool. */
@@ -293,68 +290,8 @@ interface Binding {
   armorLogin(settings: NativeSettings): ArmorReport;
 }
 
-/** The package's folder. This file is in its dist/. */
-const PACKAGE = join(__dirname, '..');
+/** The parts of krb5.conf that kpass depends on. Tracers find their paths only as they are written here. */
+export const FIRST_CONFIG = join(__dirname, '..', 'native', 'conf', 'first.conf');
+export const LAST_CONFIG = join(__dirname, '..', 'native', 'conf', 'last.conf');
 
-/** The parts of krb5.conf that kpass depends on. */
-export const FIRST_CONFIG = join(PACKAGE, 'native', 'conf', 'first.conf');
-export const LAST_CONFIG = join(PACKAGE, 'native', 'conf', 'last.conf');
-
-function loadBinding(): Binding {
-  if (process.platform !== 'linux' && process.platform !== 'darwin') {
-    throw new Error(`kpass runs on Linux and macOS only; this is ${process.platform}`);
-  }
-  try {
-    const path = addon.path(PACKAGE);
-    // node-gyp-build recognizes musl only by Alpine's release file. Other systems have musl too.
-    if (path.endsWith('.glibc.node') && isMusl()) throw new Error(`${path} is for glibc, not musl`);
-    return require(path) as Binding;
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(
-      `kpass cannot load its native addon on ${process.platform} ${process.arch}, ` +
-        `Node ${process.version}: ${reason.trim()}\n${remedy(reason, codeOf(cause))}`,
-      { cause },
-    );
-  }
-}
-
-function codeOf(cause: unknown): unknown {
-  return (cause as { code?: unknown } | null)?.code;
-}
-
-function remedy(reason: string, code: unknown): string {
-  if (code === 'ERR_DLOPEN_DISABLED') {
-    return (
-      'Node.js was started so that it loads no addon. With --permission, start it with ' +
-      '--allow-addons too. Do not start it with --no-addons.'
-    );
-  }
-  if (code === 'ERR_ACCESS_DENIED') {
-    return `Start Node.js with --allow-addons and --allow-fs-read=${PACKAGE} too.`;
-  }
-  if (!isInPackage()) return BUNDLED;
-  if (/libkrb5|libk5crypto|libcom_err/.test(reason)) {
-    return (
-      'MIT Kerberos is not installed here. Install libkrb5-3 (Debian, Ubuntu), ' +
-      'krb5-libs (Fedora, RHEL, Alpine) or krb5 (Arch, openSUSE, Homebrew).'
-    );
-  }
-  return (
-    'kpass has no binary for some systems. There, its installation builds one. The build needs a ' +
-    'C++ compiler, make, Python, pkg-config and the headers of MIT Kerberos: libkrb5-dev (Debian, ' +
-    'Ubuntu), krb5-devel (Fedora, RHEL), krb5-dev (Alpine), krb5 (Homebrew). ' +
-    'Install them, then run: npm rebuild kpass'
-  );
-}
-
-/** False in a bundle, which is in the folder of another package. */
-function isInPackage(): boolean {
-  try {
-    return JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8')).name === 'kpass';
-  } catch {
-    return false;
-  }
-}
-
-export const binding: Binding = loadBinding();
+export const binding = loadAddon() as Binding;

@@ -1,7 +1,7 @@
 // Finds out whether this Node.js was built for glibc or for musl. Trying is not safe: a binary for
 // glibc may load on musl, which also provides glibc's library name, and crash later.
 //
-// Used by binding.ts, and by scripts/install/install.cjs when kpass is installed.
+// Node's permission model may forbid to read the program. Then Node's report tells: it takes some ms.
 
 import { closeSync, openSync, readSync } from 'node:fs';
 
@@ -19,11 +19,29 @@ const PT_INTERP = 3;
 
 /** Whether this Node.js was built for musl, as on Alpine. */
 export function isMusl(): boolean {
-  return LOADER.test(process.execPath) || LOADER.test(loaderOf(process.execPath));
+  if (LOADER.test(process.execPath)) return true;
+  const loader = loaderOf(process.execPath);
+  return loader === null ? !reportsGlibc() : LOADER.test(loader);
 }
 
-/** The loader that a program names. '' if the file cannot be read: it may have been replaced. */
-function loaderOf(program: string): string {
+/** Whether Node's report names a version of glibc. Bun and Deno have no report: their programs are read. */
+function reportsGlibc(): boolean {
+  const report = process.report as
+    | (NodeJS.ProcessReport & { excludeNetwork?: boolean })
+    | undefined;
+  if (!report) return true;
+  const { excludeNetwork = false } = report;
+  report.excludeNetwork = true; // The report would ask DNS for the names of all peers.
+  try {
+    const { header } = report.getReport() as { header?: { glibcVersionRuntime?: string } };
+    return header?.glibcVersionRuntime !== undefined;
+  } finally {
+    report.excludeNetwork = excludeNetwork;
+  }
+}
+
+/** The loader that a program names. null if the file cannot be read: it may have been replaced. */
+function loaderOf(program: string): string | null {
   try {
     const file = openSync(program, 'r');
     try {
@@ -35,7 +53,7 @@ function loaderOf(program: string): string {
       closeSync(file);
     }
   } catch {
-    return '';
+    return null;
   }
 }
 

@@ -16,6 +16,30 @@ const bill = JSON.parse(
 );
 const { component } = bill.metadata;
 component.name = 'kpass'; // npm writes the name of the folder.
+// No package is needed at run time. These are compiled into the binaries, and the first two are packed.
+bill.components = ['node-addon-api', 'node-api-headers'].map((name) => {
+  const { version, license } = require(`${name}/package.json`);
+  const purl = `pkg:npm/${name}@${version}`;
+  return {
+    'bom-ref': purl,
+    type: 'library',
+    name,
+    version,
+    licenses: [{ license: { id: license } }],
+    purl,
+  };
+});
+const [, zig] = /^readonly version=(\S+)/m.exec(
+  readFileSync(`${__dirname}/platforms/install-zig`, 'utf8'),
+);
+bill.components.push({
+  'bom-ref': `libc++@zig-${zig}`,
+  type: 'library',
+  name: 'libc++',
+  version: `zig ${zig}`,
+  description: "in the binaries for musl: LLVM's libc++, libc++abi and libunwind, as zig has them",
+  licenses: [{ expression: 'Apache-2.0 WITH LLVM-exception' }],
+});
 component.hashes = [{ alg: 'SHA-512', content: hash('sha512') }];
 
 // The time of the commit, and a UUID made from the tarball (version 8, for custom schemes).

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { printable } from '../errors.js';
+import { PACKAGE } from '../package-folder.js';
 import { commandWords } from './invocation.js';
 import { isUsageError, UsageError } from './usage.js';
 
@@ -17,6 +18,7 @@ Checks user names and passwords against Kerberos.
   kpass doctor        checks each link from here to the KDC, and says what is broken
   kpass forgive USER  forgets a user's wrong passwords in the throttle's store
   kpass realm         starts a realm to try things with
+  kpass build         compiles kpass where the package has no binary for the system
 
   -h, --help          show this help, or a command's: kpass check --help
   -V, --version       show the version
@@ -31,6 +33,7 @@ const VERBS: Record<string, () => Promise<Verb>> = {
   passwd: async () => (await import('./passwd.js')).passwd,
   doctor: async () => (await import('./doctor/index.js')).doctor,
   forgive: async () => (await import('./forgive.js')).forgive,
+  build: async () => (await import('./build/index.js')).build,
   realm: async () => (await import('./realm.js')).realm,
 };
 
@@ -40,7 +43,7 @@ async function run([verb, ...args]: string[]): Promise<number> {
     return 0;
   }
   if (verb === '-V' || verb === '--version') {
-    const manifest = readFileSync(join(__dirname, '..', '..', 'package.json'), 'utf8');
+    const manifest = readFileSync(join(PACKAGE, 'package.json'), 'utf8');
     process.stdout.write(`${JSON.parse(manifest).version}\n`);
     return 0;
   }

@@ -319,7 +319,7 @@ describe('the manual', () => {
     const page = read('docs/command.md');
     const optionsIn = (text: string) => new Set(text.match(/--[a-z][a-z-]+/g));
     const command = join(PACKAGE, 'dist', 'cli', 'index.js');
-    const helps = ['doctor', 'check', 'forgive', 'passwd', 'realm'].map((name) =>
+    const helps = ['doctor', 'check', 'forgive', 'passwd', 'realm', 'build'].map((name) =>
       execute(process.execPath, [command, name, '--help']),
     );
     const help = (await Promise.all(helps)).map(({ stdout }) => stdout).join('');

@@ -1,7 +1,7 @@
-// Some facts are written in two places, which must agree: the sources of the two builds, and
-// libkrb5's error numbers.
+// Some facts are written in two places, which must agree: the sources of the builds, and libkrb5's error
+// numbers.
 
-import { deepEqual, equal, ok } from 'node:assert/strict';
+import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,10 +9,11 @@ import { krb5Name } from '../../lib/krb5-codes';
 
 const PACKAGE = join(__dirname, '../..');
 const read = (path: string) => readFileSync(join(PACKAGE, path), 'utf8');
+const one = (path: string, pattern: RegExp) => pattern.exec(read(path))?.[1];
 const sources = (text: string) =>
   [...new Set(text.match(/\bnative\/(base|net|kerberos|node)\/\w+\.cc\b/g))].sort();
 
-describe('the two builds', () => {
+describe('the builds', () => {
   it('name the same sources, and no source is left out', () => {
     const there = ['base', 'net', 'kerberos', 'node']
       .flatMap((layer) =>
@@ -24,13 +25,30 @@ describe('the two builds', () => {
     deepEqual(sources(read('CMakeLists.txt')), there);
   });
 
-  it('ask for the same version of Node-API, and of C++', () => {
-    const one = (path: string, pattern: RegExp) => pattern.exec(read(path))?.[1];
+  it('read their flags from native/flags.json, as kpass build does', () => {
+    const { defines, compile, warnings, linux } = JSON.parse(read('native/flags.json'));
+    for (const path of ['binding.gyp', 'CMakeLists.txt']) {
+      const text = read(path);
+      match(text, /native\/flags\.json/);
+      for (const flag of [...defines, ...warnings, ...linux.link]) {
+        ok(!text.includes(`"${flag}"`) && !text.includes(` ${flag} `), `${flag} is in ${path} too`);
+      }
+    }
+    equal(`-std=c++${one('CMakeLists.txt', /CXX_STANDARD (\d+)/)}`, compile[0]);
+  });
+
+  it('ask for the same version of Node-API', () => {
     const { napi_versions } = JSON.parse(read('package.json')).binary;
-    for (const path of ['binding.gyp', 'CMakeLists.txt', 'native/node/addon.cc']) {
+    for (const path of ['native/flags.json', 'native/node/addon.cc']) {
       equal(one(path, /NAPI_VERSION[= ](\d+)/), String(napi_versions[0]), path);
     }
-    equal(one('binding.gyp', /-std=c\+\+(\d+)"/), one('CMakeLists.txt', /CXX_STANDARD (\d+)/));
+  });
+
+  it('compile the same folders as kpass build does', () => {
+    equal(
+      one('lib/cli/build/compile.ts', /LAYERS = \[(.*)\]/),
+      "'base', 'net', 'kerberos', 'node'",
+    );
   });
 });
 

@@ -12,7 +12,7 @@ import { Realm } from 'kpass/testing';
 const SLOW = Number(process.env.KPASS_SLOW ?? 1);
 
 const PACKAGE = join(__dirname, '../..');
-const SANITIZER = /build-(asan|tsan)$/.exec(process.env.KPASS_PREBUILD ?? '')?.[1];
+const SANITIZER = /build-(asan|tsan)$/.exec(process.env.KPASS_BUILD ?? '')?.[1];
 const HARNESS = join(PACKAGE, `build-${SANITIZER ?? 'dev'}/build/harness`);
 // valgrind reports only definite leaks: glibc keeps the stacks of ended threads.
 const VALGRIND = SANITIZER

@@ -69,6 +69,11 @@ describe('the layers of lib/', () => {
 
   it('import no layer that they must not know', () => deepEqual(breaches(graph, LIB), []));
 
+  it('leave the native addon to addon.ts', () => {
+    const users = files.filter((file) => /require\('[^']*\.node'/.test(read('lib', file)));
+    deepEqual(users, ['addon.ts']);
+  });
+
   it('import in no circle, not even types', () => deepEqual(circle(graph), []));
 });
 
@@ -123,6 +128,7 @@ function layerOf(file: string): string {
 function importsOf(file: string): string[] {
   return [...read('lib', file).matchAll(/\b(?:from|import|require)\b\s*\(?\s*'(\.[^']*)'/g)]
     .map(name)
+    .filter((path) => !path.endsWith('.node')) // The addon, of which addon.ts alone knows.
     .map((path) => posix.join(dirname(file), path.replace(/(\.js)?$/, '.ts')))
     .filter((path) => path !== file); // `typeof import()` of itself.
 }

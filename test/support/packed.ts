@@ -1,11 +1,11 @@
-// kpass as its users get it: the tarball of a release, with the binary for this machine, and empty
+// kpass as its users get it: the tarball of a release, with the binaries for this processor, and empty
 // projects to install it in, with or without a compiler in PATH.
 
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { mkdtemp, realpath, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, realpath, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { promisify } from 'node:util';
 
@@ -29,7 +29,10 @@ function temporary(): string {
 /** Makes an empty folder. */
 export const emptyFolder = () => mkdtemp(join(temporary(), 'folder-'));
 
-/** The tarball of a release, with the binary for this machine only. */
+/** ms for the first tarball: zig compiles libc++ first, and other programs may share the machine. */
+export const PACKING = 900_000;
+
+/** The tarball of a release, with the binaries for this processor only: for glibc and for musl. */
 export function tarball(): Promise<string> {
   made ??= release();
   return made;
@@ -38,19 +41,20 @@ let made: Promise<string> | undefined;
 
 async function release(): Promise<string> {
   const where = await emptyFolder();
-  await script('build-binaries', where);
+  await runScript('build-binaries', where);
   return pack(where);
 }
 
-/** Packs a release with the binary in the folder. */
+/** Packs a release with the binaries in the folder. */
 export async function pack(where: string): Promise<string> {
-  const { stdout } = await script('pack', where);
+  const { stdout } = await runScript('pack', where);
   return stdout.trim();
 }
 
-function script(name: string, where: string) {
+function runScript(name: string, where: string) {
   const env = { ...process.env, KPASS_RELEASE: where };
-  return execute(join(PACKAGE, 'scripts', name), [process.arch], { cwd: PACKAGE, env });
+  const targets = ['glibc', 'musl'].map((libc) => `${process.arch}-${libc}`);
+  return execute(join(PACKAGE, 'scripts', name), targets, { cwd: PACKAGE, env });
 }
 
 /** The package as a folder that a test may change. With `binary: false`, it has no binary. */
@@ -60,6 +64,27 @@ export async function unpacked(options: { binary?: boolean } = {}): Promise<stri
   const root = join(where, 'package');
   if (options.binary === false) rmSync(join(root, 'prebuilds'), { recursive: true });
   return root;
+}
+
+/** Makes an executable script, alone in a folder. Returns its path. */
+export async function script(name: string, source: string): Promise<string> {
+  const path = join(await emptyFolder(), name);
+  await writeFile(path, `#!/bin/sh\n${source}\n`);
+  await chmod(path, 0o755);
+  return path;
+}
+
+/** A compiler that takes a second less for each source: the addon that it makes is this checkout's. */
+export function copyingCompiler(): Promise<string> {
+  const addon = join(PACKAGE, 'build', 'Release', 'kpass.node');
+  return script(
+    'copying-c++',
+    `while [ $# -gt 0 ]; do
+       case $1 in -o) output=$2 ;; esac
+       shift
+     done
+     [ ! "$output" ] || cp '${addon}' "$output"`,
+  );
 }
 
 /** Makes a project with nothing but these dependencies. */
@@ -105,27 +130,19 @@ function which(program: string): string {
   return path;
 }
 
-/**
- * Installs a tarball or a folder in a project. It returns the output of npm and of the package's own
- * script, and rejects as execFile does.
- */
+/** Installs a tarball or a folder in a project. It returns npm's output, and rejects as execFile does. */
 export async function install(
   project: string,
   what: string,
   env: NodeJS.ProcessEnv = process.env,
   ...more: string[]
 ): Promise<string> {
-  // node-gyp uses the headers of Node's installation; without them, it downloads some.
-  const prefix = dirname(dirname(process.execPath));
-  const headers = existsSync(join(prefix, 'include', 'node', 'node_api.h')) && {
-    npm_package_config_node_gyp_nodedir: prefix,
-  };
-  const options = ['--no-audit', '--no-fund', '--prefer-offline', '--foreground-scripts'];
+  const options = ['--no-audit', '--no-fund', '--prefer-offline'];
   // --install-links: npm copies a folder, as it does a tarball, instead of linking to it.
   const { stdout, stderr } = await execute(
     'npm',
     ['install', '--install-links', ...options, ...more, what],
-    { cwd: project, env: { JOBS: '2', ...headers, ...env } },
+    { cwd: project, env },
   );
   return stdout + stderr;
 }

@@ -1,6 +1,6 @@
-// Asks pkg-config about MIT Kerberos, for binding.gyp and for install.cjs.
+// Asks pkg-config about MIT Kerberos, for binding.gyp.
 //
-// usage: node scripts/install/pkg-config.cjs --exists|--cflags|--libs
+// usage: node scripts/pkg-config.cjs --cflags|--libs
 //
 // macOS has a Kerberos that is not MIT's. So Homebrew keeps its krb5 outside the folders that
 // pkg-config searches.
