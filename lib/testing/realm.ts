@@ -265,13 +265,14 @@ export class Realm implements AsyncDisposable {
 
   /** Writes another krb5.conf for this realm, in its folder, and resolves to its path. */
   async writeConfig(options: ConfigOptions = {}): Promise<string> {
-    const { realms = [], ...changes } = checkOptions(options, {
+    const given = checkOptions(options, {
       ...OWN_CONFIG_OPTIONS,
       realms: true,
     });
+    const { realms = [] } = given;
     const others = realms.map((realm) => realm.#files.realmConf());
     const path = this.#files.nextPath('conf');
-    await writeFile(path, this.#files.krb5Conf({ ...changes, others }));
+    await writeFile(path, this.#files.krb5Conf(Object.assign(given, { others })));
     return path;
   }
 

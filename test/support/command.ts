@@ -32,7 +32,7 @@ export interface RunOptions {
   /** The whole of its stdin. */
   input?: string | Uint8Array;
   env?: Record<string, string>;
-  /** Options for Node itself, before the command's file. */
+  /** Options for Node itself, and for the processes that the command starts. */
   node?: readonly string[];
 }
 
@@ -51,8 +51,9 @@ export function startCommand(args: readonly string[], options: RunOptions = {}):
     LC_ALL: 'C',
     KRB5_CONFIG: '/nonexistent/krb5.conf',
     ...options.env,
+    NODE_OPTIONS: [process.env.NODE_OPTIONS, ...(options.node ?? [])].join(' '),
   };
-  return spawn(process.execPath, [...(options.node ?? []), COMMAND, ...args], {
+  return spawn(process.execPath, [COMMAND, ...args], {
     env,
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],

@@ -67,16 +67,25 @@ export interface Expected {
   /** A command, or lines for a file. */
   remedy?: RegExp;
   notTried?: readonly Name[];
+  /** Links with a warning of their own. */
+  warnings?: readonly Name[];
 }
 
 export function assertFound({ code, ok: holds, links }: Diagnosis, expected: Expected): void {
   const { link, status = 'broken', detail, remedy = /./, notTried = [] } = expected;
+  const { warnings = [] } = expected;
   const statuses = Object.fromEntries(links.map((each) => [each.name, each.status]));
   const isHttp = OF_HTTP.some((name) => name in statuses);
   const own = LINKS.filter((name) => isHttp || !OF_HTTP.includes(name));
   const names: Name[] = statuses.user ? [...own, 'user', 'ticket'] : [...own];
   const statusOf = (name: Name): Status =>
-    name === link ? status : notTried.includes(name) ? 'not tried' : 'ok';
+    name === link
+      ? status
+      : notTried.includes(name)
+        ? 'not tried'
+        : warnings.includes(name)
+          ? 'warning'
+          : 'ok';
   const key = statusOf('key');
   const armor = key === 'broken' ? 'not tried' : key;
   const wanted = names.map((name): [Name, Status] => [
@@ -84,7 +93,7 @@ export function assertFound({ code, ok: holds, links }: Diagnosis, expected: Exp
     name === 'armor' && link !== 'armor' ? armor : statusOf(name),
   ]);
   deepEqual(statuses, Object.fromEntries(wanted), JSON.stringify(links, null, 1));
-  const found = links.find((each) => each.status === status);
+  const found = links.find((each) => each.name === link);
   match(found?.detail ?? '', detail);
   match(found?.remedy.join('\n') ?? '', remedy);
   deepEqual([holds, code], status === 'broken' ? [false, 1] : [true, 0]);

@@ -31,6 +31,7 @@ describe("kpass doctor, about a realm's armor", () => {
         status: 'warning',
         detail: /HTTP\/localhost@EXAMPLE\.COM not log in/,
         remedy: /fastPrincipal/,
+        warnings: ['headers'],
       });
     });
 
@@ -55,6 +56,7 @@ describe("kpass doctor, about a realm's armor", () => {
       status: 'warning',
       detail: /does not support FAST/,
       remedy: /kdc enable fast/,
+      warnings: ['headers'],
     });
   });
 });
