@@ -31,14 +31,13 @@ void Tell(const Napi::Function& on_settled, uint32_t id,
     return outcome.verified ? none : ListOf(env, texts);
   };
   const Asked& asked = outcome.asked;
-  on_settled.Call({number(id), flag(outcome.verified), text(outcome.step),
-                   number(outcome.code), text(outcome.message),
-                   text(outcome.principal), text(outcome.realm),
-                   text(outcome.keytab), flag(outcome.keytab_exposed),
-                   flag(outcome.armored), flag(outcome.by_token),
-                   text(outcome.armor_missing),
-                   text(asked.service), list(asked.realms), list(asked.kdcs),
-                   TraceOf(env, asked.trace), flag(asked.proof_left)});
+  on_settled.Call(
+      {number(id), flag(outcome.verified), text(outcome.step),
+       number(outcome.code), text(outcome.message), text(outcome.principal),
+       text(outcome.realm), text(outcome.keytab), flag(outcome.keytab_exposed),
+       flag(outcome.armored), flag(outcome.by_token),
+       text(outcome.armor_missing), text(asked.service), list(asked.realms),
+       list(asked.kdcs), TraceOf(env, asked.trace), flag(asked.proof_left)});
 }
 
 }  // namespace
