@@ -177,7 +177,7 @@ export class Verifier {
     user: string,
     oldPassword: string | Uint8Array,
     newPassword: string | Uint8Array,
-    options?: VerifyOptions,
+    options?: Pick<VerifyOptions, 'signal' | 'timeout'>,
   ): Promise<PasswordChange> {
     try {
       checkChange(user, oldPassword, newPassword);

@@ -1,7 +1,7 @@
 // auth.ready(): whether a login would work now. For a readiness endpoint.
 
 import type { Link } from '../doctor/index.js';
-import { checkAcceptOptions } from '../settings.js';
+import { checkAcceptOptions, checkSettings } from '../settings.js';
 import { optionsObject } from '../validate.js';
 import type { VerifierOptions } from '../verifier.js';
 import { now } from './clock.js';
@@ -10,12 +10,17 @@ import type { Verifications } from './verifications.js';
 export interface Readiness {
   /** Whether no link is broken. */
   ready: boolean;
-  /** The links between here and a login: those of doctor, and the throttle's store. */
+  /** The links that every login needs: doctor's, up to the service's key, and the throttle's store. */
   links: Link[];
 }
 
 /** ms for which a result is given again: anybody may ask a readiness endpoint, as often as they like. */
 const KEPT = 5_000;
+/**
+ * The same for a result whose key is broken. Each look is a login of the service, which the KDC may count
+ * and lock out.
+ */
+const KEPT_BROKEN_KEY = 60_000;
 
 export class ReadinessProbe {
   readonly #options: VerifierOptions;
@@ -35,9 +40,19 @@ export class ReadinessProbe {
     if (this.#verifications.isClosed) return closed();
     if (this.#last === undefined || this.#until <= now()) {
       this.#until = Number.POSITIVE_INFINITY;
-      this.#last = this.#look().finally(() => {
-        this.#until = now() + KEPT;
-      });
+      this.#last = this.#look().then(
+        (found) => {
+          const isBroken = found.links.some(
+            (each) => each.name === 'key' && each.status === 'broken',
+          );
+          this.#until = now() + (isBroken ? KEPT_BROKEN_KEY : KEPT);
+          return found;
+        },
+        (error) => {
+          this.#until = now() + KEPT;
+          throw error;
+        },
+      );
     }
     const { ready, links } = await (signal === undefined
       ? this.#last
@@ -49,8 +64,11 @@ export class ReadinessProbe {
 
   async #look(): Promise<Readiness> {
     // Only here: an application that never asks does not load doctor.
-    const { diagnose } = await import('../doctor/index.js');
-    const [{ links }, store] = await Promise.all([diagnose(this.#options), this.#store()]);
+    const { lookAtLogin } = await import('../doctor/login-links.js');
+    const [links, store] = await Promise.all([
+      lookAtLogin(checkSettings(this.#options)),
+      this.#store(),
+    ]);
     const all = [...links, ...store];
     return { ready: all.every(({ status }) => status !== 'broken'), links: all };
   }

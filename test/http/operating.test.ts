@@ -152,6 +152,25 @@ describe('an operator of kpass', () => {
     assert.equal((await auth.ready()).ready, false);
   });
 
+  it('tries a stale key of the service once a minute at most, which the KDC may count', async () => {
+    await using other = await Realm.start({ users: { alice: 'wonderland' } });
+    const stale = await other.writeKeytab('HTTP/localhost');
+    await other.rotateKey('HTTP/localhost');
+    await using proxy = await FaultProxy.start(other);
+    await using auth = basicAuth({
+      ...optionsFor(other),
+      keytab: stale,
+      config: proxy.config,
+      realm: 'x',
+    });
+    const { links } = await auth.ready();
+    assert.equal(links.find(({ name }) => name === 'key')?.status, 'broken');
+    const before = proxy.log.length;
+    await sleep(5_500); // longer than any other result is kept
+    assert.equal((await auth.ready()).ready, false);
+    assert.equal(proxy.log.length, before);
+  });
+
   it('gives up the question whether a login would work', async () => {
     await using auth = basicAuth(optionsWith());
     await assert.rejects(

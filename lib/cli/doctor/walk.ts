@@ -17,6 +17,16 @@ import { lookAtKeytab } from './keytab.js';
 import type { Krb5 } from './krb5.js';
 import { lookAtTicket, lookAtUser, type User } from './user.js';
 
+/** The links that every login needs, up to the service's key. */
+export async function walkToKey(chain: Chain, settings: Settings): Promise<void> {
+  const library = await chain.look('libkrb5', 'loading libkrb5', [], () => lookAtLibrary(settings));
+  try {
+    await lookToKey(library, chain, settings, false);
+  } finally {
+    library.facts?.close();
+  }
+}
+
 export async function walk(
   chain: Chain,
   options: VerifierOptions,
@@ -31,13 +41,12 @@ export async function walk(
   }
 }
 
-async function walkFrom(
+async function lookToKey(
   library: Visited<Krb5>,
   chain: Chain,
-  options: VerifierOptions,
   settings: Settings,
-  user: User | null,
-): Promise<void> {
+  userFollows: boolean,
+) {
   const config = await chain.look('krb5.conf', 'reading krb5.conf', [library], (krb5) =>
     lookAtConfig(krb5, settings),
   );
@@ -70,7 +79,23 @@ async function walkFrom(
     'logging in with the keytab',
     [library, realm, keytab, kdcs, clock],
     (krb5, naming, keys, facts) =>
-      lookAtKey({ krb5, settings, naming, keytab: keys, kdcs: facts, userFollows: user !== null }),
+      lookAtKey({ krb5, settings, naming, keytab: keys, kdcs: facts, userFollows }),
+  );
+  return { realm, kdcs, clock, keytab, key };
+}
+
+async function walkFrom(
+  library: Visited<Krb5>,
+  chain: Chain,
+  options: VerifierOptions,
+  settings: Settings,
+  user: User | null,
+): Promise<void> {
+  const { realm, kdcs, clock, keytab, key } = await lookToKey(
+    library,
+    chain,
+    settings,
+    user !== null,
   );
   await chain.look(
     'armor',
