@@ -9,9 +9,9 @@ import express from 'express';
 import { getIronSession } from 'iron-session';
 import { ADDRESS, announce, PORT, tls } from '../environment.mjs';
 import { failurePage, siteFor } from './flow.mjs';
-import { auth, sealed, style } from './settings.mjs';
+import { auth, authWithCode, sealed, style } from './settings.mjs';
 
-const site = siteFor(auth);
+const site = siteFor(auth, authWithCode);
 const app = express();
 app.disable('x-powered-by');
 app.get('/style.css', (_, response) => {

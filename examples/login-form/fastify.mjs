@@ -9,9 +9,9 @@ import fastify from 'fastify';
 import { getIronSession } from 'iron-session';
 import { ADDRESS, announce, PORT, tls } from '../environment.mjs';
 import { failurePage, siteFor } from './flow.mjs';
-import { auth, sealed, style } from './settings.mjs';
+import { auth, authWithCode, sealed, style } from './settings.mjs';
 
-const site = siteFor(auth);
+const site = siteFor(auth, authWithCode);
 const app = fastify({ https: tls, bodyLimit: 8 * 1024 });
 await app.register(formbody);
 app.get('/style.css', (_, reply) => reply.type('text/css; charset=utf-8').send(style));

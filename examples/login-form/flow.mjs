@@ -32,11 +32,13 @@ const DENIED = {
 };
 
 /**
- * The site. `auth` offers Negotiate alone: the form is what stands in for Basic's dialogue.
+ * The site. `auth` offers Negotiate alone: the form is what stands in for Basic's dialogue. `authWithCode`
+ * verifies a password with a token's code after it.
  *
  * @param {HttpAuth} auth
+ * @param {import('kpass/http').BasicAuth} authWithCode
  */
-export function siteFor(auth) {
+export function siteFor(auth, authWithCode) {
   /**
    * @param {IncomingMessage} request
    * @param {Session} session changed in place
@@ -93,7 +95,10 @@ export function siteFor(auth) {
    */
   async function login(session, fields) {
     const { user, password, code } = fields;
-    const verdict = await auth.verify(user, `${password}${code}`);
+    // Not before the realm asks for a code: it would count a password alone as a wrong one.
+    const verdict = await (code === ''
+      ? auth.verify(user, password)
+      : authWithCode.verify(user, `${password}${code}`));
     if (verdict.verified) {
       enter(session, verdict.principal, 'form');
       return redirect('/');

@@ -4,18 +4,19 @@
 import { randomBytes } from 'node:crypto';
 import { subscribe } from 'node:diagnostics_channel';
 import { readFileSync } from 'node:fs';
-import { kerberosAuth } from 'kpass/http';
+import { basicAuth, kerberosAuth } from 'kpass/http';
 import { HOST, KEYTAB, REALM } from '../environment.mjs';
 
-// Negotiate alone: the form takes the place of Basic's dialogue. A form is where guessers come.
-export const auth = kerberosAuth({
-  service: 'HTTP',
-  host: HOST,
-  keytab: KEYTAB,
-  realm: REALM,
-  schemes: ['Negotiate'],
-  throttle: { attempts: 3, window: 30 * 60_000 },
-});
+const service = { service: 'HTTP', host: HOST, keytab: KEYTAB, realm: REALM };
+// A form is where guessers come.
+const throttle = { attempts: 3, window: 30 * 60_000 };
+
+// Negotiate alone: the form takes the place of Basic's dialogue.
+export const auth = kerberosAuth({ ...service, schemes: ['Negotiate'], throttle });
+
+// For users with a token, as FreeIPA has them: the password and the token's code in one value. A throttle of
+// its own, so both together must stay below the KDC's lockout.
+export const authWithCode = basicAuth({ ...service, otp: 'joined', throttle });
 
 // The log gets the whole error. The browser learns nothing of it.
 subscribe('kpass:error', (message) => {
