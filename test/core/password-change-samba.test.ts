@@ -7,6 +7,9 @@ import { verifierFor } from '../support/subject';
 const OLD = 'The old passw0rd';
 const NEW = 'The new pässw0rd ☃';
 
+/** s */
+const DAY = 86_400;
+
 /** ms for a first start on a busy machine. A first start provisions the domain. */
 const PATIENCE = 120_000;
 
@@ -65,6 +68,21 @@ describe('a change of a password in an Active Directory domain', () => {
     });
   }
 
+  it('is made for a user whose password has expired by its age', async () => {
+    const user = await newUser();
+    await domain.setPasswordPolicy({ longest: 2 * DAY });
+    await domain.agePassword(user, 3 * DAY);
+    const verdict = await verifierFor(domain).verify(user, OLD);
+    assert.deepEqual(verdict, { verified: false, reason: 'expired' });
+    assert.deepEqual(await verifierFor(domain).changePassword(user, OLD, NEW), {
+      changed: true,
+      principal: `${user}@EXAMPLE.COM`,
+      realm: 'EXAMPLE.COM',
+    });
+    await domain.setPasswordPolicy({});
+    assert.equal(await isPassword(user, NEW), true);
+  });
+
   it('is made by a user principal name', async () => {
     const user = await newUser({ upn: 'first.last@corp.example' });
     const verifier = verifierFor(domain, { canonicalize: true, upnSuffixes: ['corp.example'] });
@@ -79,7 +97,7 @@ describe('a change of a password in an Active Directory domain', () => {
     ['a short password', { length: 20 }, 'Short1!', /too short|at least 20/],
     ['a simple one', { complexity: true }, 'onlysmallletters', /complex/],
     ['an earlier one', { history: 5 }, OLD, /history|previously/],
-    ['one that comes too early', { age: 86_400 }, NEW, /too (recent|soon|young)|1 day|minimum/i],
+    ['one that comes too early', { age: DAY }, NEW, /too (recent|soon|young)|1 day|minimum/i],
   ];
   for (const [what, policy, password, words] of rows) {
     it(`is refused by the domain's policy, in its own words, for ${what}`, async () => {

@@ -176,9 +176,23 @@ export class SambaDomain implements AsyncDisposable {
     await this.#request('set_state', { name, state });
   }
 
-  /** Sets the rules for new passwords. `age`: seconds for which a new password may not be changed. */
-  async setPasswordPolicy({ length = 0, history = 0, age = 0, complexity = false }): Promise<void> {
-    await this.#request('password_policy', { length, history, age, complexity });
+  /**
+   * Sets the rules for passwords. `age`: seconds for which a new password may not be changed. `longest`:
+   * seconds after which a password expires; 0: never. Samba takes less than a day for never.
+   */
+  async setPasswordPolicy({
+    length = 0,
+    history = 0,
+    age = 0,
+    longest = 0,
+    complexity = false,
+  }): Promise<void> {
+    await this.#request('password_policy', { length, history, age, longest, complexity });
+  }
+
+  /** Makes a user's password older, by seconds. */
+  async agePassword(name: string, seconds: number): Promise<void> {
+    await this.#request('age_password', { name, seconds });
   }
 
   /** Sets the number of wrong passwords that lock any user. With 0, Samba counts none. */

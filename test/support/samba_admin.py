@@ -26,6 +26,8 @@ EPOCH = 11644473600
 
 # samdb.h: lets an administrator write attributes that only the domain controller writes.
 RELAX = "relax:0"
+# The same for pwdLastSet, which Samba's hashing of passwords guards (BYPASS_PASSWORD_HASH).
+BYPASS = "local_oid:1.3.6.1.4.1.7165.4.3.12:0"
 
 NEVER = 9223372036854775807
 
@@ -101,12 +103,13 @@ class Domain:
             pwdHistoryLength="0",
         )
 
-    def password_policy(self, length, history, age, complexity):
+    def password_policy(self, length, history, age, longest, complexity):
         self.set(
             self.root,
             minPwdLength=str(length),
             pwdHistoryLength=str(history),
             minPwdAge=str(-age * 10_000_000),
+            maxPwdAge=str(-longest * 10_000_000 if longest else -NEVER - 1),
             pwdProperties="1" if complexity else "0",
         )
 
@@ -161,6 +164,9 @@ class Domain:
         self.unlock(name)
         if state == "locked":
             self.set(dn, [RELAX], lockoutTime=windows_time(time.time()))
+
+    def age_password(self, name, seconds):
+        self.set(self.dn(name), [BYPASS, RELAX], pwdLastSet=windows_time(time.time() - seconds))
 
     def failed_count(self, name):
         return int(self.find(name, ["badPwdCount"]).get("badPwdCount", [b"0"])[0])
