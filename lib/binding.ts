@@ -134,6 +134,7 @@ export class NativeChange {
     readonly realm: string,
     readonly keytab: string,
     readonly keytabExposed: boolean,
+    readonly armored: boolean,
     readonly asked: NativeChangeAsked,
   ) {
     this.trace = asked.trace;

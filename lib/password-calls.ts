@@ -28,7 +28,7 @@ export function changePassword(
 }
 
 /** The outcome of inputs that can never be right. No packet has left for them. */
-const REFUSED = new NativeChange(false, 'input', 0, '', '', '', '', false, {
+const REFUSED = new NativeChange(false, 'input', 0, '', '', '', '', false, false, {
   service: '',
   realms: [],
   kdcs: [],

@@ -24,7 +24,6 @@ using Checksum = Krb5Value<krb5_checksum, krb5_free_checksum_contents>;
 
 // The checksum of RFC 4121, 4.1.1, in little-endian order: the size of the
 // bindings, the bindings, the flags. kpass ignores the rest.
-constexpr krb5_cksumtype kContextChecksum = 0x8003;
 constexpr size_t kBindingsAt = 4;
 constexpr size_t kFlagsAt = 20;
 constexpr size_t kLeastChecksum = 24;

@@ -19,6 +19,9 @@ namespace kpass {
 // kAllow: refuses a client only if it is bound to another channel.
 enum class BindingsRule { kOff, kAllow, kRequire };
 
+// The type of the checksum that holds the hash (RFC 4121, 4.1.1).
+constexpr krb5_cksumtype kContextChecksum = 0x8003;
+
 // The size of the hash of a channel.
 constexpr size_t kBindingsSize = 16;
 

@@ -21,7 +21,6 @@ using CopiedCreds = Krb5Ptr<krb5_creds*, krb5_free_creds>;
 
 // RFC 4121, 4.1.1. Chromium and Firefox set these flags: confidentiality,
 // integrity, and GSS_C_TRANS_FLAG. They ask for no proof of the service.
-constexpr krb5_cksumtype kContextChecksum = 0x8003;
 constexpr uint32_t kBrowsersFlags = 0x130;
 
 // A client that is bound to no channel.

@@ -16,9 +16,6 @@
 namespace kpass {
 namespace {
 
-// The last number that libkrb5's table has for an error of the protocol.
-constexpr krb5_ui_4 kMaxProtocolError = 127;
-
 // KRB_ERR_GENERIC, which is no verdict.
 constexpr krb5_ui_4 kGeneric = KRB5KRB_ERR_GENERIC - ERROR_TABLE_BASE_krb5;
 
@@ -227,7 +224,7 @@ krb5_error_code KdcHooks::ReadReply(const krb5_data& message,
   if (!Is(MessageType::kKrbError, reply)) return 0;
   KrbError error(context_);
   if (krb5_rd_error(context_, &reply, error.Out()) != 0) return 0;
-  if (error->error > kMaxProtocolError) return KRB5KRB_AP_ERR_MSG_TYPE;
+  if (error->error > kLastProtocolError) return KRB5KRB_AP_ERR_MSG_TYPE;
   const bool armored = HasArmor(View(reply));
   if (!as_reply) return ReplaceTgsError(error.get(), armored, replacement);
   return armored_ ? ReadErrorUnderArmor(error.get(), armored, replacement)

@@ -18,9 +18,6 @@ constexpr size_t kHeader = 6;
 constexpr unsigned kVersion = 1;
 constexpr size_t kMostBytes = 0xffff;
 
-// The last number that libkrb5's table has for an error of the protocol.
-constexpr krb5_ui_4 kMaxProtocolError = 127;
-
 void Append16(size_t number, std::string* bytes) {
   *bytes += static_cast<char>(number >> 8 & 0xff);
   *bytes += static_cast<char>(number & 0xff);
@@ -172,7 +169,7 @@ void Kpasswd::RefuseError(std::string_view message, NativeReport* report) {
     report->Refuse("kpasswd", "the reply is not of this protocol");
     return;
   }
-  const bool known = error->error > 0 && error->error <= kMaxProtocolError;
+  const bool known = error->error > 0 && error->error <= kLastProtocolError;
   const auto code = static_cast<krb5_error_code>(
       known ? ERROR_TABLE_BASE_krb5 + error->error : KRB5KRB_ERR_GENERIC);
   report->Check(context_, "kpasswd", code);

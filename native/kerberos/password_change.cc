@@ -56,10 +56,11 @@ class ChangeConversation {
 
   // Whether an authentic reply says that the password has changed.
   bool Hold(Outcome* outcome) {
-    const bool changed = NameClient() && OpenKeytab() &&
+    const bool changed = NameClient() && OpenKeytab(&service_, &outcome_) &&
                          NamePasswordService() && PutOnArmor() && GetTicket() &&
-                         CheckClient() && FindServers() && AskServers() &&
-                         ReadResult();
+                         CheckClient(context_, *creds_.get(), client_.get(),
+                                     settings_.canonicalize, &outcome_) &&
+                         FindServers() && AskServers() && ReadResult();
     *outcome = std::move(outcome_);
     return changed;
   }
@@ -68,12 +69,10 @@ class ChangeConversation {
   using Result = PasswordExchange::Result;
 
   bool NameClient();
-  bool OpenKeytab();
   bool NamePasswordService();
   bool PutOnArmor();
   bool GetTicket();
   krb5_error_code RequestTicket(AsRequest& request);
-  bool CheckClient();
   bool FindServers();
   bool AskServers();
   bool ReadResult();
@@ -161,16 +160,6 @@ bool ChangeConversation::NameClient() {
                    &client_, &outcome_);
 }
 
-// Comes before any message: without the service's key the new password could
-// not be verified.
-bool ChangeConversation::OpenKeytab() {
-  const bool found =
-      service_.OpenKeytab(&outcome_) && service_.FindKey(&outcome_);
-  outcome_.keytab = service_.keytab_name();
-  outcome_.keytab_exposed = found && service_.keytab_exposed();
-  return found;
-}
-
 // RFC 3244, 2: the password service of the user's realm.
 bool ChangeConversation::NamePasswordService() {
   const krb5_data& realm = client_->realm;
@@ -216,19 +205,6 @@ bool ChangeConversation::GetTicket() {
 krb5_error_code ChangeConversation::RequestTicket(AsRequest& request) {
   armor_.GiveTo(&request);
   return request.ByPassword(answers_, password_service_.get(), &creds_);
-}
-
-// As for a login: see Conversation::CheckClient().
-bool ChangeConversation::CheckClient() {
-  if ((creds_->ticket_flags & TKT_FLG_ANONYMOUS) != 0) {
-    return outcome_.Refuse("client");
-  }
-  const bool same =
-      krb5_principal_compare(context_, creds_->client, client_.get());
-  const bool renamed =
-      settings_.canonicalize &&
-      krb5_realm_compare(context_, creds_->client, client_.get());
-  return same || renamed || outcome_.Refuse("client");
 }
 
 // DNS may take long, so the wait for it counts as one for the network.

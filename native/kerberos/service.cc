@@ -162,4 +162,11 @@ bool Service::keytab_exposed() const {
   return false;
 }
 
+bool OpenKeytab(Service* service, Outcome* outcome) {
+  const bool found = service->OpenKeytab(outcome) && service->FindKey(outcome);
+  outcome->keytab = service->keytab_name();
+  outcome->keytab_exposed = found && service->keytab_exposed();
+  return found;
+}
+
 }  // namespace kpass

@@ -10,6 +10,7 @@
 
 #include "base/krb5_ptr.h"
 #include "base/report.h"
+#include "kerberos/outcome.h"
 #include "kerberos/settings.h"
 
 namespace kpass {
@@ -65,6 +66,11 @@ class Service {
   Keytab keytab_;
   std::string keytab_name_;
 };
+
+// Opens the service's keytab for a login, and fills the outcome. Comes before
+// any message: without the service's key nothing can be verified. Returns
+// whether the key is there.
+bool OpenKeytab(Service* service, Outcome* outcome);
 
 }  // namespace kpass
 

@@ -159,4 +159,16 @@ bool NameOfClient(krb5_context context, krb5_const_principal client,
   return true;
 }
 
+bool CheckClient(krb5_context context, const krb5_creds& creds,
+                 krb5_const_principal asked, bool canonicalize,
+                 NativeReport* report) {
+  if ((creds.ticket_flags & TKT_FLG_ANONYMOUS) != 0) {
+    return report->Refuse("client");
+  }
+  const bool same = krb5_principal_compare(context, creds.client, asked);
+  const bool renamed =
+      canonicalize && krb5_realm_compare(context, creds.client, asked);
+  return same || renamed || report->Refuse("client");
+}
+
 }  // namespace kpass

@@ -27,6 +27,13 @@ bool ParseUser(krb5_context context, const std::string& user,
                const Settings& settings, const std::string& service_realm,
                Principal* principal, NativeReport* report);
 
+// Whether the ticket is for the client that was asked for. With `canonicalize`,
+// the KDC may rename the account within its realm. Anonymous tickets (RFC 8062)
+// name nobody. Fills the report if not.
+bool CheckClient(krb5_context context, const krb5_creds& creds,
+                 krb5_const_principal asked, bool canonicalize,
+                 NativeReport* report);
+
 // Whether libkrb5 would read this password as it is. libkrb5 takes a C string,
 // so "right\0junk" would pass for "right".
 bool IsPossiblePassword(const Secret& password);

@@ -48,18 +48,19 @@ class Conversation {
   }
 
   Outcome Hold() {
-    (void)(NameService() && NameClient() && OpenKeytab() && PutOnArmor() &&
-           GetTicket() && CheckClient() && VerifyTicket());
+    (void)(NameService() && NameClient() && OpenKeytab(&service_, &outcome_) &&
+           PutOnArmor() && GetTicket() &&
+           CheckClient(context_, *creds_.get(), client_.get(),
+                       settings_.canonicalize, &outcome_) &&
+           VerifyTicket());
     return std::move(outcome_);
   }
 
  private:
   bool NameService();
   bool NameClient();
-  bool OpenKeytab();
   bool PutOnArmor();
   bool GetTicket();
-  bool CheckClient();
   bool VerifyTicket();
 
   krb5_error_code RequestTicket(AsRequest& request);
@@ -125,15 +126,6 @@ bool Conversation::NameClient() {
                    &client_, &outcome_);
 }
 
-// Comes before any message: without the service's key nothing can be verified.
-bool Conversation::OpenKeytab() {
-  const bool found =
-      service_.OpenKeytab(&outcome_) && service_.FindKey(&outcome_);
-  outcome_.keytab = service_.keytab_name();
-  outcome_.keytab_exposed = found && service_.keytab_exposed();
-  return found;
-}
-
 bool Conversation::PutOnArmor() {
   const std::string_view realm = View(client_->realm);
   RecordAsked(std::string(realm));
@@ -172,21 +164,6 @@ krb5_error_code Conversation::RequestTicket(AsRequest& request) {
   krb5_error_code code = ticket_for(direct ? service_.principal() : nullptr);
   if (direct && MayBeAboutService(code)) code = ticket_for(nullptr);
   return code;
-}
-
-// The ticket must be for the client that was asked for, but canonicalization
-// may rename the account within its realm. Anonymous tickets (RFC 8062) name
-// nobody.
-bool Conversation::CheckClient() {
-  if ((creds_->ticket_flags & TKT_FLG_ANONYMOUS) != 0) {
-    return outcome_.Refuse("client");
-  }
-  const bool same =
-      krb5_principal_compare(context_, creds_->client, client_.get());
-  const bool renamed =
-      settings_.canonicalize &&
-      krb5_realm_compare(context_, creds_->client, client_.get());
-  return same || renamed || outcome_.Refuse("client");
 }
 
 // Makes a real AP-REQ of the ticket and reads it with the keytab's key. Only

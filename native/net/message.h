@@ -29,6 +29,8 @@ constexpr int64_t kResponseTooBig = 52;
 constexpr int64_t kWrongRealm = 68;
 constexpr int64_t kPreauthExpired = 90;
 constexpr int64_t kMorePreauthRequired = 91;
+// The last number that libkrb5's table has for an error of the protocol.
+constexpr uint32_t kLastProtocolError = 127;
 
 // The error-code of a KRB-ERROR. Returns nothing if the message is no KRB-ERROR
 // or cannot be read.

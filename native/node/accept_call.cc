@@ -1,20 +1,11 @@
 #include "node/accept_call.h"
 
-#include <errno.h>
-
 #include <utility>
 
 #include "node/values.h"
 
 namespace kpass {
 namespace {
-
-Acceptance OutOfMemory() {
-  Acceptance acceptance;
-  acceptance.step = "malloc";
-  acceptance.code = ENOMEM;
-  return acceptance;
-}
 
 Napi::Value BytesOrNull(Napi::Env env, const std::string& bytes) {
   if (bytes.empty()) return env.Null();
@@ -44,7 +35,7 @@ void AcceptCall::TellJavaScript(const Napi::Function& on_settled) const {
   const auto number = [env](double n) { return Napi::Number::New(env, n); };
   const auto text = [env](const auto& t) { return Napi::String::New(env, t); };
   const auto flag = [env](bool f) { return Napi::Boolean::New(env, f); };
-  const Acceptance out_of_memory = OutOfMemory();
+  const Acceptance out_of_memory = OutOfMemory<Acceptance>();
   const Acceptance& acceptance = acceptance_ ? *acceptance_ : out_of_memory;
   on_settled.Call({number(id), flag(acceptance.accepted), text(acceptance.step),
                    number(acceptance.code), text(acceptance.message),

@@ -1,7 +1,5 @@
 #include "node/change_call.h"
 
-#include <errno.h>
-
 #include <utility>
 
 #include "node/values.h"
@@ -9,13 +7,6 @@
 
 namespace kpass {
 namespace {
-
-Outcome OutOfMemory() {
-  Outcome outcome;
-  outcome.step = "malloc";
-  outcome.code = ENOMEM;
-  return outcome;
-}
 
 // { service, realms, kdcs, trace, passwordServers, sent }.
 Napi::Object ChangeRecordOf(Napi::Env env, const Asked& asked) {
@@ -47,13 +38,13 @@ void ChangeCall::TellJavaScript(const Napi::Function& on_settled) const {
   const auto number = [env](double n) { return Napi::Number::New(env, n); };
   const auto text = [env](const auto& t) { return Napi::String::New(env, t); };
   const auto flag = [env](bool f) { return Napi::Boolean::New(env, f); };
-  const Outcome out_of_memory = OutOfMemory();
+  const Outcome out_of_memory = OutOfMemory<Outcome>();
   const Outcome& outcome = outcome_ ? *outcome_ : out_of_memory;
   on_settled.Call({number(id), flag(outcome.verified), text(outcome.step),
                    number(outcome.code), text(outcome.message),
                    text(outcome.principal), text(outcome.realm),
                    text(outcome.keytab), flag(outcome.keytab_exposed),
-                   ChangeRecordOf(env, outcome.asked)});
+                   flag(outcome.armored), ChangeRecordOf(env, outcome.asked)});
 }
 
 Napi::Value ChangeCall::Abandoned(Napi::Env env) const {

@@ -3,6 +3,7 @@
 #ifndef KPASS_VALUES_H_
 #define KPASS_VALUES_H_
 
+#include <errno.h>
 #include <napi.h>
 
 #include <optional>
@@ -31,6 +32,16 @@ Napi::Array ListOf(Napi::Env env, const std::vector<std::string>& texts);
 // A list of lines, or null if the trace is empty. It is always empty unless the
 // caller asked for a trace.
 Napi::Value TraceOf(Napi::Env env, const Trace& trace);
+
+// The end of a call whose thread found no memory for its own: an Outcome or an
+// Acceptance.
+template <typename End>
+End OutOfMemory() {
+  End end;
+  end.step = "malloc";
+  end.code = ENOMEM;
+  return end;
+}
 
 // The settings that settings() made.
 const Settings& SettingsOf(Napi::Value value);

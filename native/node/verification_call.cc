@@ -1,20 +1,11 @@
 #include "node/verification_call.h"
 
-#include <errno.h>
-
 #include <utility>
 
 #include "node/values.h"
 
 namespace kpass {
 namespace {
-
-Outcome OutOfMemory() {
-  Outcome outcome;
-  outcome.step = "malloc";
-  outcome.code = ENOMEM;
-  return outcome;
-}
 
 // The arguments are in onSettled's order. They are not in an object: making an
 // object, property by property, would cost JavaScript's thread more than all
@@ -61,7 +52,7 @@ void VerificationCall::TellJavaScript(const Napi::Function& on_settled) const {
   if (outcome_) {
     Tell(on_settled, id, *outcome_);
   } else {
-    Tell(on_settled, id, OutOfMemory());
+    Tell(on_settled, id, OutOfMemory<Outcome>());
   }
 }
 
