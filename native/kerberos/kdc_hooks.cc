@@ -131,7 +131,7 @@ krb5_error_code KdcHooks::OnSend(krb5_context, void* data,
   if (code != 0) return code;
   self->kind_ = self->KindOfNext(*message);
   self->slot_.reset();
-  const bool proof = KindOf(View(*message)) == RequestKind::kAsReqWithProof;
+  const bool proof = self->kind_ == RequestKind::kAsReqWithProof;
   if (!self->sender_.LeaveForNetwork(proof)) return KRB5_KDC_UNREACH;
   ExitGate::Leave();
   return self->transport_ ? self->Carry(*realm, *message, reply) : 0;

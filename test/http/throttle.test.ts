@@ -9,7 +9,7 @@ import type { KpassError } from 'kpass';
 import type { BasicAuth, BasicAuthOptions } from 'kpass/http';
 import { Realm } from 'kpass/testing';
 import { type Clocked, httpWithClock } from '../support/clock';
-import { FaultProxy } from '../support/fault-proxy';
+import { type Fault, FaultProxy } from '../support/fault-proxy';
 import { optionsFor, verifierFor } from '../support/subject';
 import { basic, Web } from '../support/web';
 
@@ -318,6 +318,39 @@ describe('the throttle of kpass/http', () => {
       }
       await proxy.use('pass');
       assert.equal(await status('right'), 200);
+    });
+
+    describe('under armor', () => {
+      async function startArmored(attempts: number): Promise<void> {
+        const own = { attempts, window: throttle.window };
+        await start({ throttle: own, timeout: 500 * SLOW, fast: 'require', cache: false });
+        assert.equal(await status('right'), 200); // now the process has its armor
+        proxy.reset();
+      }
+
+      it('counts nothing before the proof has left', async () => {
+        await startArmored(1);
+        await proxy.use('silent');
+        for (const password of passwords(3)) assert.equal(await status(password), 503);
+        await proxy.use('pass');
+        assert.equal(await status('right'), 200);
+      });
+
+      const lost: Record<string, Fault> = {
+        'no answer': { reply: () => null },
+        'a plain error, which anybody can forge': { error: 60 },
+        'a plain refusal, which anybody can forge': { error: 24 },
+      };
+      for (const [answer, fault] of Object.entries(lost)) {
+        it(`counts a password whose proof left, and that got ${answer}`, async () => {
+          await startArmored(1);
+          await proxy.use(({ n }) => (n === 1 ? 'pass' : fault));
+          assert.equal(await status('wrong'), 503);
+          await proxy.use('pass');
+          clock.advance(3_000);
+          assert.equal(await reached(() => status('another')), false);
+        });
+      }
     });
 
     it('counts nothing if the KDC takes the password and the keytab fails', async () => {
